@@ -1,0 +1,139 @@
+"""A cell: one entry of a table × one seed, and the identity that decides whether two cells are the same.
+
+The identity is the SHA-256 of the canonical JSON of everything that decides the cell's numbers. Fields
+with a default are features that are off by default; at their default they are left out of the canonical
+form. So a feature added later does not make earlier records stale, and a default must never be changed.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from clopbench.parameters import (
+    Count,
+    Fraction,
+    Momentum,
+    NonNegative,
+    Positive,
+    Strict,
+    Whole,
+    validated,
+)
+
+ID_DIGITS = 16
+
+
+class MethodConfig(Strict):
+    """A plug-in with all its parameters, defaults filled in."""
+
+    name: str
+    version: int
+    parameters: dict[str, Any]
+
+
+class DataConfig(Strict):
+    """The data set and which of its labels are shown; `label_fraction` is per class, at least one each."""
+
+    name: str
+    version: int
+    label_fraction: Fraction = 1.0
+
+
+class EncoderConfig(Strict):
+    """`residual`: three residual blocks of `width`, 2·width and 4·width channels."""
+
+    name: Literal["residual"]
+    width: Count
+
+
+class ProjectionConfig(Strict):
+    """Two-layer projection head: features → `hidden` → `dim` (the embedding dimension)."""
+
+    dim: Count
+    hidden: Count
+
+
+class TrainingConfig(Strict):
+    """SGD with momentum; linear warm-up, then cosine to zero, both per step."""
+
+    epochs: Count
+    batch_size: Count
+    learning_rate: Positive
+    momentum: Momentum
+    weight_decay: NonNegative
+    warmup_epochs: Whole
+
+
+class AugmentationConfig(Strict):
+    """The recipe of every view, unless the method names its own views."""
+
+    name: Literal["digits", "none"]
+
+
+class EvaluationConfig(Strict):
+    """`probe_c`: inverse L2 strength of the linear probe; below `collapse_rank` a run counts as collapsed."""
+
+    probe_c: Positive
+    knn: Count
+    collapse_rank: NonNegative
+
+
+class Cell(Strict):
+    """Everything that decides one run's numbers."""
+
+    method: MethodConfig
+    data: DataConfig
+    encoder: EncoderConfig
+    projection: ProjectionConfig
+    training: TrainingConfig
+    augmentation: AugmentationConfig
+    evaluation: EvaluationConfig
+    seed: Whole
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "Cell":
+        """Rebuild a cell from `config()`. Raises UserError naming the first field that is wrong."""
+        return validated(cls, config, "")
+
+    def config(self) -> dict[str, Any]:
+        """The whole cell as plain data, defaults included."""
+        return self.model_dump(mode="json")
+
+    @property
+    def id(self) -> str:
+        """First 16 hex digits of the SHA-256 of the canonical form."""
+        return digest(self._canonical())[:ID_DIGITS]
+
+    @property
+    def arm(self) -> str:
+        """The identity without the seed: cells of one arm are the repetitions of one table entry."""
+        canonical = self._canonical()
+        del canonical["seed"]
+        return digest(canonical)[:ID_DIGITS]
+
+    def _canonical(self) -> dict[str, Any]:
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys, no spaces, no NaN: the same text for the same content."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
+
+
+def digest(value: Any) -> str:
+    """SHA-256 (hex) of the canonical JSON of `value`."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as {'training.epochs': 30, …}; method parameters appear as 'method.weight'."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            inner = f"{prefix}" if key == "parameters" else f"{name}."
+            flat.update(flatten(value, inner))
+        else:
+            flat[name] = value
+    return flat

@@ -1,0 +1,166 @@
+"""Claims: who is training a cell right now.
+
+A claim is a file claim.<number> in the cell's folder, created so that only one process can succeed. Its
+holder touches it every few seconds. Once it has not been touched for STALE_SECONDS (or its holder on this
+host is gone), anybody may take over by creating the next number; nothing is ever renamed or deleted under
+another's claim, so two takers cannot both succeed. The highest number is the claim in force.
+"""
+
+import contextlib
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HEARTBEAT_SECONDS = 10.0
+STALE_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim file and what it says: host, pid, process start, and the progress its holder reports."""
+
+    path: Path
+    holder: dict[str, Any]
+    age: float
+    """Seconds since the last heartbeat, by the file system's own clock."""
+
+    @property
+    def number(self) -> int:
+        return int(self.path.suffix[1:])
+
+    @property
+    def stale(self) -> bool:
+        """True where the holder is known to be gone, or has not been heard of for STALE_SECONDS."""
+        if self.holder.get("host") == _host():
+            pid, started = self.holder.get("pid"), self.holder.get("started")
+            return pid is None or _process_start(int(pid)) != started
+        return self.age > STALE_SECONDS
+
+
+class Held:
+    """A claim of ours. Use as a context manager: the heartbeat stops and the claim goes at the end."""
+
+    def __init__(self, path: Path, holder: dict[str, Any]):
+        self.path = path
+        self._holder = holder
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> "Held":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        for path, number in _numbered(self.path.parent):
+            if number <= int(self.path.suffix[1:]):
+                path.unlink(missing_ok=True)
+
+    def report(self, **progress: Any) -> None:
+        """Say how far the cell is; readers see it in `Claim.holder`."""
+        content = json.dumps(self._holder | progress).encode()
+        # One small write in place: a reader that meets it half done just sees no progress.
+        with contextlib.suppress(OSError):
+            handle = os.open(self.path, os.O_WRONLY | os.O_TRUNC)
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+
+    @property
+    def in_force(self) -> bool:
+        """False once another process has taken over (we were thought dead): then leave, write nothing."""
+        numbers = [number for _, number in _numbered(self.path.parent)]
+        return bool(numbers) and max(numbers) == int(self.path.suffix[1:])
+
+    def _beat(self) -> None:
+        while not self._stop.wait(HEARTBEAT_SECONDS):
+            with contextlib.suppress(OSError):
+                os.utime(self.path)
+
+
+def acquire(folder: Path) -> Held | None:
+    """Claim a cell's folder, taking over a stale claim; None where another process holds it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    present = current(folder)
+    if present is not None and not present.stale:
+        return None
+    path = folder / f"claim.{present.number + 1 if present else 1}"
+    holder = {"host": _host(), "pid": os.getpid(), "started": _process_start(os.getpid())}
+    try:
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    except FileExistsError:
+        return None
+    with os.fdopen(handle, "wb") as file:
+        file.write(json.dumps(holder).encode())
+    return Held(path, holder)
+
+
+def current(folder: Path) -> Claim | None:
+    """The claim in force in a cell's folder, or None."""
+    for path, _ in sorted(_numbered(folder), key=lambda entry: -entry[1]):
+        try:
+            touched = path.stat().st_mtime
+            text = path.read_text()
+        except FileNotFoundError:
+            continue
+        try:
+            holder = json.loads(text)
+        except json.JSONDecodeError:
+            holder = {}
+        return Claim(path, holder, _filesystem_now(folder) - touched)
+    return None
+
+
+def _numbered(folder: Path) -> Iterator[tuple[Path, int]]:
+    for path in folder.glob("claim.*"):
+        if path.suffix[1:].isdigit():
+            yield path, int(path.suffix[1:])
+
+
+def _filesystem_now(folder: Path) -> float:
+    """The time by the clock that stamps the heartbeats: a server's clock may differ from this host's."""
+    probe = folder / f".now.{os.getpid()}.{threading.get_ident()}"
+    try:
+        probe.touch()
+        now = probe.stat().st_mtime
+        probe.unlink()
+    except OSError:
+        return time.time()
+    return now
+
+
+def _host() -> str:
+    """Where a pid has a meaning: host, boot and process namespace (containers share host names)."""
+    marks = [socket.gethostname()]
+    with contextlib.suppress(OSError):
+        marks.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+        marks.append(os.readlink("/proc/self/ns/pid"))
+    return " ".join(marks)
+
+
+def _process_start(pid: int) -> str | None:
+    """A mark that tells a process from a later one with the same pid; None where it is gone or a zombie."""
+    if not Path("/proc/self/stat").exists():
+        return _alive_without_proc(pid)
+    try:
+        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if state == "Z" else fields[18]
+
+
+def _alive_without_proc(pid: int) -> str | None:
+    """Without /proc (macOS) the pid alone has to do."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        pass
+    return "alive"

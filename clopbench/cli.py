@@ -1,0 +1,280 @@
+"""The command line: `bench`. Verbs only; the work is done in the rooms below."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from clopbench.errors import UserError, unknown
+
+app = typer.Typer(
+    name="bench",
+    help="Regenerate the tables of the CLOP paper with seeds, intervals and verdicts.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+out = Console(highlight=False, soft_wrap=True)
+
+EXIT_FAILED, EXIT_USAGE, EXIT_INCOMPLETE = 1, 2, 3
+
+
+def _complete_table(incomplete: str) -> list[str]:
+    from clopbench.suite import Suite
+
+    return [name for name in Suite.locate().benchmark_names() if name.startswith(incomplete)]
+
+
+def _complete_scale(incomplete: str) -> list[str]:
+    from clopbench.suite import Suite
+
+    return [name for name in Suite.locate().scale_names() if name.startswith(incomplete)]
+
+
+Tables = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="TABLE… [key=value …]",
+        help="Tables, and overrides in Hydra's grammar (training.epochs=5 method.weight=0.5).",
+        autocompletion=_complete_table,
+    ),
+]
+Seeds = Annotated[str, typer.Option(help="A count (10), a range (0-9) or a list (0,3,7).")]
+Scale = Annotated[str, typer.Option(help="How big: a file in benchmarks/scale/.", autocompletion=_complete_scale)]
+SuiteDir = Annotated[Path | None, typer.Option("--suite", help="Folder of declarations, else $BENCH_SUITE.")]
+MethodsDirs = Annotated[list[Path], typer.Option("--methods-dir", help="More folders with method files.")]
+Methods = Annotated[list[str], typer.Option("--method", help="Add a row for this method (repeatable).")]
+Only = Annotated[list[str], typer.Option(help="Keep some points of an axis: --only prototypes=random.")]
+Results = Annotated[Path, typer.Option(envvar="BENCH_RESULTS", help="Folder of records.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Cells at once; default: as many as fit the cores.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("list")
+def list_benchmarks(suite: SuiteDir = None, as_json: Json = False) -> None:
+    """Show the benchmarks, their axes and the scales."""
+    from clopbench.suite import Suite
+
+    found = Suite.locate(suite)
+    rows = []
+    for name in found.benchmark_names():
+        benchmark = found.benchmark(name)
+        rows.append({"name": name, "title": benchmark.title, "axes": benchmark.axes, "scales": found.scale_names()})
+    if as_json:
+        _print_json(rows)
+        return
+    for row in rows:
+        axes = " × ".join(f"{axis} ({', '.join(points)})" for axis, points in row["axes"].items())
+        out.print(f"{row['name']}  {row['title']}\n    {axes}\n    scales: {', '.join(row['scales'])}", markup=False)
+
+
+@app.command()
+def plan(
+    tables: Tables,
+    seeds: Seeds = "10",
+    scale: Scale = "laptop",
+    only: Only = [],
+    method: Methods = [],
+    suite: SuiteDir = None,
+    methods_dir: MethodsDirs = [],
+    results: Results = Path("results"),
+    workers: Workers = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say of every cell why it would run.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what a run would do: cells done, missing, failed, and the time that the rest would take."""
+    from clopbench.request import Request
+
+    request = Request(tables, seeds, scale, only, method, suite, methods_dir, results, workers)
+    planned = request.plan()
+    if as_json:
+        _print_json(request.summary(planned) | {"cells": request.cell_rows(planned)})
+        return
+    for line in request.headline(planned):
+        out.print(line, markup=False)
+    if explain:
+        for cell in planned.cells:
+            out.print(f"{cell.cell.id}  {cell.label}: {planned.explain(cell)}", markup=False)
+
+
+@app.command()
+def run(
+    tables: Tables,
+    seeds: Seeds = "10",
+    scale: Scale = "laptop",
+    workers: Workers = None,
+    only: Only = [],
+    method: Methods = [],
+    suite: SuiteDir = None,
+    methods_dir: MethodsDirs = [],
+    results: Results = Path("results"),
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Train the cells that have no result yet, then print the tables. Running again resumes."""
+    from clopbench.launch.local import LocalLauncher
+    from clopbench.launch.progress import Reporter
+    from clopbench.launch.source import source_state
+    from clopbench.request import Request
+
+    if device not in ("auto", "cpu", "cuda"):
+        raise unknown("device", device, ("auto", "cpu", "cuda"))
+    request = Request(tables, seeds, scale, only, method, suite, methods_dir, results, workers)
+    planned = request.plan()
+    for line in request.headline(planned):
+        out.print(line, markup=False)
+    todo = planned.to_run
+    failed, interrupted = planned.count("damaged"), False
+    if todo:
+        provenance = source_state(request.suite.root) | {"scale": request.scale, "launcher": "local"}
+        launcher = LocalLauncher(
+            request.store, request.suite.method_folders, request.workers, device, provenance
+        )
+        launcher.preflight(todo)
+        request.store.ensure_writable()
+        with Reporter(out, request.store, len(todo), request.metric) as reporter:
+            outcome = launcher.run(todo, reporter)
+        failed, interrupted = failed + len(outcome.failed), outcome.interrupted
+        for cell, problem in outcome.failed:
+            out.print(f"failed: {cell.label}: {problem}", markup=False)
+            out.print(f"  log: {request.store.folder(cell.cell.id) / 'run.log'}", markup=False)
+    if interrupted:
+        out.print(
+            f"interrupted: {outcome.remaining} of {len(planned.cells)} cells remain; "
+            "run the same command again to resume"
+        )
+        raise typer.Exit(EXIT_INCOMPLETE)
+    request.show_tables(out)
+    if failed:
+        out.print(f"{failed} of {len(planned.cells)} cells have no result")
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command()
+def report(
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 if files would change.")] = False,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="First add this results folder's records to results/published/.")
+    ] = False,
+    local: Annotated[
+        bool, typer.Option("--local", help="Report this results folder instead of results/published/.")
+    ] = False,
+    folder: Annotated[Path | None, typer.Option("--out", help="Where to write; default: the suite.")] = None,
+    suite: SuiteDir = None,
+    results: Results = Path("results"),
+) -> None:
+    """Rewrite RESULTS.md and tables/* from the published records."""
+    from clopbench.records import Store
+    from clopbench.report import publication
+    from clopbench.report.document import collect, make_document
+    from clopbench.suite import Suite
+
+    found, store = Suite.locate(suite), Store(results)
+    if local and folder is None:
+        raise UserError("--local: needs --out DIR, so that the published report is not overwritten")
+    if check and publish:
+        raise UserError("--check: changes nothing, so it cannot go with --publish")
+    if publish:
+        for line in publication.publish_store(found, store):
+            out.print(line, markup=False)
+    arms = publication.local_arms(found, store) if local else publication.published_arms(found)
+    document = make_document(found, collect(found, arms))
+    target = folder or found.root
+    if check:
+        drift = document.drift(target)
+        for name in drift:
+            out.print(f"differs from the records: {target / name}", markup=False)
+        raise typer.Exit(EXIT_FAILED if drift else 0)
+    for path in document.write(target):
+        out.print(f"wrote {path}", markup=False)
+
+
+@app.command()
+def show(
+    what: Annotated[list[str], typer.Argument(metavar="TABLE|CELL [key=value …]", help="A table, or the first digits of a cell's id.")],
+    seeds: Annotated[str | None, typer.Option(help="Seeds of the table; default: all recorded.")] = None,
+    scale: Scale = "laptop",
+    method: Methods = [],
+    suite: SuiteDir = None,
+    methods_dir: MethodsDirs = [],
+    results: Results = Path("results"),
+    as_json: Json = False,
+) -> None:
+    """Show a table from the records at hand, or everything about one cell."""
+    from clopbench import showing
+    from clopbench.request import Request
+    from clopbench.suite import Suite
+
+    if what[0] in Suite.locate(suite).benchmark_names():
+        request = Request(what, seeds, scale, [], method, suite, methods_dir, results, None)
+        if as_json:
+            _print_json(request.table_rows())
+        else:
+            request.show_tables(out)
+        return
+    content = showing.cell_content(results, what[0])
+    if as_json:
+        _print_json(content)
+    else:
+        showing.print_cell(out, results, content)
+
+
+@app.command()
+def methods(suite: SuiteDir = None, methods_dir: MethodsDirs = [], as_json: Json = False) -> None:
+    """Show the methods, their parameters, and what is wrong with those that cannot be loaded."""
+    from clopbench import showing
+    from clopbench.suite import Suite
+
+    rows = showing.method_rows(Suite.locate(suite, methods_dir).plugins)
+    if as_json:
+        _print_json(rows)
+    else:
+        showing.print_methods(out, rows)
+    if any(row["problem"] for row in rows):
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command()
+def doctor(
+    suite: SuiteDir = None,
+    methods_dir: MethodsDirs = [],
+    results: Results = Path("results"),
+    as_json: Json = False,
+) -> None:
+    """Check this machine and the suite; exit 1 if a run would suffer."""
+    from clopbench.doctor import examine
+    from clopbench.records import Store
+    from clopbench.suite import Suite
+
+    findings = list(examine(Suite.locate(suite, methods_dir), Store(results)))
+    if as_json:
+        _print_json([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            out.print(f"{'ok ' if finding.ok else 'BAD'} {finding.check}: {finding.text}", markup=False)
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point: bad input is one line on stderr and status 2; a bug keeps its traceback."""
+    try:
+        code = app(args=arguments, prog_name="bench", standalone_mode=False)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        code = EXIT_USAGE
+    except typer.TyperException as error:
+        message = error.format_message() if hasattr(error, "format_message") else str(error)
+        print(f"error: {' '.join(message.split())}", file=sys.stderr)
+        code = EXIT_USAGE
+    except (typer.Abort, KeyboardInterrupt):
+        code = 130
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,173 @@
+"""Contrastive losses with an analytic gradient, computed in blocks of rows.
+
+Every loss here is one softmax over all other embeddings, contrasted with a set of positives that is
+given by a group number per embedding: same group, positive pair. InfoNCE groups the views of an image;
+SupCon groups the images of a class. The gradient is formed beside the loss, block by block, so nothing
+of size N×N is ever held: time is O(N²·D), memory O(N·D) plus one block.
+
+Shapes: V views, B images, N = V·B embeddings (view-major), D embedding dimensions, G groups, K classes,
+R rows of the current block.
+"""
+
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Variant = Literal["out", "in"]
+
+# Floats in one block of similarities: 16 MB, small enough to stay near the cache on a CPU.
+BLOCK_FLOATS = 1 << 22
+# A GPU is only busy with larger blocks: 1 GB.
+BLOCK_FLOATS_CUDA = 1 << 28
+
+
+def info_nce(z_VBD: Tensor, temperature: float) -> Tensor:
+    """InfoNCE (NT-Xent) over all views: the positives of an embedding are its image's other views.
+
+    Returns the mean over the N anchors of -log softmax (paper, section 3; the paper writes the sum, which
+    is N times this). Embeddings are L2-normalised here. Inputs in half precision are computed in float32.
+    """
+    views, images, _ = z_VBD.shape
+    group_N = torch.arange(images, device=z_VBD.device).repeat(views)
+    return grouped_contrast(z_VBD.flatten(0, 1), group_N, temperature)
+
+
+def supcon(z_VBD: Tensor, y_B: Tensor, temperature: float, variant: Variant = "out") -> Tensor:
+    """Supervised contrastive loss (Khosla et al. 2020, equations 2 and 3) with partial labels.
+
+    y_B holds class numbers, -1 where unlabelled; an unlabelled image has only its own views as positives.
+    variant "out" is the mean of logarithms (L_out), "in" the logarithm of the mean (L_in).
+    Returns the mean over the N anchors.
+    """
+    group_N = label_groups(y_B).repeat(z_VBD.shape[0])
+    return grouped_contrast(z_VBD.flatten(0, 1), group_N, temperature, variant)
+
+
+def prototype_pull(
+    z_VBD: Tensor,
+    y_B: Tensor,
+    prototype_KD: Tensor,
+    similarity: Literal["cosine", "euclidean", "manhattan"] = "cosine",
+) -> Tensor:
+    """Mean distance of the labelled embeddings, of all views, to the prototype of their class.
+
+    cosine: 1 - z·c (paper, equation of CLOP). euclidean, manhattan: plain L2 and L1 norms of z - c, not
+    squared (authors' code, commit 115deee). Zero, with a zero gradient, where no image is labelled.
+    """
+    labelled_B = y_B >= 0
+    z_ND = normalised(z_VBD[:, labelled_B].flatten(0, 1))
+    target_ND = prototype_KD.to(z_ND.dtype)[y_B[labelled_B]].repeat(z_VBD.shape[0], 1)
+    if similarity == "cosine":
+        distance_N = 1 - (z_ND * target_ND).sum(-1)
+    else:
+        order = 2 if similarity == "euclidean" else 1
+        distance_N = torch.linalg.vector_norm(z_ND - target_ND, ord=order, dim=-1)
+    return distance_N.sum() / max(1, distance_N.numel())
+
+
+def label_groups(y_B: Tensor) -> Tensor:
+    """Group numbers: the class where labelled, and a number of its own for each unlabelled image."""
+    own_B = torch.arange(len(y_B), device=y_B.device) + y_B.max().clamp_min(-1) + 1
+    return torch.where(y_B >= 0, y_B, own_B)
+
+
+def normalised(z: Tensor) -> Tensor:
+    """L2-normalised embeddings, in float32 at least."""
+    return F.normalize(z if z.dtype == torch.float64 else z.float(), dim=-1)
+
+
+def grouped_contrast(z_ND: Tensor, group_N: Tensor, temperature: float, variant: Variant = "out") -> Tensor:
+    """Mean softmax contrast of each embedding with the others of its group.
+
+    Anchors that are alone in their group have no positive: they serve as negatives only.
+    """
+    # A half-precision autocast would reach the matrix products inside the function.
+    with torch.autocast(z_ND.device.type, enabled=False):
+        return _GroupedContrast.apply(normalised(z_ND), group_N, temperature, variant)
+
+
+class _GroupedContrast(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, z_ND: Tensor, group_N: Tensor, temperature: float, variant: Variant) -> Tensor:
+        needs_gradient = ctx.needs_input_grad[0]
+        loss, grad_ND = _loss_and_gradient(z_ND, group_N, temperature, variant, needs_gradient)
+        if grad_ND is not None:
+            ctx.save_for_backward(grad_ND)
+        return loss
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad_loss: Tensor) -> tuple[Tensor, None, None, None]:
+        (grad_ND,) = ctx.saved_tensors
+        return grad_ND * grad_loss, None, None, None
+
+
+def _loss_and_gradient(
+    z_ND: Tensor, group_N: Tensor, temperature: float, variant: Variant, needs_gradient: bool
+) -> tuple[Tensor, Tensor | None]:
+    """Blocks of anchors at a time: similarity, softmax, and both products that the gradient needs.
+
+    With s = z zᵀ/τ, p the row softmax and q the target distribution over an anchor's positives,
+    d loss/d s = w (p - q), w being 1/(number of anchors that have a positive).
+    """
+    _, group_N, size_G = torch.unique(group_N, return_inverse=True, return_counts=True)
+    positives_N = size_G[group_N] - 1
+    weight_N = (positives_N > 0).to(z_ND.dtype)
+    weight_N = weight_N / weight_N.sum().clamp_min(1)
+    total = z_ND.new_zeros(())
+    grad_ND = torch.zeros_like(z_ND) if needs_gradient else None
+
+    budget = BLOCK_FLOATS_CUDA if z_ND.is_cuda else BLOCK_FLOATS
+    for rows in torch.arange(len(z_ND), device=z_ND.device).split(max(1, budget // len(z_ND))):
+        sim_RN = (z_ND[rows] / temperature) @ z_ND.T
+        sim_RN[torch.arange(len(rows), device=rows.device), rows] = -torch.inf
+        target_RN = None
+        if variant == "in":
+            target_RN, lse_positive_R = _positive_softmax(sim_RN, group_N[rows], group_N)
+            pulled_R = lse_positive_R - positives_N[rows].clamp_min(1).log()
+        softmax_RN, lse_R = _softmax_(sim_RN)
+        if target_RN is not None:
+            contrast_R = torch.where(positives_N[rows] > 0, lse_R - pulled_R, 0)
+        else:
+            contrast_R = lse_R
+        total = total + (weight_N[rows] * contrast_R).sum()
+        if grad_ND is not None:
+            slope_RN = softmax_RN if target_RN is None else softmax_RN.sub_(target_RN)
+            slope_RN.mul_(weight_N[rows, None])
+            grad_ND[rows] += slope_RN @ z_ND
+            grad_ND.addmm_(slope_RN.T, z_ND[rows])
+
+    if variant == "out":
+        mean_positive_ND = _mean_positive(z_ND, group_N, len(size_G), positives_N)
+        total = total - (weight_N * (z_ND * mean_positive_ND).sum(-1)).sum() / temperature
+        if grad_ND is not None:
+            # Positives are mutual and groups are uniform, so row and column terms are equal.
+            grad_ND -= 2 * weight_N[:, None] * mean_positive_ND
+    return total, None if grad_ND is None else grad_ND / temperature
+
+
+def _softmax_(sim_RN: Tensor) -> tuple[Tensor, Tensor]:
+    """Row softmax, in place, and the log-sum-exp of each row."""
+    peak_R1 = sim_RN.amax(1, keepdim=True)
+    sim_RN.sub_(peak_R1).exp_()
+    sum_R1 = sim_RN.sum(1, keepdim=True)
+    return sim_RN.div_(sum_R1), (peak_R1 + sum_R1.log()).squeeze(1)
+
+
+def _positive_softmax(sim_RN: Tensor, group_R: Tensor, group_N: Tensor) -> tuple[Tensor, Tensor]:
+    """Softmax over the positives of each row alone, and its log-sum-exp (-inf where there are none).
+
+    It has its own peak: at a small temperature the positives may be far below the nearest negative, and
+    would all vanish after subtracting the row's peak.
+    """
+    positive_RN = sim_RN.masked_fill(group_R[:, None] != group_N, -torch.inf)
+    lse_R = torch.logsumexp(positive_RN, 1)
+    return positive_RN.sub_(lse_R[:, None].nan_to_num(neginf=0)).exp_(), lse_R
+
+
+def _mean_positive(z_ND: Tensor, group_N: Tensor, groups: int, positives_N: Tensor) -> Tensor:
+    """Mean of each embedding's positives, from the sums of the groups: no mask of pairs is needed."""
+    sum_GD = z_ND.new_zeros(groups, z_ND.shape[1]).index_add_(0, group_N, z_ND)
+    return (sum_GD[group_N] - z_ND) / positives_N.clamp_min(1)[:, None]

@@ -1,0 +1,95 @@
+"""What the YAML files of a suite may say: scales, benchmarks, tables. Models only; suite.py reads the files."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from clopbench.parameters import Count, NonNegative, Positive, Strict
+
+Overrides = dict[str, Any]
+Coordinates = dict[str, str]
+
+
+class ScaleDeclaration(Strict):
+    """benchmarks/scale/*.yaml, the key `scale`: what the scale is and what a cell costs there."""
+
+    name: str
+    summary: str
+    seconds_per_cell: Positive
+    """Measured once, on the hardware of `measured_on`; used until finished cells give a better estimate."""
+    measured_on: str
+    is_paper: bool = False
+    """Only at such a scale are absolute values set against the paper's."""
+
+
+class LaunchConfig(Strict):
+    """How a cell runs, without deciding what it computes."""
+
+    threads: Count = 1
+
+
+class BenchmarkDeclaration(Strict):
+    """benchmarks/*.yaml, composed with a scale. Sections of the cell stay raw until an entry is made."""
+
+    title: str
+    scale: ScaleDeclaration
+    axes: dict[str, dict[str, Overrides]] = Field(min_length=1)
+    """Axis → point → the values that the point sets, by dotted key."""
+    method: dict[str, Any]
+    data: dict[str, Any]
+    encoder: dict[str, Any]
+    projection: dict[str, Any]
+    training: dict[str, Any]
+    augmentation: dict[str, Any]
+    evaluation: dict[str, Any]
+    launch: LaunchConfig = LaunchConfig()
+
+
+class PaperValue(Strict):
+    """One number of the paper; sd and n only where the paper gives them."""
+
+    at: Coordinates
+    mean: float
+    sd: NonNegative | None = None
+    n: Count | None = None
+
+
+class PaperDeclaration(Strict):
+    """The paper's numbers for a table. What is not listed is shown as 'not known'."""
+
+    source: str
+    setting: str
+    values: list[PaperValue] = []
+    margin: Positive | None = None
+    """Our mean counts as reproduced when it is within this of the paper's."""
+    margin_reason: str = ""
+
+
+class ClaimDeclaration(Strict):
+    """'`better` has a higher metric than `than`', to be tested pairwise over seeds."""
+
+    name: str
+    text: str
+    better: Coordinates
+    than: Coordinates
+    paper: str
+    """The paper's own evidence for the claim, in words."""
+
+
+class TableDeclaration(Strict):
+    """tables/*.yaml: how a benchmark's cells become a table, and what the paper says about it."""
+
+    title: str
+    benchmark: str
+    rows: str
+    """The axis that runs down the table."""
+    columns: str | None = None
+    """The axis that runs across, if there is one."""
+    metric: str
+    metric_title: str
+    direction: Literal["higher", "lower"] = "higher"
+    format: Literal["percent", "number"] = "percent"
+    labels: dict[str, str] = {}
+    """Point → how it is written in the table."""
+    paper: PaperDeclaration
+    claims: list[ClaimDeclaration] = []

@@ -1,0 +1,67 @@
+"""Checks of the machine and the suite, for `bench doctor`."""
+
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from clopbench.data.sources import SOURCES
+from clopbench.errors import UserError
+from clopbench.records import Store
+from clopbench.suite import Suite
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor's report. `ok` False: a run would suffer; the text says what to do."""
+
+    check: str
+    ok: bool
+    text: str
+
+
+def examine(suite: Suite, store: Store) -> Iterator[Finding]:
+    """Yield findings one by one; the slow one (importing torch) comes last."""
+    yield Finding("python", True, f"{platform.python_version()} on {platform.platform()}")
+    yield Finding("cores", True, f"{os.cpu_count()}")
+    yield Finding("suite", True, f"{suite.root}: {', '.join(suite.benchmark_names())}")
+    for name in suite.benchmark_names():
+        for scale in suite.scale_names():
+            yield from _attempt(f"{name} at {scale}", lambda n=name, s=scale: _compose(suite, n, s))
+    yield from _attempt("results", lambda: _results(store))
+    for name, source in SOURCES.items():
+        yield Finding(f"data {name}", True, source.summary)
+    for name in suite.plugins.names():
+        yield from _attempt(f"method {name}", lambda n=name: _load(suite, n))
+    yield Finding("torch", True, _torch())
+
+
+def _attempt(check: str, action) -> Iterator[Finding]:
+    try:
+        yield Finding(check, True, action())
+    except UserError as error:
+        yield Finding(check, False, str(error))
+
+
+def _compose(suite: Suite, name: str, scale: str) -> str:
+    return f"{len(suite.benchmark(name, scale).entries)} entries"
+
+
+def _results(store: Store) -> str:
+    store.ensure_writable()
+    free = shutil.disk_usage(store.root).free
+    return f"{store.root} is writable, {free / 2**30:.1f} GiB free"
+
+
+def _load(suite: Suite, name: str) -> str:
+    plugin = suite.plugins.get(name)
+    plugin.load()
+    return f"version {plugin.signature.version} from {plugin.path}"
+
+
+def _torch() -> str:
+    import torch
+
+    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return f"{torch.__version__}, GPUs: {', '.join(gpus) or 'none'}"

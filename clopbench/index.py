@@ -1,0 +1,142 @@
+"""Reading many records at once: the index cache of a results folder, and published record files.
+
+results/index.parquet is only a cache: a row is used as long as its record.json has the same size and
+modification time, and the file can be deleted at any time. results/published/*.parquet are the committed
+records behind RESULTS.md: one row per cell with the whole record, history and spectrum.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from clopbench.errors import UserError
+from clopbench.records import DamagedRecord, Record, Store, write_atomic
+
+INDEX = "index.parquet"
+INDEX_SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("mtime_ns", pa.int64()),
+        ("size", pa.int64()),
+        ("content", pa.string()),
+        ("damage", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of a cell without opening its folder: record.json's content, or why it is damaged."""
+
+    id: str
+    text: str | None
+    damage: str | None = None
+
+    @cached_property
+    def content(self) -> dict[str, Any]:
+        return json.loads(self.text) if self.text else {}
+
+    @property
+    def status(self) -> str:
+        return self.content.get("status", "damaged")
+
+
+def scan(store: Store) -> dict[str, Entry]:
+    """All cells of a store that have a record, by id. Reads only what changed since the last scan."""
+    cached = _load(store.root / INDEX)
+    rows: list[tuple[str, int, int, str | None, str | None]] = []
+    changed = False
+    for cell_id, stat in _record_files(store.root):
+        row = cached.get(cell_id)
+        if row is None or row[1:3] != (stat.st_mtime_ns, stat.st_size):
+            text, damage = _examine(store, cell_id)
+            row = (cell_id, stat.st_mtime_ns, stat.st_size, text, damage)
+            changed = True
+        rows.append(row)
+    if changed or len(rows) != len(cached):
+        _save(store.root / INDEX, rows)
+    return {row[0]: Entry(row[0], row[3], row[4]) for row in rows}
+
+
+def _record_files(root: Path) -> Iterator[tuple[str, os.stat_result]]:
+    if not root.is_dir():
+        return
+    for shelf in sorted(entry.path for entry in os.scandir(root) if len(entry.name) == 2):
+        for folder in os.scandir(shelf):
+            try:
+                yield folder.name, os.stat(os.path.join(folder.path, "record.json"))
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+
+
+def _examine(store: Store, cell_id: str) -> tuple[str | None, str | None]:
+    try:
+        record = store.read(cell_id)
+    except DamagedRecord as damage:
+        return None, str(damage)
+    return (json.dumps(record.to_json()), None) if record else (None, "vanished while it was read")
+
+
+def _load(path: Path) -> dict[str, tuple[str, int, int, str | None, str | None]]:
+    try:
+        table = pq.read_table(path, schema=INDEX_SCHEMA)
+    except (OSError, pa.ArrowException):
+        return {}
+    columns = [table.column(name).to_pylist() for name in INDEX_SCHEMA.names]
+    return {row[0]: row for row in zip(*columns, strict=True)}
+
+
+def _save(path: Path, rows: Iterable[tuple[Any, ...]]) -> None:
+    columns = list(zip(*rows, strict=True)) or [()] * len(INDEX_SCHEMA.names)
+    table = pa.table([pa.array(c, f.type) for c, f in zip(columns, INDEX_SCHEMA, strict=True)], INDEX_SCHEMA)
+    try:
+        write_atomic(path, _parquet_bytes(table))
+    except OSError:
+        pass  # A results folder that cannot be written can still be read.
+
+
+def _parquet_bytes(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue().to_pybytes()
+
+
+def publish(records: Iterable[Record], path: Path) -> None:
+    """Write records to a published file, sorted by id, so that equal records give equal bytes."""
+    ordered = sorted(records, key=lambda record: record.cell.id)
+    names = sorted({name for record in ordered for name in record.metrics})
+    columns: dict[str, list[Any]] = {
+        "id": [r.cell.id for r in ordered],
+        "arm": [r.cell.arm for r in ordered],
+        "seed": [r.cell.seed for r in ordered],
+        "method": [r.cell.method.name for r in ordered],
+        "status": [r.status for r in ordered],
+        **{name: [r.metrics.get(name) for r in ordered] for name in names},
+        "record": [json.dumps(r.to_json(), sort_keys=True) for r in ordered],
+        "history": [r.history for r in ordered],
+        "spectrum": [list(r.spectrum) for r in ordered],
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, _parquet_bytes(pa.table(columns)))
+
+
+def read_published(path: Path) -> list[Record]:
+    """The records of a published file. Raises UserError naming the file where one cannot be trusted."""
+    try:
+        table = pq.read_table(path, columns=["record", "history", "spectrum"])
+    except (OSError, pa.ArrowException, KeyError) as error:
+        raise UserError(f"{path}: not a file of published records ({error})") from None
+    records = []
+    for row in table.to_pylist():
+        try:
+            records.append(Record.from_json(json.loads(row["record"]), row["history"], tuple(row["spectrum"])))
+        except (DamagedRecord, ValueError, KeyError) as damage:
+            raise UserError(f"{path}: damaged record: {damage}") from None
+    return records

@@ -1,0 +1,163 @@
+"""Runs cells on this machine, each in its own process, from a fork server with the imports preloaded."""
+
+import multiprocessing
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import wait
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from pathlib import Path
+from typing import Any, Protocol
+
+from clopbench import claims
+from clopbench.errors import UserError
+from clopbench.launch import worker
+from clopbench.plan import PlannedCell
+from clopbench.records import DamagedRecord, Record, Store
+
+# How often a cell that another `bench run` holds is looked at again.
+RETRY_HELD_SECONDS = 2.0
+PRELOAD = ["clopbench.cli", "clopbench.training.run", "sklearn.datasets"]
+
+
+class Listener(Protocol):
+    """Who is told about progress."""
+
+    def started(self, planned: PlannedCell) -> None: ...
+    def finished(self, planned: PlannedCell, record: Record | None, problem: str | None) -> None: ...
+    def tick(self, active: int, held: int) -> None: ...
+
+
+@dataclass
+class Outcome:
+    """How a run ended: cells by the way they ended, and whether it was interrupted."""
+
+    results: int = 0
+    failed: list[tuple[PlannedCell, str]] = field(default_factory=list)
+    remaining: int = 0
+    interrupted: bool = False
+
+
+class LocalLauncher:
+    """Runs planned cells with a number of worker processes. One instance per `bench run`."""
+
+    def __init__(
+        self, store: Store, method_folders: Sequence[Path], workers: int, device: str, provenance: dict[str, Any]
+    ):
+        self.store = store
+        self.method_folders = [str(folder) for folder in method_folders]
+        self.workers = workers
+        self.device = device
+        self.provenance = provenance
+        self.since = time.time()
+        self.context: ForkServerContext = multiprocessing.get_context("forkserver")
+        self.context.set_forkserver_preload(PRELOAD)
+
+    def preflight(self, cells: Sequence[PlannedCell]) -> None:
+        """Build each distinct model once, in a process of its own. Raises UserError; nothing is written."""
+        distinct = {planned.cell.arm: planned for planned in cells}
+        ours, theirs = self.context.Pipe(duplex=False)
+        tasks = [self._task(planned) for planned in distinct.values()]
+        process = self.context.Process(target=worker.check, args=(tasks, theirs))
+        process.start()
+        theirs.close()
+        try:
+            problem = ours.recv()
+        except EOFError:
+            process.join()
+            raise RuntimeError("the check of the cells crashed; its traceback is above") from None
+        process.join()
+        if problem:
+            raise UserError(problem)
+
+    def run(self, cells: Sequence[PlannedCell], listener: Listener) -> Outcome:
+        """Run all cells. SIGINT stops: running cells are dropped, finished ones stay finished."""
+        queue = deque(cells)
+        held: deque[tuple[float, PlannedCell]] = deque()
+        active: dict[int, tuple[ForkServerProcess, PlannedCell]] = {}
+        outcome = Outcome()
+        try:
+            while queue or held or active:
+                while held and held[0][0] <= time.monotonic():
+                    queue.append(held.popleft()[1])
+                while queue and len(active) < self.workers:
+                    planned = queue.popleft()
+                    process = self.context.Process(target=worker.work, args=(self._task(planned),))
+                    process.start()
+                    active[process.sentinel] = (process, planned)
+                    listener.started(planned)
+                for sentinel in wait(list(active), timeout=0.5):
+                    assert isinstance(sentinel, int)
+                    process, planned = active.pop(sentinel)
+                    process.join()
+                    if process.exitcode == worker.EXIT_HELD:
+                        held.append((time.monotonic() + RETRY_HELD_SECONDS, planned))
+                    else:
+                        self._settle(planned, process.exitcode or 0, outcome, listener)
+                listener.tick(len(active), len(held))
+        except KeyboardInterrupt:
+            outcome.interrupted = True
+            self._stop(active)
+        outcome.remaining = len(cells) - outcome.results - len(outcome.failed)
+        return outcome
+
+    def _stop(self, active: dict[int, tuple[ForkServerProcess, PlannedCell]]) -> None:
+        previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for process, _ in active.values():
+            process.terminate()
+        for process, _ in active.values():
+            process.join(10)
+            if process.is_alive():
+                process.kill()
+        signal.signal(signal.SIGINT, previous)
+
+    def _settle(self, planned: PlannedCell, code: int, outcome: Outcome, listener: Listener) -> None:
+        """Read what the worker recorded; where it died without a record, record that."""
+        record, problem = None, None
+        try:
+            record = self.store.read(planned.cell.id)
+        except DamagedRecord as damage:
+            problem = f"damaged record: {damage}"
+        if code != worker.EXIT_RECORDED and problem is None and not (record and record.is_result):
+            record = self._record_crash(planned, code)
+        if record is not None and record.failure is not None:
+            problem = f"{record.failure['class']}: {record.failure['message']}"
+        if problem is None:
+            outcome.results += 1
+        else:
+            outcome.failed.append((planned, problem))
+        listener.finished(planned, record, problem)
+
+    def _record_crash(self, planned: PlannedCell, code: int) -> Record:
+        if code < 0:
+            name = signal.Signals(-code).name
+            failure = {"class": "killed", "message": f"the worker was killed by {name}", "traceback": ""}
+        else:
+            failure = {"class": "error", "message": f"the worker ended with status {code}", "traceback": ""}
+        record = Record(planned.cell, "failed", failure=failure)
+        record.provenance.update({"ended_unix": time.time()}, **self.provenance)
+        claim = claims.acquire(self.store.folder(planned.cell.id))
+        if claim is not None:  # Otherwise another run has already taken the cell over.
+            with claim:
+                self.store.write(record)
+        return record
+
+    def _task(self, planned: PlannedCell) -> worker.Task:
+        return {
+            "cell": planned.cell.config(),
+            "results": str(self.store.root),
+            "method_folders": self.method_folders,
+            "threads": planned.threads,
+            "device": self.device,
+            "since": self.since,
+            "provenance": self.provenance,
+        }
+
+
+def default_workers(threads: int) -> int:
+    """As many workers as fit on this process's cores."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // threads)

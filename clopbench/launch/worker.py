@@ -1,0 +1,112 @@
+"""What happens inside the process of one cell. Everything that it receives is plain data."""
+
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import FrameType
+from typing import Any, TypedDict
+
+from clopbench import claims
+from clopbench.cell import Cell
+from clopbench.records import DamagedRecord, Store
+
+EXIT_RECORDED = 0
+EXIT_HELD = 75
+"""Another process holds the cell (or took it over); nothing was written."""
+
+
+class Task(TypedDict):
+    """One cell to run."""
+
+    cell: Mapping[str, Any]
+    results: str
+    method_folders: list[str]
+    threads: int
+    device: str
+    since: float
+    """When the launcher started: a failure recorded later than this is not tried again."""
+    provenance: Mapping[str, Any]
+
+
+def work(task: Task) -> None:
+    """Claim, train, record, exit: EXIT_RECORDED or EXIT_HELD; anything else is a crash."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _terminate)
+    store = Store(Path(task["results"]))
+    cell = Cell.from_config(task["cell"])
+    folder = store.folder(cell.id)
+    folder.mkdir(parents=True, exist_ok=True)
+    held = claims.acquire(folder)
+    if held is None:
+        sys.exit(EXIT_HELD)
+    with held:
+        if _settled(store, cell.id, task["since"]):
+            sys.exit(EXIT_RECORDED)
+        _log_to(folder / "run.log")
+        sys.exit(_train(task, store, cell, held))
+
+
+def _train(task: Task, store: Store, cell: Cell, held: claims.Held) -> int:
+    # Imported here: the launcher's own process imports this module and must stay free of torch.
+    from clopbench.plugins import Plugins
+    from clopbench.training.run import choose_device, configure, run_cell
+
+    configure(task["threads"])
+    plugins = Plugins([Path(folder) for folder in task["method_folders"]])
+    epochs = cell.training.epochs
+    record = run_cell(
+        cell,
+        plugins,
+        choose_device(task["device"]),
+        lambda row: held.report(epoch=row["epoch"], epochs=epochs),
+    )
+    record.provenance.update(task["provenance"])
+    if not held.in_force:
+        print("another process took this cell over; leaving without writing", flush=True)
+        return EXIT_HELD
+    store.write(record)
+    return EXIT_RECORDED
+
+
+def check(tasks: list[Task], answer: Connection) -> None:
+    """Preflight: build the model of each task once and send back the first refusal, or None."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    from clopbench.errors import UserError
+    from clopbench.plugins import Plugins
+    from clopbench.training.run import configure, preflight
+
+    configure(1)
+    try:
+        for task in tasks:
+            plugins = Plugins([Path(folder) for folder in task["method_folders"]])
+            preflight(Cell.from_config(task["cell"]), plugins)
+    except UserError as error:
+        answer.send(str(error))
+    else:
+        answer.send(None)
+
+
+def _settled(store: Store, cell_id: str, since: float) -> bool:
+    """True where there is nothing left to do: a result, a damaged record, or a failure of this very run."""
+    try:
+        record = store.read(cell_id)
+    except DamagedRecord:
+        return True
+    if record is None:
+        return False
+    return record.is_result or record.provenance.get("ended_unix", 0.0) > since
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + signal.SIGTERM)
+
+
+def _log_to(path: Path) -> None:
+    """Send everything that this process prints, from C libraries too, to the cell's log."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    os.close(handle)

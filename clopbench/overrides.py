@@ -1,0 +1,97 @@
+"""key=value overrides of the command line, in Hydra's grammar."""
+
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+
+from clopbench import cell
+from clopbench.declarations import BenchmarkDeclaration, LaunchConfig
+from clopbench.errors import UserError, unknown
+from clopbench.plugins import Plugin
+
+SECTIONS = {
+    "data": cell.DataConfig,
+    "encoder": cell.EncoderConfig,
+    "projection": cell.ProjectionConfig,
+    "training": cell.TrainingConfig,
+    "augmentation": cell.AugmentationConfig,
+    "evaluation": cell.EvaluationConfig,
+    "launch": LaunchConfig,
+}
+
+
+@dataclass(frozen=True)
+class Override:
+    """One `section.field=value`."""
+
+    key: str
+    value: Any
+
+    @property
+    def section(self) -> str:
+        return self.key.partition(".")[0]
+
+    @property
+    def field(self) -> str:
+        return self.key.partition(".")[2]
+
+
+def parse(texts: Sequence[str]) -> tuple[list[Override], str | None]:
+    """Parse overrides; `scale=NAME` is returned apart, being a choice of file.
+
+    Raises UserError for text that Hydra's grammar does not accept, sweeps and deletions.
+    """
+    overrides: list[Override] = []
+    scale = None
+    for text in texts:
+        try:
+            parsed = OverridesParser.create().parse_override(text)
+            value = parsed.value()
+        except HydraException as error:
+            raise UserError(f"override '{text}': {' '.join(str(error).split())}") from None
+        if parsed.is_delete():
+            raise UserError(f"override '{text}': fields cannot be deleted, only set")
+        if parsed.is_sweep_override():
+            raise UserError(
+                f"override '{text}': one value, not a sweep; values to compare are an axis in benchmarks/*.yaml"
+            )
+        if parsed.key_or_group == "scale":
+            scale = str(value)
+        else:
+            overrides.append(Override(parsed.key_or_group, value))
+    return overrides, scale
+
+
+def apply(
+    values: dict[str, Any], section: str, overrides: Sequence[Override], known: Container[str] | None = None
+) -> dict[str, Any]:
+    """`values` of one section with its overrides on top; with `known`, others are passed over."""
+    return values | {
+        override.field: override.value
+        for override in overrides
+        if override.section == section and (known is None or override.field in known)
+    }
+
+
+def check_keys(
+    benchmark: str, overrides: Sequence[Override], declaration: BenchmarkDeclaration, methods: Sequence[Plugin]
+) -> None:
+    """Raise UserError for a key that does not exist, or that is an axis of the benchmark."""
+    keys = {f"{section}.{field}" for section, model in SECTIONS.items() for field in model.model_fields}
+    keys -= {"data.version"}
+    keys |= {f"method.{name}" for method in methods for name in method.signature.parameters}
+    for override in overrides:
+        for axis, points in declaration.axes.items():
+            if any(override.key in sets for sets in points.values()):
+                raise UserError(
+                    f"override '{override.key}': it is what {benchmark}'s axis '{axis}' varies "
+                    f"({', '.join(points)}); choose points with --only {axis}=POINT"
+                )
+        if override.key == "method.name":
+            raise UserError(f"override 'method.name': use --method {override.value} to add a method's row")
+        if override.key not in keys:
+            siblings = {key for key in keys if key.startswith(f"{override.section}.")}
+            raise unknown("override key", override.key, siblings or keys)

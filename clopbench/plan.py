@@ -1,0 +1,182 @@
+"""What a set of tables needs: which cells are done, missing, failed or damaged, and what the rest costs."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from clopbench import claims
+from clopbench.cell import Cell, flatten
+from clopbench.declarations import Coordinates, ScaleDeclaration
+from clopbench.errors import UserError
+from clopbench.index import Entry, scan
+from clopbench.records import RESULT_STATUSES, Store
+from clopbench.suite import Benchmark
+
+STATES = ("done", "missing", "failed", "damaged")
+# A cell that differs in more fields than this is another experiment, not an earlier version of this one.
+MOST_STALE_FIELDS = 3
+
+
+@dataclass
+class PlannedCell:
+    """A cell, the places where it is shown, and what is known of it."""
+
+    cell: Cell
+    scale: ScaleDeclaration
+    threads: int
+    state: str
+    entry: Entry | None
+    places: list[tuple[str, Coordinates]] = field(default_factory=list)
+    """(benchmark, coordinates): tables share cells."""
+
+    @property
+    def label(self) -> str:
+        """'table7 orthonormal, seed 3'."""
+        name, coordinates = self.places[0]
+        return f"{name} {' '.join(coordinates.values())}, seed {self.cell.seed}"
+
+    @property
+    def kind(self) -> str:
+        """Cells of one kind cost about the same: everything but seed and method parameters agrees."""
+        flat = flatten(self.cell.config())
+        return repr(sorted((k, v) for k, v in flat.items() if k == "method.name" or not _variable(k)))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds of one worker's time for the cells that remain, and where the figure comes from."""
+
+    seconds: float
+    basis: str
+
+    def wall(self, workers: int, cells: int) -> float:
+        """Seconds by the clock with so many workers."""
+        return self.seconds / cells * math.ceil(cells / workers) if cells else 0.0
+
+
+@dataclass
+class Plan:
+    """The cells of some benchmarks × seeds, each once."""
+
+    cells: list[PlannedCell]
+    entries: Mapping[str, Entry]
+
+    def count(self, state: str) -> int:
+        return sum(planned.state == state for planned in self.cells)
+
+    @property
+    def to_run(self) -> list[PlannedCell]:
+        """Missing and failed cells. Damaged records wait for a person to look at them."""
+        return [planned for planned in self.cells if planned.state in ("missing", "failed")]
+
+    def estimate(self) -> Estimate:
+        """From finished cells of the same kind where there are any, else from the scale's declared cost."""
+        measured: dict[str, list[float]] = {}
+        for planned in self.cells:
+            if planned.state == "done" and planned.entry:
+                seconds = planned.entry.content["provenance"].get("seconds")
+                if seconds:
+                    measured.setdefault(planned.kind, []).append(seconds)
+        total, declared = 0.0, False
+        for planned in self.to_run:
+            seconds = measured.get(planned.kind)
+            declared = declared or seconds is None
+            total += sum(seconds) / len(seconds) if seconds else planned.scale.seconds_per_cell
+        if not declared:
+            return Estimate(total, "finished cells of the same kind")
+        scales = {planned.scale.name: planned.scale for planned in self.to_run}
+        notes = "; ".join(
+            f"scale {name}: {scale.seconds_per_cell:g} s a cell on {scale.measured_on}"
+            for name, scale in sorted(scales.items())
+        )
+        return Estimate(total, notes)
+
+    def explain(self, planned: PlannedCell) -> str:
+        """Why a cell would run, or would not."""
+        if planned.state == "done":
+            return f"done ({planned.entry.status if planned.entry else 'done'})"
+        if planned.state == "damaged" and planned.entry:
+            return f"damaged record: {planned.entry.damage}"
+        if planned.state == "failed" and planned.entry:
+            failure = planned.entry.content.get("failure") or {}
+            return f"failed: {failure.get('class')}: {failure.get('message')}"
+        return self._stale(planned) or "never run"
+
+    def _stale(self, planned: PlannedCell) -> str | None:
+        """The nearest finished cell of the same method and seed, if it differs in few fields."""
+        ours = flatten(planned.cell.config())
+        wanted = {other.cell.id for other in self.cells}
+        nearest: dict[str, tuple[object, object]] | None = None
+        for entry in self.entries.values():
+            if entry.status not in RESULT_STATUSES or entry.id in wanted:
+                continue
+            theirs = flatten(entry.content["config"])
+            if theirs["seed"] != ours["seed"] or theirs["method.name"] != ours["method.name"]:
+                continue
+            keys = theirs.keys() | ours.keys()
+            changed = {k: (theirs.get(k), ours.get(k)) for k in keys if theirs.get(k) != ours.get(k)}
+            if nearest is None or len(changed) < len(nearest):
+                nearest = changed
+        if nearest is None or len(nearest) > MOST_STALE_FIELDS:
+            return None
+        fields = ", ".join(f"{key} was {was!r}, now {now!r}" for key, (was, now) in sorted(nearest.items()))
+        return f"stale: {fields}"
+
+
+def make_plan(benchmarks: Iterable[Benchmark], seeds: Sequence[int], store: Store) -> Plan:
+    """Plan benchmarks × seeds against a results store. Order: seed by seed, so early stops stay balanced."""
+    entries = scan(store)
+    cells: dict[str, PlannedCell] = {}
+    for seed in seeds:
+        for benchmark in benchmarks:
+            for entry in benchmark.entries:
+                cell = entry.cell(seed)
+                known = entries.get(cell.id)
+                planned = cells.setdefault(
+                    cell.id,
+                    PlannedCell(cell, benchmark.scale, benchmark.threads, _state(known), known),
+                )
+                planned.places.append((benchmark.name, entry.coordinates))
+    return Plan(list(cells.values()), entries)
+
+
+def parse_seeds(text: str) -> list[int]:
+    """'10' → seeds 0–9, '0-9' → a range, '0,3,7' → a list. Raises UserError for anything else."""
+    wrong = UserError(f"--seeds: a count (10), a range (0-9) or a list (0,3,7), not '{text}'")
+    try:
+        if "," in text:
+            seeds = [int(part) for part in text.split(",")]
+        elif "-" in text[1:]:
+            first, last = (int(part) for part in text.split("-"))
+            seeds = list(range(first, last + 1))
+        else:
+            seeds = list(range(int(text)))
+    except ValueError:
+        raise wrong from None
+    if not seeds:
+        raise UserError(f"--seeds: at least one seed is needed (got '{text}')")
+    if min(seeds) < 0 or len(set(seeds)) != len(seeds):
+        raise wrong
+    return seeds
+
+
+def running(plan: Plan, store: Store) -> list[PlannedCell]:
+    """Unfinished cells that a living process holds."""
+    held = []
+    for planned in plan.to_run:
+        claim = claims.current(store.folder(planned.cell.id))
+        if claim is not None and not claim.stale:
+            held.append(planned)
+    return held
+
+
+def _variable(key: str) -> bool:
+    return key == "seed" or key.startswith("method.")
+
+
+def _state(entry: Entry | None) -> str:
+    if entry is None:
+        return "missing"
+    if entry.damage is not None:
+        return "damaged"
+    return "done" if entry.status in RESULT_STATUSES else "failed"

@@ -1,0 +1,191 @@
+"""The results store: one folder per cell, plain files and renames, no database.
+
+results/<first two of id>/<id>/ holds record.json, history.csv, spectrum.npy, run.log and, while the cell
+runs, its claim. record.json is written last and is the only sign that a cell has ended. It carries a
+checksum of itself: a record that was truncated or altered is reported, never used and never overwritten.
+"""
+
+import io
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clopbench.cell import Cell, digest
+from clopbench.errors import UserError
+
+SCHEMA = 1
+RESULT_STATUSES = ("done", "collapsed", "diverged")
+FAILURE_CLASSES = ("out_of_memory", "timeout", "node", "killed", "error")
+
+
+class DamagedRecord(Exception):
+    """A record.json that cannot be trusted; the message says why."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One cell's outcome. status: done, collapsed or diverged (a result) or failed (see `failure`)."""
+
+    cell: Cell
+    status: str
+    metrics: dict[str, float | None] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+    """Why the status is what it is: the collapse rule, or where the loss stopped being finite."""
+    pairing: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of what paired cells must share: labelled subset and initial weights."""
+    provenance: dict[str, Any] = field(default_factory=dict)
+    failure: dict[str, str] | None = None
+    """class (one of FAILURE_CLASSES), message, traceback (last lines)."""
+    history: str = ""
+    """Per-epoch values as CSV text."""
+    spectrum: tuple[float, ...] = ()
+    """Singular values of the final embeddings."""
+
+    @property
+    def is_result(self) -> bool:
+        return self.status in RESULT_STATUSES
+
+    @property
+    def result_digest(self) -> str:
+        """SHA-256 of the numbers alone: equal for two runs that came to the same bits."""
+        parts = [self.status, self.metrics, self.pairing, self.history, list(self.spectrum)]
+        return digest(parts)
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of record.json, checksum included."""
+        content = {
+            "schema": SCHEMA,
+            "id": self.cell.id,
+            "arm": self.cell.arm,
+            "seed": self.cell.seed,
+            "config": self.cell.config(),
+            "status": self.status,
+            "metrics": self.metrics,
+            "notes": self.notes,
+            "pairing": self.pairing,
+            "provenance": self.provenance,
+            "failure": self.failure,
+            "result_digest": self.result_digest,
+        }
+        return content | {"checksum": digest(content)}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any], history: str, spectrum: tuple[float, ...]) -> "Record":
+        """The inverse of `to_json`. Raises DamagedRecord where anything does not agree."""
+        schema = content.get("schema")
+        if schema != SCHEMA:
+            raise DamagedRecord(f"schema {schema}, this version reads {SCHEMA}")
+        if content.get("checksum") != digest({k: v for k, v in content.items() if k != "checksum"}):
+            raise DamagedRecord("altered after it was written (checksum)")
+        try:
+            cell = Cell.from_config(content["config"])
+        except UserError as error:
+            raise DamagedRecord(f"config not understood: {error}") from None
+        kept = ("status", "metrics", "notes", "pairing", "provenance", "failure")
+        record = cls(cell, **{key: content[key] for key in kept}, history=history, spectrum=spectrum)
+        if record.cell.id != content["id"]:
+            raise DamagedRecord("its id does not belong to its config")
+        if record.result_digest != content["result_digest"]:
+            raise DamagedRecord("history.csv or spectrum.npy does not belong to it")
+        return record
+
+
+class Store:
+    """The folder that holds all records."""
+
+    def __init__(self, root: Path):
+        self.root = Path(root)
+
+    def folder(self, cell_id: str) -> Path:
+        return self.root / cell_id[:2] / cell_id
+
+    def record_path(self, cell_id: str) -> Path:
+        return self.folder(cell_id) / "record.json"
+
+    def ensure_writable(self) -> None:
+        """Raise UserError unless files can be made here; nothing is left behind."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.root):
+                pass
+        except OSError as error:
+            raise UserError(f"results folder {self.root} is not writable: {error.strerror}") from None
+
+    def read(self, cell_id: str) -> Record | None:
+        """The record of a cell, or None where there is none. Raises DamagedRecord."""
+        folder = self.folder(cell_id)
+        try:
+            text = (folder / "record.json").read_text()
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise DamagedRecord(f"not readable ({error})") from None
+        try:
+            content = json.loads(text)
+        except json.JSONDecodeError:
+            raise DamagedRecord("not valid JSON, perhaps truncated") from None
+        if not isinstance(content, dict) or content.get("id") != cell_id:
+            raise DamagedRecord("it does not belong to its folder")
+        try:
+            if content.get("status") not in RESULT_STATUSES:
+                return Record.from_json(content, "", ())
+            history = (folder / "history.csv").read_text()
+            spectrum = tuple(np.load(folder / "spectrum.npy", allow_pickle=False).tolist())
+            return Record.from_json(content, history, spectrum)
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            raise DamagedRecord(f"incomplete ({type(error).__name__}: {error})") from None
+
+    def write(self, record: Record) -> Path:
+        """Write a record so that a reader sees all of it or nothing. Returns the path of record.json."""
+        folder = self.folder(record.cell.id)
+        folder.mkdir(parents=True, exist_ok=True)
+        if record.is_result:
+            buffer = io.BytesIO()
+            np.save(buffer, np.asarray(record.spectrum, dtype=np.float64))
+            write_atomic(folder / "history.csv", record.history.encode())
+            write_atomic(folder / "spectrum.npy", buffer.getvalue())
+        path = folder / "record.json"
+        text = json.dumps(record.to_json(), indent=1, sort_keys=True, allow_nan=False) + "\n"
+        write_atomic(path, text.encode())
+        return path
+
+    def find(self, prefix: str) -> list[str]:
+        """Ids of the cells with a folder whose id starts with `prefix` (two digits at least)."""
+        folder = self.root / prefix[:2]
+        if len(prefix) < 2 or not folder.is_dir():
+            return []
+        return sorted(entry.name for entry in folder.iterdir() if entry.name.startswith(prefix))
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write to a temporary name in the same folder, fsync, rename; fsync the folder where possible."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+

@@ -1,0 +1,50 @@
+"""Which records a report is made of: results/published/<scale>.parquet, or a results folder."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from clopbench.index import publish, read_published, scan
+from clopbench.records import RESULT_STATUSES, Store
+from clopbench.report.tables import Arms, group_by_arm
+from clopbench.suite import Suite
+
+PUBLISHED = Path("results") / "published"
+
+
+def published_arms(suite: Suite) -> dict[str, Arms]:
+    """Scale → the arms of its published file. Raises UserError where a file is damaged."""
+    return {
+        path.stem: group_by_arm(record.to_json() for record in read_published(path))
+        for path in sorted((suite.root / PUBLISHED).glob("*.parquet"))
+    }
+
+
+def local_arms(suite: Suite, store: Store) -> dict[str, Arms]:
+    """Scale → the arms of a results folder (the same for every scale: tables pick theirs)."""
+    arms = group_by_arm(entry.content for entry in scan(store).values() if entry.text)
+    return dict.fromkeys(suite.scale_names(), arms)
+
+
+def publish_store(suite: Suite, store: Store) -> Iterator[str]:
+    """Add the results that belong to a declared table to the published files; yield a line per file.
+
+    A local record replaces a published one of the same cell. Cells that belong to no table any more go.
+    """
+    entries = scan(store)
+    for scale in suite.scale_names():
+        wanted = {
+            entry.template.arm
+            for name in suite.benchmark_names()
+            for entry in suite.benchmark(name, scale).entries
+        }
+        path = suite.root / PUBLISHED / f"{scale}.parquet"
+        earlier = read_published(path) if path.exists() else []
+        records = {record.cell.id: record for record in earlier if record.cell.arm in wanted}
+        for entry in entries.values():
+            if entry.status in RESULT_STATUSES and entry.content["arm"] in wanted:
+                record = store.read(entry.id)
+                if record is not None:
+                    records[entry.id] = record
+        if records:
+            publish(records.values(), path)
+            yield f"published {len(records)} cells: {path}"

@@ -1,0 +1,176 @@
+"""What a command line asks for: tables × seeds at a scale with overrides, and the answers that verbs print."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from clopbench import overrides as override_grammar
+from clopbench.errors import UserError
+from clopbench.index import scan
+from clopbench.launch.local import default_workers
+from clopbench.plan import STATES, Plan, make_plan, parse_seeds, running
+from clopbench.records import Store
+from clopbench.suite import Benchmark, Suite
+
+
+class Request:
+    """The arguments of plan, run and show, validated as a whole before anything happens.
+
+    words: table names and key=value overrides, mixed. seeds None: all that are recorded (for `show`).
+    Raises UserError on the first thing that is wrong.
+    """
+
+    def __init__(
+        self,
+        words: Sequence[str],
+        seeds: str | None,
+        scale: str,
+        only: Sequence[str],
+        methods: Sequence[str],
+        suite: Path | None,
+        methods_dirs: Sequence[Path],
+        results: Path,
+        workers: int | None,
+    ):
+        self.suite = Suite.locate(suite, methods_dirs)
+        self.store = Store(results)
+        self.seeds = parse_seeds(seeds) if seeds is not None else None
+        names = list(dict.fromkeys(word for word in words if "=" not in word))
+        if not names:
+            raise UserError(f"no table named (available: {', '.join(self.suite.benchmark_names())})")
+        values, chosen_scale = override_grammar.parse([word for word in words if "=" in word])
+        self.scale = chosen_scale or scale
+        kept = _parse_only(only)
+        self.benchmarks = [self.suite.benchmark(name, self.scale, values, kept, methods) for name in names]
+        self.is_default_scale = self.scale == "laptop" and not chosen_scale
+        self._workers = workers
+
+    @property
+    def workers(self) -> int:
+        return self._workers or default_workers(max(benchmark.threads for benchmark in self.benchmarks))
+
+    @cached_property
+    def _declared(self) -> list[tuple[str, Benchmark]]:
+        """(table, benchmark) for every table that shows one of the benchmarks."""
+        tables = {name: self.suite.table(name) for name in self.suite.table_names()}
+        return [
+            (name, benchmark)
+            for benchmark in self.benchmarks
+            for name, declaration in tables.items()
+            if declaration.benchmark == benchmark.name
+        ]
+
+    @property
+    def metric(self) -> str:
+        """The metric that progress is reported by."""
+        return self.suite.table(self._declared[0][0]).metric if self._declared else "probe_top1"
+
+    def plan(self) -> Plan:
+        assert self.seeds is not None
+        return make_plan(self.benchmarks, self.seeds, self.store)
+
+    def summary(self, plan: Plan) -> dict[str, Any]:
+        """The plan in numbers."""
+        estimate = plan.estimate()
+        return {
+            "tables": [benchmark.name for benchmark in self.benchmarks],
+            "scale": self.scale,
+            "seeds": self.seeds,
+            "total": len(plan.cells),
+            **{state: plan.count(state) for state in STATES},
+            "running_elsewhere": len(running(plan, self.store)),
+            "workers": self.workers,
+            "estimate_seconds": round(estimate.wall(self.workers, len(plan.to_run)), 1),
+            "estimate_from": estimate.basis,
+        }
+
+    def headline(self, plan: Plan) -> list[str]:
+        """What is about to happen, in a few lines."""
+        numbers = self.summary(plan)
+        scale = self.benchmarks[0].scale
+        lines = [f"{', '.join(numbers['tables'])} at scale {self.scale}: {scale.summary}"]
+        if not scale.is_paper:
+            lines.append(self._scale_note())
+        counts = ", ".join(f"{numbers[state]} {state}" for state in STATES)
+        lines.append(f"{numbers['total']} cells: {counts}")
+        if numbers["running_elsewhere"]:
+            lines.append(f"{numbers['running_elsewhere']} of them are being trained by another process")
+        if plan.to_run:
+            minutes = numbers["estimate_seconds"] / 60
+            lines.append(
+                f"to run: {len(plan.to_run)} cells, about {minutes:.1f} min with {self.workers} workers "
+                f"(from {numbers['estimate_from']})"
+            )
+        for planned in plan.cells:
+            if planned.state == "damaged" and planned.entry:
+                path = self.store.record_path(planned.cell.id)
+                lines.append(f"damaged: {path}: {planned.entry.damage}; move it away to run the cell again")
+        return lines
+
+    def _scale_note(self) -> str:
+        default = " is the default;" if self.is_default_scale else ":"
+        papers = [name for name in self.suite.scale_names() if name == "paper"]
+        flag = "the paper's setting is --scale paper" if papers else "the paper's own scale is not available yet"
+        return f"scale {self.scale}{default} its values are not comparable with the paper's; {flag}"
+
+    def cell_rows(self, plan: Plan) -> list[dict[str, Any]]:
+        """Every cell with its state and the reason, as plain data."""
+        return [
+            {
+                "id": planned.cell.id,
+                "seed": planned.cell.seed,
+                "places": [{"benchmark": name, **at} for name, at in planned.places],
+                "state": planned.state,
+                "why": plan.explain(planned),
+            }
+            for planned in plan.cells
+        ]
+
+    def tables(self) -> list[Any]:
+        """The tables of the request, filled from the records at hand."""
+        from clopbench.report.tables import build_table, group_by_arm
+
+        arms = group_by_arm(entry.content for entry in scan(self.store).values() if entry.text)
+        return [
+            build_table(name, self.suite.table(name), benchmark, arms, self.seeds)
+            for name, benchmark in self._declared
+        ]
+
+    def table_rows(self) -> list[dict[str, Any]]:
+        """The tables as plain data."""
+        from clopbench.report import formats
+
+        return [
+            {
+                "table": table.name,
+                "scale": table.scale.name,
+                "rows": [dict(zip(formats.headings(table), row, strict=True)) for row in formats.rows(table)],
+                "claims": [
+                    dict(zip(formats.CLAIM_HEADINGS, row, strict=True)) for row in formats.claim_rows(table)
+                ],
+            }
+            for table in self.tables()
+        ]
+
+    def show_tables(self, console: Console) -> None:
+        """Print the tables; at a scale that is not the paper's, say so."""
+        from clopbench.report import formats
+
+        for table in self.tables():
+            for grid in formats.terminal(table):
+                console.print(grid)
+            if not table.scale.is_paper:
+                console.print(self._scale_note(), markup=False)
+
+
+def _parse_only(texts: Sequence[str]) -> dict[str, list[str]]:
+    kept: dict[str, list[str]] = {}
+    for text in texts:
+        axis, sign, points = text.partition("=")
+        if not sign or not points:
+            raise UserError(f"--only: AXIS=POINT[,POINT…], not '{text}'")
+        kept.setdefault(axis, []).extend(points.split(","))
+    return kept

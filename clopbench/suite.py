@@ -1,0 +1,240 @@
+"""Declarations → benchmarks: finds the suite's folder, composes its YAML with Hydra, validates it all."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from clopbench.cell import Cell
+from clopbench.data import sources
+from clopbench.declarations import (
+    BenchmarkDeclaration,
+    Coordinates,
+    Overrides,
+    ScaleDeclaration,
+    TableDeclaration,
+)
+from clopbench.errors import UserError, unknown
+from clopbench.overrides import Override, apply, check_keys
+from clopbench.parameters import validated
+from clopbench.plugins import Plugins
+
+CELL_SECTIONS = ("data", "encoder", "projection", "training", "augmentation", "evaluation")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a table, before it is repeated over seeds."""
+
+    coordinates: Coordinates
+    template: Cell
+
+    def cell(self, seed: int) -> Cell:
+        return self.template.model_copy(update={"seed": seed})
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A benchmark at one scale, with the command line's overrides applied."""
+
+    name: str
+    title: str
+    scale: ScaleDeclaration
+    threads: int
+    axes: dict[str, list[str]]
+    entries: list[Entry]
+
+
+class Suite:
+    """A folder with benchmarks/, methods/ and tables/."""
+
+    def __init__(self, root: Path, methods_dirs: Sequence[Path] = ()):
+        self.root = Path(root).resolve()
+        if not (self.root / "benchmarks").is_dir():
+            raise UserError(f"--suite: {self.root} has no folder benchmarks/")
+        for folder in methods_dirs:
+            if not folder.is_dir():
+                raise UserError(f"--methods-dir: no folder {folder}")
+        self.method_folders = [self.root / "methods", *(Path(folder).resolve() for folder in methods_dirs)]
+
+    @classmethod
+    def locate(cls, given: Path | None = None, methods_dirs: Sequence[Path] = ()) -> "Suite":
+        """--suite, else $BENCH_SUITE, else the nearest parent that looks like one, else the checkout."""
+        if given is None and os.environ.get("BENCH_SUITE"):
+            given = Path(os.environ["BENCH_SUITE"])
+        if given is not None:
+            return cls(given, methods_dirs)
+        here = Path.cwd()
+        for folder in (here, *here.parents, Path(__file__).resolve().parents[1]):
+            if (folder / "benchmarks").is_dir() and (folder / "methods").is_dir():
+                return cls(folder, methods_dirs)
+        raise UserError("no suite found: run inside a checkout, or give --suite DIR or $BENCH_SUITE")
+
+    @cached_property
+    def plugins(self) -> Plugins:
+        return Plugins(self.method_folders)
+
+    def benchmark_names(self) -> list[str]:
+        return _stems(self.root / "benchmarks")
+
+    def scale_names(self) -> list[str]:
+        return _stems(self.root / "benchmarks" / "scale")
+
+    def table_names(self) -> list[str]:
+        return _stems(self.root / "tables")
+
+    def table(self, name: str) -> TableDeclaration:
+        """Read tables/<name>.yaml. Raises UserError for an unknown name, a syntax error or a wrong field."""
+        if name not in self.table_names():
+            raise unknown("table", name, self.table_names())
+        path = self.root / "tables" / f"{name}.yaml"
+        try:
+            content = yaml.safe_load(path.read_text())
+        except yaml.MarkedYAMLError as error:
+            raise _yaml_error(error, path) from None
+        if not isinstance(content, dict):
+            raise UserError(f"{path}: expected a mapping of fields")
+        return validated(TableDeclaration, content, f"tables/{name}.yaml")
+
+    def benchmark(
+        self,
+        name: str,
+        scale: str = "laptop",
+        overrides: Sequence[Override] = (),
+        only: Mapping[str, Sequence[str]] | None = None,
+        extra_methods: Sequence[str] = (),
+    ) -> Benchmark:
+        """Compose benchmarks/<name>.yaml with a scale and overrides.
+
+        only: axis → points to keep. extra_methods: methods that get a row of their own, in place of the
+        axes that set only method parameters. Raises UserError for anything that is unknown or invalid.
+        """
+        if name not in self.benchmark_names():
+            raise unknown("table", name, self.benchmark_names())
+        if scale not in self.scale_names():
+            raise unknown("scale", scale, self.scale_names())
+        declaration = self._compose(name, scale)
+        points = _grid(declaration, only or {}, extra_methods)
+        known_methods = [
+            _method_block(declaration, sets)["name"] for _, sets in points
+        ]
+        check_keys(name, overrides, declaration, [self.plugins.get(n) for n in known_methods])
+        entries = [
+            Entry(coordinates, self._template(declaration, sets, overrides)) for coordinates, sets in points
+        ]
+        launch = apply(declaration.launch.model_dump(), "launch", overrides)
+        return Benchmark(
+            name,
+            declaration.title,
+            declaration.scale,
+            validated(type(declaration.launch), launch, "launch").threads,
+            _axes_of(points),
+            entries,
+        )
+
+    def _compose(self, name: str, scale: str) -> BenchmarkDeclaration:
+        folder = self.root / "benchmarks"
+        try:
+            with initialize_config_dir(str(folder), version_base="1.3"):
+                config = compose(name, overrides=[f"scale={scale}"])
+            content = OmegaConf.to_container(config, resolve=True)
+        except yaml.MarkedYAMLError as error:
+            raise _yaml_error(error, folder / f"{name}.yaml") from None
+        except (HydraException, OmegaConfBaseException) as error:
+            if isinstance(error.__cause__, yaml.MarkedYAMLError):
+                raise _yaml_error(error.__cause__, folder / f"{name}.yaml") from None
+            raise UserError(f"benchmarks/{name}.yaml: {' '.join(str(error).split())}") from None
+        assert isinstance(content, dict)
+        where = f"benchmarks/{name}.yaml"
+        return validated(BenchmarkDeclaration, {str(k): v for k, v in content.items()}, where)
+
+    def _template(
+        self, declaration: BenchmarkDeclaration, sets: Overrides, overrides: Sequence[Override]
+    ) -> Cell:
+        """The cell of one grid point, at seed 0. Precedence: scale < benchmark < point < command line."""
+        config: dict[str, Any] = {}
+        for section in CELL_SECTIONS:
+            values = dict(getattr(declaration, section))
+            values |= {k.partition(".")[2]: v for k, v in sets.items() if k.startswith(f"{section}.")}
+            config[section] = apply(values, section, overrides)
+        source = sources.source(config["data"].get("name", ""))
+        config["data"]["version"] = source.version
+        block = _method_block(declaration, sets)
+        plugin = self.plugins.get(block.pop("name"))
+        given = apply(block, "method", overrides, known=plugin.signature.parameters)
+        config["method"] = {
+            "name": plugin.name,
+            "version": plugin.signature.version,
+            "parameters": plugin.resolve(given),
+        }
+        return Cell.from_config(config | {"seed": 0})
+
+
+def _method_block(declaration: BenchmarkDeclaration, sets: Overrides) -> dict[str, Any]:
+    """The method of a grid point: a point may replace the benchmark's method, or set its parameters."""
+    block = dict(sets.get("method", declaration.method))
+    return block | {k.partition(".")[2]: v for k, v in sets.items() if k.startswith("method.")}
+
+
+def _grid(
+    declaration: BenchmarkDeclaration, only: Mapping[str, Sequence[str]], extra_methods: Sequence[str]
+) -> list[tuple[Coordinates, Overrides]]:
+    """All grid points: their coordinates and the values that they set."""
+    axes = dict(declaration.axes)
+    for axis, points in only.items():
+        if axis not in axes:
+            raise unknown("axis", axis, axes)
+        for point in points:
+            if point not in axes[axis]:
+                raise unknown(f"point of axis {axis}", point, axes[axis])
+        axes[axis] = {point: sets for point, sets in axes[axis].items() if point in points}
+    grid = list(_cross(axes))
+    method_axes = [axis for axis, points in axes.items() if _only_method(points.values())]
+    if extra_methods and not method_axes:
+        raise UserError(f"--method: this benchmark has no axis of methods (axes: {', '.join(axes)})")
+    others = {axis: points for axis, points in axes.items() if axis not in method_axes}
+    for name in extra_methods:
+        own = {axis: {name: {"method": {"name": name}}} for axis in method_axes}
+        grid += _cross({axis: own.get(axis, others.get(axis, {})) for axis in axes})
+    return grid
+
+
+def _cross(axes: Mapping[str, Mapping[str, Overrides]]) -> Iterable[tuple[Coordinates, Overrides]]:
+    for choice in product(*(points.items() for points in axes.values())):
+        merged: Overrides = {}
+        for _, sets in choice:
+            merged |= sets
+        yield dict(zip(axes, (point for point, _ in choice), strict=True)), merged
+
+
+def _only_method(points: Iterable[Overrides]) -> bool:
+    return all(key == "method" or key.startswith("method.") for sets in points for key in sets)
+
+
+def _axes_of(points: list[tuple[Coordinates, Overrides]]) -> dict[str, list[str]]:
+    axes: dict[str, list[str]] = {axis: [] for axis in points[0][0]}
+    for coordinates, _ in points:
+        for axis, point in coordinates.items():
+            if point not in axes[axis]:
+                axes[axis].append(point)
+    return axes
+
+
+def _stems(folder: Path) -> list[str]:
+    return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+def _yaml_error(error: yaml.MarkedYAMLError, path: Path) -> UserError:
+    mark = error.problem_mark
+    name = mark.name if mark and Path(mark.name).suffix == ".yaml" else str(path)
+    line = f":{mark.line + 1}" if mark else ""
+    return UserError(f"{name}{line}: not valid YAML: {error.problem}")

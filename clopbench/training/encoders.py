@@ -1,0 +1,57 @@
+"""Encoders and the projection head.
+
+Shapes: B images, C channels, F features, D embedding dimensions.
+"""
+
+from torch import Tensor, nn
+
+from clopbench.cell import EncoderConfig, ProjectionConfig
+
+
+class ResidualBlock(nn.Module):
+    """Two 3×3 convolutions with batch norm around a shortcut (He et al. 2016, the basic block)."""
+
+    def __init__(self, channels_in: int, channels_out: int, stride: int):
+        super().__init__()
+        self.inner = nn.Sequential(
+            nn.Conv2d(channels_in, channels_out, 3, stride, 1, bias=False),
+            nn.BatchNorm2d(channels_out),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(channels_out, channels_out, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(channels_out),
+        )
+        self.shortcut = (
+            nn.Identity()
+            if stride == 1 and channels_in == channels_out
+            else nn.Sequential(
+                nn.Conv2d(channels_in, channels_out, 1, stride, bias=False),
+                nn.BatchNorm2d(channels_out),
+            )
+        )
+        self.activation = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activation(self.inner(x) + self.shortcut(x))
+
+
+def build_encoder(config: EncoderConfig, channels: int) -> tuple[nn.Module, int]:
+    """An encoder [B, C, H, W] → [B, F], and F."""
+    width = config.width
+    network = nn.Sequential(
+        nn.Conv2d(channels, width, 3, 1, 1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(inplace=True),
+        ResidualBlock(width, width, 1),
+        ResidualBlock(width, 2 * width, 2),
+        ResidualBlock(2 * width, 4 * width, 2),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+    )
+    return network, 4 * width
+
+
+def build_head(config: ProjectionConfig, features: int) -> nn.Module:
+    """The projection head of SimCLR, [B, F] → [B, D]: linear, ReLU, linear. The output is not normalised."""
+    return nn.Sequential(
+        nn.Linear(features, config.hidden), nn.ReLU(inplace=True), nn.Linear(config.hidden, config.dim)
+    )

@@ -1,0 +1,233 @@
+"""One cell → one record.
+
+Shapes: N training images, M test images, F features, D embedding dimensions.
+"""
+
+import csv
+import hashlib
+import io
+import os
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from clopbench import seeds
+from clopbench.cell import Cell
+from clopbench.contrastive import normalised
+from clopbench.data import sources
+from clopbench.data.augment import recipe
+from clopbench.data.sources import DataSet
+from clopbench.data.subsets import show_labels
+from clopbench.errors import UserError
+from clopbench.plugins import Plugins
+from clopbench.records import Record
+from clopbench.training import evaluate, geometry
+from clopbench.training.encoders import build_encoder, build_head
+from clopbench.training.loop import Model, Outcome, Row, train
+from clopbench.training.provenance import describe_run
+
+TRACEBACK_LINES = 12
+
+
+def choose_device(name: str) -> torch.device:
+    """'auto' is the first GPU where there is one, else the CPU."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def configure(threads: int) -> None:
+    """Set this process up for bit-reproducible training on `threads` CPU threads."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # Needed for determinism on CUDA.
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)
+    # Filling fresh tensors guards against reading uninitialised memory; nothing here does, and it costs 8 %.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def run_cell(cell: Cell, plugins: Plugins, device: torch.device, on_epoch: Callable[[Row], None]) -> Record:
+    """Train and evaluate one cell. Failures come back as records of status `failed`, not as exceptions."""
+    started = time.time()
+    try:
+        record = _run(cell, plugins, device, on_epoch)
+    except Exception as error:
+        traceback.print_exc()
+        record = Record(cell, "failed", failure=describe_failure(error))
+    record.provenance.update(describe_run(device, started))
+    return record
+
+
+def preflight(cell: Cell, plugins: Plugins) -> None:
+    """Find out what can be wrong with a cell before any time is spent: build its model, train nothing.
+
+    Raises UserError. A plug-in's own ValueError or TypeError counts as a refusal of its parameters.
+    """
+    data = sources.load(cell.data.name)
+    if cell.training.batch_size > len(data.train.images):
+        raise UserError(
+            f"training.batch_size: {cell.training.batch_size} is more than the "
+            f"{len(data.train.images)} training images of {cell.data.name}"
+        )
+    try:
+        model = build_model(cell, plugins, data.train.images.shape[1], data.num_classes)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"method {cell.method.name} refuses its parameters: {error}") from error
+    for name in model.method.views or ():
+        recipe(name)
+
+
+def describe_failure(error: BaseException) -> dict[str, str]:
+    """Class, message and last lines of the traceback."""
+    memory = isinstance(error, (torch.OutOfMemoryError, MemoryError))
+    lines = "".join(traceback.format_exception(error)).splitlines()[-TRACEBACK_LINES:]
+    return {
+        "class": "out_of_memory" if memory else "error",
+        "message": f"{type(error).__name__}: {error}".splitlines()[0],
+        "traceback": "\n".join(lines),
+    }
+
+
+def build_model(cell: Cell, plugins: Plugins, channels: int, num_classes: int) -> Model:
+    """Encoder and head from the `init` stream, method from the `prototypes` stream.
+
+    Raises UserError where the method cannot be loaded, is of another version, or refuses its parameters.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seeds.integer(cell.seed, "init"))
+        encoder, features = build_encoder(cell.encoder, channels)
+        head = build_head(cell.projection, features)
+    generator = torch.Generator()
+    generator.manual_seed(seeds.integer(cell.seed, "prototypes"))
+    plugin = plugins.get(cell.method.name)
+    if plugin.signature.version != cell.method.version:
+        raise UserError(
+            f"method {cell.method.name}: version {cell.method.version} was asked for, "
+            f"{plugin.path} holds version {plugin.signature.version}"
+        )
+    method = plugin.load()(
+        cell.projection.dim, num_classes, generator=generator, **cell.method.parameters
+    )  # pyright: ignore[reportCallIssue]
+    return Model(encoder, head, method)
+
+
+def _run(cell: Cell, plugins: Plugins, device: torch.device, on_epoch: Callable[[Row], None]) -> Record:
+    data = sources.load(cell.data.name)
+    subset_rng = seeds.numpy_generator(cell.seed, "subset")
+    shown = show_labels(data.train.labels, cell.data.label_fraction, subset_rng)
+    model = build_model(cell, plugins, data.train.images.shape[1], data.num_classes)
+    pairing = {
+        "subset": hashlib.sha256(shown.tobytes()).hexdigest(),
+        "init": _weights_sha256([model.encoder, model.head]),
+    }
+    for module in (model.encoder, model.head, model.method):
+        module.to(device)
+    # Convolutions over few channels are 1.4 times as fast this way on a CPU (8×8 digits, width 16).
+    model.encoder.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    images = torch.from_numpy(data.train.images).to(device)
+    labels = torch.from_numpy(shown).to(device)
+    begin = time.perf_counter()
+    outcome = train(cell, model, images, labels, on_epoch)
+    seconds = time.perf_counter() - begin
+    metrics, spectrum = _measure(cell, model, data, images, labels)
+    status, notes = _judge(cell, outcome, metrics)
+    return Record(
+        cell,
+        status,
+        metrics,
+        notes,
+        pairing,
+        {
+            "data_sha256": data.sha256,
+            "train_seconds": round(seconds, 3),
+            "views_per_second": round(outcome.views / seconds, 1),
+        },
+        history=_to_csv(outcome.history),
+        spectrum=spectrum,
+    )
+
+
+def _measure(
+    cell: Cell, model: Model, data: DataSet, images: Tensor, shown_N: Tensor
+) -> tuple[dict[str, float | None], tuple[float, ...]]:
+    """Accuracies of the frozen features, and the geometry of the test embeddings.
+
+    Where the weights are no longer finite there is nothing to measure, and no metrics are given.
+    """
+    config = cell.evaluation
+    test = torch.from_numpy(data.test.images).to(images.device)
+    y_M = torch.from_numpy(data.test.labels).to(images.device)
+    all_N = torch.from_numpy(data.train.labels).to(images.device)
+    train_NF = evaluate.extract(model.encoder, images)
+    test_MF = evaluate.extract(model.encoder, test)
+    if not (train_NF.isfinite().all() and test_MF.isfinite().all()):
+        return {}, ()
+    top1, top5 = evaluate.linear_probe(train_NF, shown_N, test_MF, y_M, config.probe_c)
+    all_top1, all_top5 = evaluate.linear_probe(train_NF, all_N, test_MF, y_M, config.probe_c)
+    knn = evaluate.nearest_neighbours(train_NF, all_N, test_MF, y_M, config.knn, data.num_classes)
+    network = nn.Sequential(model.encoder, model.head)
+    z_MD = normalised(evaluate.extract(network, test))
+    singular = geometry.singular_values(z_MD)
+    first_MD, second_MD = _two_views(cell, network, test)
+    metrics: dict[str, float | None] = {
+        "probe_top1": top1,
+        "probe_top5": top5,
+        "probe_all_top1": all_top1,
+        "probe_all_top5": all_top5,
+        "knn_top1": knn,
+        "effective_rank": geometry.effective_rank(singular),
+        "mean_norm": geometry.mean_norm(z_MD),
+        "alignment": geometry.alignment(first_MD, second_MD),
+        "uniformity": geometry.uniformity(z_MD),
+    }
+    prototype_KD = getattr(model.method, "prototype_KD", None)
+    if prototype_KD is not None:
+        own, other = geometry.prototype_cosines(z_MD, y_M, prototype_KD)
+        metrics |= {"prototype_cosine_own": own, "prototype_cosine_other": other}
+    return metrics, tuple(singular.tolist())
+
+
+@torch.no_grad()
+def _two_views(cell: Cell, network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Embeddings of two augmented views of the test images, drawn from the `evaluate` stream."""
+    generator = torch.Generator(images.device)
+    generator.manual_seed(seeds.integer(cell.seed, "evaluate"))
+    augment = recipe(cell.augmentation.name)
+    network.eval()
+    first, second = (normalised(network(augment(images, generator))) for _ in range(2))
+    return first, second
+
+
+def _judge(cell: Cell, outcome: Outcome, metrics: dict[str, float | None]) -> tuple[str, dict[str, str]]:
+    rank = metrics.get("effective_rank")
+    if outcome.diverged:
+        return "diverged", {"diverged": outcome.diverged}
+    if rank is None:
+        return "diverged", {"diverged": "features not finite after the last step"}
+    if rank < cell.evaluation.collapse_rank:
+        rule = f"effective rank {rank:.3f} < evaluation.collapse_rank = {cell.evaluation.collapse_rank:g}"
+        return "collapsed", {"collapsed": rule}
+    return "done", {}
+
+
+def _weights_sha256(modules: list[nn.Module]) -> str:
+    state = hashlib.sha256()
+    for module in modules:
+        for name, tensor in module.state_dict().items():
+            state.update(name.encode())
+            state.update(tensor.numpy().tobytes())
+    return state.hexdigest()
+
+
+def _to_csv(history: list[dict[str, Any]]) -> str:
+    """Rows as CSV with enough digits to restore every float."""
+    if not history:
+        return ""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, list(history[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    return buffer.getvalue()

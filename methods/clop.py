@@ -1,0 +1,50 @@
+"""CLOP: a contrastive loss plus a pull of labelled embeddings to fixed prototypes (arXiv 2512.07880)."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from clopbench import prototypes as prototype_kinds
+from clopbench.contrastive import info_nce, prototype_pull, supcon
+from clopbench.method import Embedded, Method, NonNegative, Positive
+
+
+class CLOP(Method):
+    """base + weight · mean over labelled embeddings of (1 - similarity to their class prototype).
+
+    base: the contrastive loss underneath. prototypes: orthonormal (the paper's), or random directions
+    (its ablation, Table 7). similarity: of the pull (Table 8b); euclidean and manhattan are distances.
+    weight: λ, stable in 0.1–1.5 by the paper's Table 8a.
+    """
+
+    name, version = "clop", 1
+
+    def __init__(
+        self,
+        dim: int,
+        num_classes: int,
+        *,
+        base: Literal["simclr", "supcon"] = "simclr",
+        prototypes: Literal["orthonormal", "random"] = "orthonormal",
+        similarity: Literal["cosine", "euclidean", "manhattan"] = "cosine",
+        weight: NonNegative = 1.0,
+        temperature: Positive = 0.2,
+        generator: torch.Generator,
+    ):
+        super().__init__()
+        self.base = base
+        self.similarity = similarity
+        self.weight = weight
+        self.temperature = temperature
+        self.register_buffer(
+            "prototype_KD", prototype_kinds.make(prototypes, num_classes, dim, generator)
+        )
+
+    def loss(self, batch: Embedded) -> dict[str, Tensor]:
+        if self.base == "simclr":
+            contrast = info_nce(batch.z_VBD, self.temperature)
+        else:
+            contrast = supcon(batch.z_VBD, batch.y_B, self.temperature)
+        pull = prototype_pull(batch.z_VBD, batch.y_B, self.prototype_KD, self.similarity)
+        return {"total": contrast + self.weight * pull, "contrast": contrast, "pull": pull}
