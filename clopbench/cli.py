@@ -19,7 +19,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-out = Console(highlight=False, soft_wrap=True)
+# Without a terminal to ask, wide enough for a table; lines are never cut.
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 120)
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INCOMPLETE = 1, 2, 3
 
@@ -45,7 +46,9 @@ Tables = Annotated[
     ),
 ]
 Seeds = Annotated[str, typer.Option(help="A count (10), a range (0-9) or a list (0,3,7).")]
-Scale = Annotated[str, typer.Option(help="How big: a file in benchmarks/scale/.", autocompletion=_complete_scale)]
+Scale = Annotated[
+    str, typer.Option(help="How big: a file in benchmarks/scale/.", autocompletion=_complete_scale)
+]
 SuiteDir = Annotated[Path | None, typer.Option("--suite", help="Folder of declarations, else $BENCH_SUITE.")]
 MethodsDirs = Annotated[list[Path], typer.Option("--methods-dir", help="More folders with method files.")]
 Methods = Annotated[list[str], typer.Option("--method", help="Add a row for this method (repeatable).")]
@@ -64,13 +67,17 @@ def list_benchmarks(suite: SuiteDir = None, as_json: Json = False) -> None:
     rows = []
     for name in found.benchmark_names():
         benchmark = found.benchmark(name)
-        rows.append({"name": name, "title": benchmark.title, "axes": benchmark.axes, "scales": found.scale_names()})
+        rows.append(
+            {"name": name, "title": benchmark.title, "axes": benchmark.axes, "scales": found.scale_names()}
+        )
     if as_json:
         _print_json(rows)
         return
     for row in rows:
         axes = " × ".join(f"{axis} ({', '.join(points)})" for axis, points in row["axes"].items())
-        out.print(f"{row['name']}  {row['title']}\n    {axes}\n    scales: {', '.join(row['scales'])}", markup=False)
+        out.print(
+            f"{row['name']}  {row['title']}\n    {axes}\n    scales: {', '.join(row['scales'])}", markup=False
+        )
 
 
 @app.command()
@@ -128,7 +135,7 @@ def run(
     for line in request.headline(planned):
         out.print(line, markup=False)
     todo = planned.to_run
-    failed, interrupted = planned.count("damaged"), False
+    failed = planned.count("damaged")
     if todo:
         provenance = source_state(request.suite.root) | {"scale": request.scale, "launcher": "local"}
         launcher = LocalLauncher(
@@ -138,16 +145,16 @@ def run(
         request.store.ensure_writable()
         with Reporter(out, request.store, len(todo), request.metric) as reporter:
             outcome = launcher.run(todo, reporter)
-        failed, interrupted = failed + len(outcome.failed), outcome.interrupted
+        failed += len(outcome.failed)
         for cell, problem in outcome.failed:
             out.print(f"failed: {cell.label}: {problem}", markup=False)
             out.print(f"  log: {request.store.folder(cell.cell.id) / 'run.log'}", markup=False)
-    if interrupted:
-        out.print(
-            f"interrupted: {outcome.remaining} of {len(planned.cells)} cells remain; "
-            "run the same command again to resume"
-        )
-        raise typer.Exit(EXIT_INCOMPLETE)
+        if outcome.interrupted:
+            out.print(
+                f"interrupted: {outcome.remaining} of {len(planned.cells)} cells remain; "
+                "run the same command again to resume"
+            )
+            raise typer.Exit(EXIT_INCOMPLETE)
     request.show_tables(out)
     if failed:
         out.print(f"{failed} of {len(planned.cells)} cells have no result")
@@ -156,7 +163,9 @@ def run(
 
 @app.command()
 def report(
-    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 if files would change.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; exit 1 if files would change.")
+    ] = False,
     publish: Annotated[
         bool, typer.Option("--publish", help="First add this results folder's records to results/published/.")
     ] = False,
@@ -195,7 +204,10 @@ def report(
 
 @app.command()
 def show(
-    what: Annotated[list[str], typer.Argument(metavar="TABLE|CELL [key=value …]", help="A table, or the first digits of a cell's id.")],
+    what: Annotated[
+        list[str],
+        typer.Argument(metavar="TABLE|CELL [key=value …]", help="A table, or the first digits of a cell's id."),
+    ],
     seeds: Annotated[str | None, typer.Option(help="Seeds of the table; default: all recorded.")] = None,
     scale: Scale = "laptop",
     method: Methods = [],

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Variant = Literal["out", "in"]
+Similarity = Literal["cosine", "euclidean", "manhattan"]
 
 # Floats in one block of similarities: 16 MB, small enough to stay near the cache on a CPU.
 BLOCK_FLOATS = 1 << 22
@@ -49,7 +50,7 @@ def prototype_pull(
     z_VBD: Tensor,
     y_B: Tensor,
     prototype_KD: Tensor,
-    similarity: Literal["cosine", "euclidean", "manhattan"] = "cosine",
+    similarity: Similarity = "cosine",
 ) -> Tensor:
     """Mean distance of the labelled embeddings, of all views, to the prototype of their class.
 
@@ -99,9 +100,11 @@ class _GroupedContrast(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad_loss: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *grad_outputs: Tensor
+    ) -> tuple[Tensor, None, None, None]:
         (grad_ND,) = ctx.saved_tensors
-        return grad_ND * grad_loss, None, None, None
+        return grad_ND * grad_outputs[0], None, None, None
 
 
 def _loss_and_gradient(
@@ -123,18 +126,14 @@ def _loss_and_gradient(
     for rows in torch.arange(len(z_ND), device=z_ND.device).split(max(1, budget // len(z_ND))):
         sim_RN = (z_ND[rows] / temperature) @ z_ND.T
         sim_RN[torch.arange(len(rows), device=rows.device), rows] = -torch.inf
-        target_RN = None
+        pulled_R, target_RN = 0.0, None
         if variant == "in":
-            target_RN, lse_positive_R = _positive_softmax(sim_RN, group_N[rows], group_N)
-            pulled_R = lse_positive_R - positives_N[rows].clamp_min(1).log()
-        softmax_RN, lse_R = _softmax_(sim_RN)
-        if target_RN is not None:
-            contrast_R = torch.where(positives_N[rows] > 0, lse_R - pulled_R, 0)
-        else:
-            contrast_R = lse_R
-        total = total + (weight_N[rows] * contrast_R).sum()
+            target_RN, pulled_R = _positive_softmax(sim_RN, group_N[rows], group_N, positives_N[rows])
+        slope_RN, lse_R = _softmax_(sim_RN)
+        total = total + (weight_N[rows] * (lse_R - pulled_R)).sum()
         if grad_ND is not None:
-            slope_RN = softmax_RN if target_RN is None else softmax_RN.sub_(target_RN)
+            if target_RN is not None:
+                slope_RN.sub_(target_RN)
             slope_RN.mul_(weight_N[rows, None])
             grad_ND[rows] += slope_RN @ z_ND
             grad_ND.addmm_(slope_RN.T, z_ND[rows])
@@ -156,15 +155,18 @@ def _softmax_(sim_RN: Tensor) -> tuple[Tensor, Tensor]:
     return sim_RN.div_(sum_R1), (peak_R1 + sum_R1.log()).squeeze(1)
 
 
-def _positive_softmax(sim_RN: Tensor, group_R: Tensor, group_N: Tensor) -> tuple[Tensor, Tensor]:
-    """Softmax over the positives of each row alone, and its log-sum-exp (-inf where there are none).
+def _positive_softmax(
+    sim_RN: Tensor, group_R: Tensor, group_N: Tensor, positives_R: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Softmax over the positives of each row alone, and the logarithm of their mean exponential.
 
     It has its own peak: at a small temperature the positives may be far below the nearest negative, and
-    would all vanish after subtracting the row's peak.
+    would all vanish after subtracting the row's peak. Both are zero in rows that have no positive.
     """
     positive_RN = sim_RN.masked_fill(group_R[:, None] != group_N, -torch.inf)
     lse_R = torch.logsumexp(positive_RN, 1)
-    return positive_RN.sub_(lse_R[:, None].nan_to_num(neginf=0)).exp_(), lse_R
+    lse_R = torch.where(positives_R > 0, lse_R, 0)
+    return positive_RN.sub_(lse_R[:, None]).exp_(), lse_R - positives_R.clamp_min(1).log()
 
 
 def _mean_positive(z_ND: Tensor, group_N: Tensor, groups: int, positives_N: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ modification time, and the file can be deleted at any time. results/published/*.
 records behind RESULTS.md: one row per cell with the whole record, history and spectrum.
 """
 
+import contextlib
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -96,10 +97,8 @@ def _load(path: Path) -> dict[str, tuple[str, int, int, str | None, str | None]]
 def _save(path: Path, rows: Iterable[tuple[Any, ...]]) -> None:
     columns = list(zip(*rows, strict=True)) or [()] * len(INDEX_SCHEMA.names)
     table = pa.table([pa.array(c, f.type) for c, f in zip(columns, INDEX_SCHEMA, strict=True)], INDEX_SCHEMA)
-    try:
+    with contextlib.suppress(OSError):  # A results folder that cannot be written can still be read.
         write_atomic(path, _parquet_bytes(table))
-    except OSError:
-        pass  # A results folder that cannot be written can still be read.
 
 
 def _parquet_bytes(table: pa.Table) -> bytes:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from clopbench import claims
 from clopbench.cell import Cell, flatten
@@ -106,7 +107,7 @@ class Plan:
         """The nearest finished cell of the same method and seed, if it differs in few fields."""
         ours = flatten(planned.cell.config())
         wanted = {other.cell.id for other in self.cells}
-        nearest: dict[str, tuple[object, object]] | None = None
+        nearest: dict[str, tuple[Any, Any]] | None = None
         for entry in self.entries.values():
             if entry.status not in RESULT_STATUSES or entry.id in wanted:
                 continue

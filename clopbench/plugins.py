@@ -65,7 +65,9 @@ class Plugin:
         found = [
             thing
             for thing in vars(module).values()
-            if isinstance(thing, type) and issubclass(thing, Method) and getattr(thing, "name", None) == self.name
+            if isinstance(thing, type)
+            and issubclass(thing, Method)
+            and getattr(thing, "name", None) == self.name
         ]
         if len(found) != 1:
             raise UserError(
@@ -168,7 +170,11 @@ def _constants(node: ast.ClassDef) -> dict[str, Any]:
             continue
         target = statement.targets[0]
         names = target.elts if isinstance(target, ast.Tuple) else [target]
-        values = statement.value.elts if isinstance(target, ast.Tuple) and isinstance(statement.value, ast.Tuple) else [statement.value]
+        values = (
+            statement.value.elts
+            if isinstance(target, ast.Tuple) and isinstance(statement.value, ast.Tuple)
+            else [statement.value]
+        )
         for name, value in zip(names, values, strict=False):
             if isinstance(name, ast.Name) and isinstance(value, ast.Constant):
                 constants[name.id] = value.value

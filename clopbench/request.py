@@ -113,7 +113,9 @@ class Request:
     def _scale_note(self) -> str:
         default = " is the default;" if self.is_default_scale else ":"
         papers = [name for name in self.suite.scale_names() if name == "paper"]
-        flag = "the paper's setting is --scale paper" if papers else "the paper's own scale is not available yet"
+        flag = (
+            "the paper's setting is --scale paper" if papers else "the paper's own scale is not available yet"
+        )
         return f"scale {self.scale}{default} its values are not comparable with the paper's; {flag}"
 
     def cell_rows(self, plan: Plan) -> list[dict[str, Any]]:

@@ -124,9 +124,7 @@ class Suite:
             raise unknown("scale", scale, self.scale_names())
         declaration = self._compose(name, scale)
         points = _grid(declaration, only or {}, extra_methods)
-        known_methods = [
-            _method_block(declaration, sets)["name"] for _, sets in points
-        ]
+        known_methods = [_method_block(declaration, sets)["name"] for _, sets in points]
         check_keys(name, overrides, declaration, [self.plugins.get(n) for n in known_methods])
         entries = [
             Entry(coordinates, self._template(declaration, sets, overrides)) for coordinates, sets in points

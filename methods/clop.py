@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from clopbench import prototypes as prototype_kinds
-from clopbench.contrastive import info_nce, prototype_pull, supcon
+from clopbench.contrastive import Similarity, info_nce, prototype_pull, supcon
 from clopbench.method import Embedded, Method, NonNegative, Positive
 
 
@@ -19,6 +19,7 @@ class CLOP(Method):
     """
 
     name, version = "clop", 1
+    prototype_KD: Tensor
 
     def __init__(
         self,
@@ -34,12 +35,10 @@ class CLOP(Method):
     ):
         super().__init__()
         self.base = base
-        self.similarity = similarity
+        self.similarity: Similarity = similarity
         self.weight = weight
         self.temperature = temperature
-        self.register_buffer(
-            "prototype_KD", prototype_kinds.make(prototypes, num_classes, dim, generator)
-        )
+        self.register_buffer("prototype_KD", prototype_kinds.make(prototypes, num_classes, dim, generator))
 
     def loss(self, batch: Embedded) -> dict[str, Tensor]:
         if self.base == "simclr":

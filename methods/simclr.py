@@ -12,9 +12,7 @@ class SimCLR(Method):
 
     name, version = "simclr", 1
 
-    def __init__(
-        self, dim: int, num_classes: int, *, temperature: Positive = 0.2, generator: torch.Generator
-    ):
+    def __init__(self, dim: int, num_classes: int, *, temperature: Positive = 0.2, generator: torch.Generator):
         super().__init__()
         self.temperature = temperature
 

@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from clopbench.contrastive import supcon
+from clopbench.contrastive import Variant, supcon
 from clopbench.method import Embedded, Method, Positive
 
 
@@ -29,7 +29,7 @@ class SupCon(Method):
     ):
         super().__init__()
         self.temperature = temperature
-        self.variant = variant
+        self.variant: Variant = variant
 
     def loss(self, batch: Embedded) -> dict[str, Tensor]:
         return {"total": supcon(batch.z_VBD, batch.y_B, self.temperature, self.variant)}

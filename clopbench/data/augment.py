@@ -37,9 +37,9 @@ def digits(image_BCHW: Tensor, generator: torch.Generator) -> Tensor:
     scale_B = uniform(0.75, 1.15)
     shift_B2 = torch.stack([uniform(-1, 1), uniform(-1, 1)], 1) * (2 / image_BCHW.shape[-1])
     cosine_B, sine_B = scale_B * angle_B.cos(), scale_B * angle_B.sin()
-    affine_B23 = torch.stack(
-        [cosine_B, -sine_B, shift_B2[:, 0], sine_B, cosine_B, shift_B2[:, 1]], 1
-    ).view(size, 2, 3)
+    affine_B23 = torch.stack([cosine_B, -sine_B, shift_B2[:, 0], sine_B, cosine_B, shift_B2[:, 1]], 1).view(
+        size, 2, 3
+    )
     grid_BHW2 = F.affine_grid(affine_B23, list(image_BCHW.shape), align_corners=False)
     view_BCHW = F.grid_sample(to_float(image_BCHW), grid_BHW2, align_corners=False)
     noise_BCHW = torch.randn(view_BCHW.shape, generator=generator, device=generator.device)

@@ -74,13 +74,11 @@ def _digits() -> DataSet:
     """
     from sklearn.datasets import load_digits
 
-    bunch = load_digits()
-    images = np.rint(bunch.images * (255 / 16)).astype(np.uint8)[:, None]
-    labels = bunch.target.astype(np.int64)
+    flat, target = load_digits(return_X_y=True)
+    images = np.rint(np.asarray(flat).reshape(-1, 1, 8, 8) * (255 / 16)).astype(np.uint8)
+    labels = np.asarray(target).astype(np.int64)
     cut = DIGITS_TRAIN
-    return DataSet(
-        "digits", 1, 10, Split(images[:cut], labels[:cut]), Split(images[cut:], labels[cut:])
-    )
+    return DataSet("digits", 1, 10, Split(images[:cut], labels[:cut]), Split(images[cut:], labels[cut:]))
 
 
 SOURCES: dict[str, Source] = {

@@ -20,7 +20,7 @@ from clopbench.records import DamagedRecord, Record, Store
 
 # How often a cell that another `bench run` holds is looked at again.
 RETRY_HELD_SECONDS = 2.0
-PRELOAD = ["clopbench.cli", "clopbench.training.run", "sklearn.datasets"]
+PRELOAD = ["clopbench.cli", "clopbench.launch.preload"]
 
 
 class Listener(Protocol):
@@ -45,7 +45,12 @@ class LocalLauncher:
     """Runs planned cells with a number of worker processes. One instance per `bench run`."""
 
     def __init__(
-        self, store: Store, method_folders: Sequence[Path], workers: int, device: str, provenance: dict[str, Any]
+        self,
+        store: Store,
+        method_folders: Sequence[Path],
+        workers: int,
+        device: str,
+        provenance: dict[str, Any],
     ):
         self.store = store
         self.method_folders = [str(folder) for folder in method_folders]

@@ -64,7 +64,9 @@ class Reporter:
             return
         minutes_left = (self.total - self.done) / self._rate() if self.done else 0
         left = f"  about {minutes_left:.1f} min left" if 0 < self.done < self.total else ""
-        self.console.print(f"[{self.done}/{self.total}] ".replace("[", r"\[") + text + left, highlight=False, soft_wrap=True)
+        self.console.print(
+            f"[{self.done}/{self.total}] ".replace("[", r"\[") + text + left, highlight=False, soft_wrap=True
+        )
 
     def _rate(self) -> float:
         return self.done / max(1e-9, time.monotonic() - self.begin) * 60

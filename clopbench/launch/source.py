@@ -6,12 +6,19 @@ from typing import Any
 
 
 def source_state(root: Path) -> dict[str, Any]:
-    """commit and dirty (tracked files differ from it); both None outside a git checkout."""
+    """Commit and dirty (tracked files differ from it); both None outside a git checkout."""
     commit = _git(root, "rev-parse", "HEAD")
     if commit is None:
         return {"commit": None, "dirty": None}
     # Regenerated documents and records are outputs of a run, not the code that made it.
-    outputs = [":!RESULTS.md", ":!tables/*.md", ":!tables/*.csv", ":!tables/*.tex", ":!tables/*.png", ":!results"]
+    outputs = [
+        ":!RESULTS.md",
+        ":!tables/*.md",
+        ":!tables/*.csv",
+        ":!tables/*.tex",
+        ":!tables/*.png",
+        ":!results",
+    ]
     changes = _git(root, "status", "--porcelain", "--untracked-files=no", "--", ".", *outputs)
     return {"commit": commit, "dirty": bool(changes)}
 

@@ -92,18 +92,14 @@ def seeds_needed(difference: float, sd: float) -> int | None:
     return math.ceil(n - 1e-9)
 
 
-def welch(
-    mean1: float, sd1: float, n1: int, mean2: float, sd2: float, n2: int
-) -> tuple[float, float]:
+def welch(mean1: float, sd1: float, n1: int, mean2: float, sd2: float, n2: int) -> tuple[float, float]:
     """Welch's t and its two-sided p, from summaries."""
     result = stats.ttest_ind_from_stats(mean1, sd1, n1, mean2, sd2, n2, equal_var=False)
     return float(result.statistic), float(result.pvalue)
 
 
-def equivalence_p(
-    mean1: float, sd1: float, n1: int, mean2: float, sd2: float, n2: int, margin: float
-) -> float:
-    """p of two one-sided Welch tests (TOST) that the means differ by less than `margin`."""
+def equivalence_p(mean1: float, sd1: float, n1: int, mean2: float, sd2: float, n2: int, margin: float) -> float:
+    """P of two one-sided Welch tests (TOST) that the means differ by less than `margin`."""
     above = stats.ttest_ind_from_stats(
         mean1, sd1, n1, mean2 - margin, sd2, n2, equal_var=False, alternative="greater"
     )
@@ -114,7 +110,7 @@ def equivalence_p(
 
 
 def equivalence_p_to_constant(mean: float, sd: float, n: int, constant: float, margin: float) -> float:
-    """p of two one-sided one-sample tests that the mean is within `margin` of a number without uncertainty."""
+    """P of two one-sided one-sample tests that the mean is within `margin` of a number without uncertainty."""
     error = sd / math.sqrt(n)
     above = stats.t.sf((mean - (constant - margin)) / error, n - 1)
     below = stats.t.cdf((mean - (constant + margin)) / error, n - 1)
@@ -122,5 +118,5 @@ def equivalence_p_to_constant(mean: float, sd: float, n: int, constant: float, m
 
 
 def one_sample_p(mean: float, sd: float, n: int, constant: float) -> float:
-    """p of the two-sided one-sample t test against a constant."""
+    """P of the two-sided one-sample t test against a constant."""
     return float(2 * stats.t.sf(abs(mean - constant) / (sd / math.sqrt(n)), n - 1))

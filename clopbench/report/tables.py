@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from clopbench.cell import Cell
 from clopbench.declarations import (
     ClaimDeclaration,
     Coordinates,
@@ -126,7 +125,9 @@ def build_table(
     """
     _check(name, declaration, benchmark)
     found = {
-        entry.template.id: [cell for cell in arms.get(entry.template.arm, []) if seeds is None or cell.seed in seeds]
+        entry.template.id: [
+            cell for cell in arms.get(entry.template.arm, []) if seeds is None or cell.seed in seeds
+        ]
         for entry in benchmark.entries
     }
     wanted = set(seeds) if seeds is not None else {cell.seed for cells in found.values() for cell in cells}

@@ -55,13 +55,13 @@ def judge_number(
     margin: float | None,
     comparable: bool,
 ) -> NumberVerdict:
-    """Set our mean beside the paper's. Without the paper's sd and n, its number counts as exact (and says so)."""
+    """Set our mean beside the paper's. Without its sd and n, the paper's number counts as exact."""
     if ours is None:
         return NumberVerdict("not run")
     if paper_mean is None:
         return NumberVerdict("paper's number not known")
     if not comparable:
-        return NumberVerdict("not comparable", "another scale than the paper's")
+        return NumberVerdict("not comparable")
     if ours.sd is None or margin is None:
         missing = "one seed" if ours.sd is None else "no margin declared"
         return NumberVerdict("undecided", missing)

@@ -4,10 +4,12 @@ Shapes: V views, B images, C channels, H × W pixels, F features, D embedding di
 """
 
 import copy
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -51,53 +53,80 @@ class Outcome:
     """Augmented images that went through the encoder."""
 
 
-def train(
-    cell: Cell, model: Model, images: Tensor, labels: Tensor, on_epoch: Callable[[Row], None]
-) -> Outcome:
+def train(cell: Cell, model: Model, images: Tensor, labels: Tensor, on_epoch: Callable[[Row], None]) -> Outcome:
     """Train `model` in place on uint8 images [N, C, H, W] and labels [N] (-1: unlabelled).
 
     Calls `on_epoch` with each finished epoch's row: mean losses, learning rate, effective rank of the last
-    batch's embeddings. A loss that is not finite ends the run at once, before that step is taken.
+    batch's embeddings. A loss that is not finite ends the run at once, before that step is taken. A last
+    batch that is not full is left out; the order is new each epoch.
     """
-    config = cell.training
-    steps_per_epoch = len(images) // config.batch_size
-    names = model.method.views or (cell.augmentation.name,) * 2
-    recipes = [recipe(name) for name in names]
-    optimizer = build_optimizer(model.parameters(), config)
-    teacher = _Teacher(model)
+    trainer = Trainer(cell, model, images, labels)
     outcome = Outcome()
-    for module in (model.encoder, model.head, model.method):
-        module.train()
-
-    for epoch in range(config.epochs):
-        order = seeds.numpy_generator(cell.seed, "order", epoch).permutation(len(images))
-        sums: dict[str, float] = {}
-        for step in range(steps_per_epoch):
-            chosen = order[step * config.batch_size : (step + 1) * config.batch_size]
-            index_B = torch.from_numpy(chosen).to(images.device)
-            view_VBCHW = draw_views(images[index_B], recipes, cell.seed, epoch, step)
-            batch = model.embed(view_VBCHW, labels[index_B], index_B)
-            batch.teacher = teacher.embed(view_VBCHW, batch)
-            losses = model.method.loss(batch)
-            values = {name: value.item() for name, value in losses.items()}
-            rate = learning_rate(epoch * steps_per_epoch + step, steps_per_epoch, config)
-            if not all(map(_finite, values.values())):
-                outcome.diverged = f"loss not finite at epoch {epoch + 1}, step {step + 1}"
-                return outcome
-            optimizer.zero_grad(set_to_none=True)
-            losses["total"].backward()
-            set_learning_rate(optimizer, rate)
-            optimizer.step()
-            teacher.update(model)
-            outcome.views += len(recipes) * config.batch_size
-            sums = {name: sums.get(name, 0.0) + value for name, value in values.items()}
-        row: Row = {"epoch": epoch + 1, "learning_rate": rate}
-        row |= {f"loss_{name}": value / steps_per_epoch for name, value in sums.items()}
-        singular = geometry.singular_values(normalised(batch.z_VBD[0].detach()))
-        row["effective_rank"] = geometry.effective_rank(singular)
+    for epoch in range(cell.training.epochs):
+        try:
+            row = trainer.epoch(epoch)
+        except NotFiniteError as error:
+            outcome.diverged = str(error)
+            break
         outcome.history.append(row)
         on_epoch(row)
+    outcome.views = trainer.views
     return outcome
+
+
+class NotFiniteError(Exception):
+    """The loss is NaN or infinite."""
+
+
+class Trainer:
+    """The state of a run between two steps."""
+
+    def __init__(self, cell: Cell, model: Model, images: Tensor, labels: Tensor):
+        self.cell, self.model, self.images, self.labels = cell, model, images, labels
+        self.steps_per_epoch = len(images) // cell.training.batch_size
+        names = model.method.views or (cell.augmentation.name,) * 2
+        self.recipes = [recipe(name) for name in names]
+        self.optimizer = build_optimizer(model.parameters(), cell.training)
+        self.teacher = _Teacher(model)
+        self.views = 0
+        for module in (model.encoder, model.head, model.method):
+            module.train()
+
+    def epoch(self, epoch: int) -> Row:
+        """One pass over the data in a new order. Returns the epoch's row. Raises NotFiniteError."""
+        order = seeds.numpy_generator(self.cell.seed, "order", epoch).permutation(len(self.images))
+        size = self.cell.training.batch_size
+        rows = [
+            self.step(epoch, step, order[step * size : (step + 1) * size])
+            for step in range(self.steps_per_epoch)
+        ]
+        means = {
+            name: sum(row[name] for row in rows) / len(rows) for name in rows[0] if name.startswith("loss")
+        }
+        return {"epoch": epoch + 1} | rows[-1] | means
+
+    def step(self, epoch: int, step: int, chosen: np.ndarray) -> Row:
+        """One step on the chosen images. Raises NotFiniteError before anything is changed."""
+        index_B = torch.from_numpy(chosen).to(self.images.device)
+        view_VBCHW = draw_views(self.images[index_B], self.recipes, self.cell.seed, epoch, step)
+        batch = self.model.embed(view_VBCHW, self.labels[index_B], index_B)
+        batch.teacher = self.teacher.embed(view_VBCHW, batch)
+        losses = self.model.method.loss(batch)
+        row: Row = {f"loss_{name}": value.item() for name, value in losses.items()}
+        if not all(math.isfinite(value) for value in row.values()):
+            raise NotFiniteError(f"loss not finite at epoch {epoch + 1}, step {step + 1}")
+        self.optimizer.zero_grad(set_to_none=True)
+        losses["total"].backward()
+        position = epoch * self.steps_per_epoch + step
+        row["learning_rate"] = learning_rate(position, self.steps_per_epoch, self.cell.training)
+        set_learning_rate(self.optimizer, row["learning_rate"])
+        self.optimizer.step()
+        self.teacher.update(self.model)
+        self.views += len(self.recipes) * len(chosen)
+        if step == self.steps_per_epoch - 1:
+            singular = geometry.singular_values(normalised(batch.z_VBD[0].detach()))
+            row["effective_rank"] = geometry.effective_rank(singular)
+        return row
 
 
 def draw_views(image_BCHW: Tensor, recipes: list[Recipe], seed: int, epoch: int, step: int) -> Tensor:
@@ -108,10 +137,6 @@ def draw_views(image_BCHW: Tensor, recipes: list[Recipe], seed: int, epoch: int,
     generator = torch.Generator(image_BCHW.device)
     generator.manual_seed(seeds.integer(seed, "augment", epoch, step))
     return torch.stack([augment(image_BCHW, generator) for augment in recipes])
-
-
-def _finite(value: float) -> bool:
-    return value - value == 0
 
 
 class _Teacher:

@@ -44,7 +44,8 @@ def configure(threads: int) -> None:
     """Set this process up for bit-reproducible training on `threads` CPU threads."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # Needed for determinism on CUDA.
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
+    # The same as use_deterministic_algorithms(True), which would import the compiler, for 2 s.
+    torch.set_deterministic_debug_mode("error")
     # Filling fresh tensors guards against reading uninitialised memory; nothing here does, and it costs 8 %.
     torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -108,9 +109,7 @@ def build_model(cell: Cell, plugins: Plugins, channels: int, num_classes: int) -
             f"method {cell.method.name}: version {cell.method.version} was asked for, "
             f"{plugin.path} holds version {plugin.signature.version}"
         )
-    method = plugin.load()(
-        cell.projection.dim, num_classes, generator=generator, **cell.method.parameters
-    )  # pyright: ignore[reportCallIssue]
+    method = plugin.load()(cell.projection.dim, num_classes, generator=generator, **cell.method.parameters)  # pyright: ignore[reportCallIssue]
     return Model(encoder, head, method)
 
 
