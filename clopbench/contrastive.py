@@ -166,7 +166,7 @@ def _positive_softmax(
     positive_RN = sim_RN.masked_fill(group_R[:, None] != group_N, -torch.inf)
     lse_R = torch.logsumexp(positive_RN, 1)
     lse_R = torch.where(positives_R > 0, lse_R, 0)
-    return positive_RN.sub_(lse_R[:, None]).exp_(), lse_R - positives_R.clamp_min(1).log()
+    return positive_RN.sub_(lse_R[:, None]).exp_(), lse_R - positives_R.clamp_min(1).to(lse_R.dtype).log()
 
 
 def _mean_positive(z_ND: Tensor, group_N: Tensor, groups: int, positives_N: Tensor) -> Tensor:

@@ -60,14 +60,24 @@ def one_line(error: ValidationError, model: type[BaseModel], where: str) -> str:
     parts = [str(part) for part in first["loc"]]
     field = ".".join([where, *parts]) if where else ".".join(parts)
     if first["type"] == "extra_forbidden":
-        known = sorted(model.model_fields)
+        known = sorted(_nested(model, first["loc"][:-1]).model_fields)
         close = nearest(parts[-1], known)
-        hint = f" did you mean '{close}'?" if close else ""
-        return f"{field}: unknown field;{hint} (known: {', '.join(known) or 'none'})"
+        hint = f"; did you mean '{close}'?" if close else ""
+        return f"{field}: unknown field{hint} (known: {', '.join(known) or 'none'})"
     if first["type"] == "missing":
         return f"{field}: required, but not given"
     rule = first["msg"][0].lower() + first["msg"][1:]
     return f"{field}: {rule} (got {first['input']!r})"
+
+
+def _nested(model: type[BaseModel], path: tuple[int | str, ...]) -> type[BaseModel]:
+    """The model at a path of fields, as far as the path leads through models."""
+    for part in path:
+        inner = model.model_fields[part].annotation if isinstance(part, str) and part in model.model_fields else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            break
+        model = inner
+    return model
 
 
 def describe(kind: Any) -> str:

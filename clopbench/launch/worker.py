@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import FrameType
@@ -54,20 +55,20 @@ def _train(task: Task, store: Store, cell: Cell, held: claims.Held) -> int:
     from clopbench.plugins import Plugins
     from clopbench.training.run import choose_device, configure, run_cell
 
+    def on_epoch(row: Mapping[str, Any]) -> None:
+        held.report(epoch=row["epoch"], epochs=cell.training.epochs)
+        print("  ".join(f"{name} {value:.6g}" for name, value in row.items()), flush=True)
+
     configure(task["threads"])
     plugins = Plugins([Path(folder) for folder in task["method_folders"]])
-    epochs = cell.training.epochs
-    record = run_cell(
-        cell,
-        plugins,
-        choose_device(task["device"]),
-        lambda row: held.report(epoch=row["epoch"], epochs=epochs),
-    )
+    print(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} start {cell.id} pid {os.getpid()}", flush=True)
+    record = run_cell(cell, plugins, choose_device(task["device"]), on_epoch)
     record.provenance.update(task["provenance"])
     if not held.in_force:
         print("another process took this cell over; leaving without writing", flush=True)
         return EXIT_HELD
     store.write(record)
+    print(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {record.status}", flush=True)
     return EXIT_RECORDED
 
 

@@ -1,0 +1,79 @@
+"""Fixtures shared by all tests. Cells are real but small: one epoch of a narrow network, under a second."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from checkout import ROOT
+
+from clopbench import cli
+from clopbench.cell import Cell
+from clopbench.plugins import Plugins
+from clopbench.suite import Suite
+
+@dataclass
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Tests work in a folder of their own, whatever the developer's environment says."""
+    for name in ("BENCH_SUITE", "BENCH_RESULTS", "BENCH_DATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("BENCH_SUITE", str(ROOT))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def bench(capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """Run the command line in this process."""
+
+    def call(*arguments: str | Path) -> Done:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        assert isinstance(ended.value.code, int)
+        return Done(ended.value.code, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def suite() -> Suite:
+    return Suite(ROOT)
+
+
+@pytest.fixture(scope="session")
+def plugins() -> Plugins:
+    return Plugins([ROOT / "methods"])
+
+
+@pytest.fixture(scope="session")
+def cell(suite: Suite) -> Cell:
+    """The first cell of table 7 at scale laptop."""
+    return suite.benchmark("table7").entries[0].cell(0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _few_threads() -> Iterator[None]:
+    """One thread, as in a cell: results then do not depend on the machine's core count."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    """For subprocesses: coverage of this checkout, without bytecode switches of the shell."""
+    return {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}

@@ -1,0 +1,142 @@
+"""The contract, over every method file that is found. A new file in methods/ is tested without an edit here."""
+
+import itertools
+from typing import get_args
+
+import numpy as np
+import pytest
+import torch
+
+from clopbench import contrastive
+from clopbench.method import Embedded
+from clopbench.plugins import Plugins
+from checkout import ROOT
+
+PLUGINS = Plugins([ROOT / "methods"])
+DIM, CLASSES = 16, 5
+
+
+def variants(name):
+    """Every choice of every parameter that has choices, the others at their defaults."""
+    parameters = PLUGINS.get(name).signature.parameters
+    choices = {key: get_args(kind) for key, (kind, _) in parameters.items() if _is_choice(kind)}
+    for combination in itertools.product(*choices.values()):
+        yield dict(zip(choices, combination, strict=True))
+
+
+def _is_choice(kind):
+    return bool(get_args(kind)) and all(isinstance(value, str) for value in get_args(kind))
+
+
+CASES = [(name, given) for name in PLUGINS.names() for given in variants(name)]
+every_method = pytest.mark.parametrize(
+    ("name", "given"), CASES, ids=[f"{name}-{'-'.join(map(str, given.values()))}" for name, given in CASES]
+)
+
+
+def build(name, given, seed=0):
+    plugin = PLUGINS.get(name)
+    generator = torch.Generator().manual_seed(seed)
+    return plugin.load()(DIM, CLASSES, generator=generator, **plugin.resolve(given))
+
+
+def batch(labels, seed=99, dtype=torch.float32, views=2):
+    # Not the seed of `build`: embeddings must not equal prototypes, where distances have a kink.
+    generator = torch.Generator().manual_seed(seed)
+    z = torch.randn(views, len(labels), DIM, generator=generator, dtype=dtype)
+    h = torch.randn(views, len(labels), 8, generator=generator, dtype=dtype)
+    return Embedded(z.requires_grad_(), h.requires_grad_(), torch.tensor(labels), torch.arange(len(labels)))
+
+
+LABELLINGS = {"all": [0, 1, 2, 2, 4, 0], "some": [0, -1, 2, 2, -1, 0], "none": [-1] * 6}
+
+
+@every_method
+@pytest.mark.parametrize("labels", LABELLINGS.values(), ids=LABELLINGS)
+def test_loss_is_a_finite_scalar_with_a_finite_gradient(name, given, labels):
+    data = batch(labels)
+    total = build(name, given).loss(data)["total"]
+    assert total.shape == ()
+    total.backward()
+    assert total.isfinite()
+    assert data.z_VBD.grad is not None
+    assert data.z_VBD.grad.isfinite().all()
+    assert data.z_VBD.grad.abs().sum() > 0
+
+
+@every_method
+def test_gradient_matches_finite_differences(name, given):
+    method = build(name, given).double()
+    data = batch(LABELLINGS["some"], dtype=torch.float64)
+
+    def total(z):
+        return method.loss(Embedded(z, data.h_VBF, data.y_B, data.index_B))["total"]
+
+    assert torch.autograd.gradcheck(total, (data.z_VBD,))
+
+
+@every_method
+def test_order_of_the_batch_does_not_matter(name, given):
+    method, data = build(name, given), batch(LABELLINGS["some"])
+    order = torch.tensor([3, 0, 5, 1, 4, 2])
+    shuffled = Embedded(data.z_VBD[:, order], data.h_VBF[:, order], data.y_B[order], data.index_B[order])
+    torch.testing.assert_close(method.loss(shuffled)["total"], method.loss(data)["total"])
+
+
+@every_method
+def test_state_survives_a_checkpoint(name, given):
+    """Buffers and parameters are all of a method's state: another seed's method becomes this one."""
+    first, second = build(name, given, seed=1), build(name, given, seed=2)
+    second.load_state_dict(first.state_dict())
+    data = batch(LABELLINGS["some"])
+    assert second.loss(data)["total"].item() == first.loss(data)["total"].item()
+
+
+@every_method
+def test_no_global_random_state_is_touched(name, given):
+    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    build(name, given).loss(batch(LABELLINGS["some"]))
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    assert (np.random.get_state()[1] == numpy_state).all()  # noqa: NPY002
+
+
+@every_method
+def test_same_generator_same_loss(name, given):
+    data = batch(LABELLINGS["all"])
+    assert build(name, given, 3).loss(data)["total"].equal(build(name, given, 3).loss(data)["total"])
+
+
+@pytest.mark.parametrize("name", PLUGINS.names())
+def test_file_says_what_it_is(name):
+    plugin = PLUGINS.get(name)
+    loaded = plugin.load()
+    assert loaded.name == plugin.path.stem == name
+    assert loaded.version == plugin.signature.version >= 1
+    assert plugin.signature.summary
+    assert loaded.__doc__
+
+
+def test_clop_is_base_plus_weighted_pull():
+    data = batch(LABELLINGS["some"])
+    for base in ("simclr", "supcon"):
+        method = build("clop", {"base": base, "weight": 0.7, "temperature": 0.3})
+        parts = method.loss(data)
+        if base == "simclr":
+            contrast = contrastive.info_nce(data.z_VBD, 0.3)
+        else:
+            contrast = contrastive.supcon(data.z_VBD, data.y_B, 0.3)
+        z = data.z_VBD[:, data.y_B >= 0]
+        cosine = torch.cosine_similarity(z, method.prototype_KD[data.y_B[data.y_B >= 0]].expand_as(z), dim=-1)
+        torch.testing.assert_close(parts["total"], contrast + 0.7 * (1 - cosine).mean())
+
+
+def test_clop_at_weight_zero_is_its_base():
+    data = batch(LABELLINGS["some"])
+    total = build("clop", {"weight": 0.0}).loss(data)["total"]
+    assert total.item() == build("simclr", {}).loss(data)["total"].item()
+
+
+def test_simclr_does_not_look_at_labels():
+    one, other = batch(LABELLINGS["all"]), batch(LABELLINGS["none"])
+    method = build("simclr", {})
+    assert method.loss(one)["total"].item() == method.loss(other)["total"].item()

@@ -1,0 +1,125 @@
+"""Finding and reading methods: files, folders, entry points, and what is wrong with them."""
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from clopbench.errors import UserError
+from clopbench.plugins import Plugins
+from checkout import ROOT
+
+READABLE = '''
+"""A third party's method."""
+from typing import Literal
+import torch
+from clopbench.contrastive import info_nce
+from clopbench.method import Method, Positive
+
+class Theirs(Method):
+    name, version = "{name}", 3
+
+    def __init__(self, dim: int, num_classes: int, *, strength: Positive = 0.5, rounds: int = 2,
+                 kind: Literal["a", "b"] = "a", limit: float | None = None, generator: torch.Generator):
+        super().__init__()
+
+    def loss(self, batch):
+        return {{"total": info_nce(batch.z_VBD, 0.2)}}
+'''
+
+COMPUTED = READABLE.replace("strength: Positive = 0.5", "strength: Positive = 1 / 4")
+
+
+def write(folder, name, text):
+    path = folder / f"{name}.py"
+    path.write_text(textwrap.dedent(text).format(name=name))
+    return path
+
+
+def test_signature_is_read_without_importing(tmp_path):
+    write(tmp_path, "theirs", READABLE + "\nraise RuntimeError('imported')\n")
+    plugin = Plugins([tmp_path]).get("theirs")
+    assert plugin.signature.version == 3
+    assert plugin.signature.summary == "A third party's method."
+    assert plugin.resolve({"strength": 1}) == {"strength": 1.0, "rounds": 2, "kind": "a", "limit": None}
+    assert plugin.listing()["kind"]["type"] == "one of a, b"
+    assert plugin.listing()["strength"]["type"] == "float > 0"
+
+
+def test_signature_that_cannot_be_read_is_imported(tmp_path):
+    write(tmp_path, "computed", COMPUTED)
+    plugin = Plugins([tmp_path]).get("computed")
+    assert plugin.resolve({}) == {"strength": 0.25, "rounds": 2, "kind": "a", "limit": None}
+    with pytest.raises(UserError, match="method.strength: input should be greater than 0"):
+        plugin.resolve({"strength": -1.0})
+
+
+def test_reading_and_importing_agree_for_all_shipped_methods():
+    from clopbench.plugins import _inspect, _read
+
+    plugins = Plugins([ROOT / "methods"])
+    for name in plugins.names():
+        read = _read(plugins.get(name))
+        assert read is not None, f"{name} needs an import to be planned"
+        assert read == _inspect(plugins.get(name).load())
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"strenght": 1.0}, "method.strenght: unknown field; did you mean 'strength'"),
+        ({"strength": 0.0}, "method.strength: input should be greater than 0 (got 0.0)"),
+        ({"strength": "much"}, "method.strength: input should be a valid number (got 'much')"),
+        ({"rounds": 1.5}, "method.rounds: input should be a valid integer"),
+        ({"rounds": True}, "method.rounds: input should be a valid integer"),
+        ({"kind": "c"}, "method.kind: input should be 'a' or 'b' (got 'c')"),
+    ],
+)
+def test_parameters_are_checked(tmp_path, given, message):
+    write(tmp_path, "theirs", READABLE)
+    with pytest.raises(UserError) as error:
+        Plugins([tmp_path]).get("theirs").resolve(given)
+    assert str(error.value).startswith(message)
+
+
+def test_a_file_that_raises_is_named_and_the_others_work(tmp_path):
+    write(tmp_path, "good", READABLE)
+    write(tmp_path, "bad", READABLE + "\nimport no_such_package\n")
+    write(tmp_path, "worse", "def broken(:\n")
+    plugins = Plugins([tmp_path])
+    assert plugins.names() == ["bad", "good", "worse"]
+    assert plugins.get("good").load().name == "good"
+    with pytest.raises(UserError, match=r"bad\.py cannot be imported: ModuleNotFoundError: No module named"):
+        plugins.get("bad").load()
+    with pytest.raises(UserError, match=r"worse\.py:1: invalid syntax"):
+        _ = plugins.get("worse").signature
+
+
+def test_a_file_without_its_method_is_refused(tmp_path):
+    write(tmp_path, "other", READABLE.replace('"{name}"', '"another"'))
+    with pytest.raises(UserError, match=r"expected one subclass of Method with name = 'other', found 0"):
+        Plugins([tmp_path]).get("other").load()
+
+
+def test_two_files_of_one_name_are_refused(tmp_path):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        write(tmp_path / folder, "same", READABLE)
+    with pytest.raises(UserError, match="method 'same' is defined twice"):
+        Plugins([tmp_path / "one", tmp_path / "two"])
+
+
+def test_methods_of_installed_packages_are_found(tmp_path, environment):
+    """A real distribution on the path: metadata with an entry point, and the module it names."""
+    write(tmp_path, "packaged", READABLE)
+    metadata = tmp_path / "their_package-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: their-package\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[clopbench.methods]\npackaged = packaged:Theirs\n")
+    script = "from clopbench.plugins import Plugins; p = Plugins([]); print(p.names(), p.get('packaged').load())"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=environment | {"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.startswith("['packaged'] <class 'packaged.Theirs'>")

@@ -1,0 +1,260 @@
+"""Data, augmentation, optimiser schedule, encoders, evaluation and geometry, against hand values and peers."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.preprocessing import StandardScaler
+
+from clopbench import seeds
+from clopbench.cell import AugmentationConfig, EncoderConfig, ProjectionConfig, TrainingConfig
+from clopbench.contrastive import normalised
+from clopbench.data import augment, sources
+from clopbench.data.subsets import UNLABELLED, show_labels
+from clopbench.errors import UserError
+from clopbench.method import Embedded, Method
+from clopbench.training import evaluate, geometry
+from clopbench.training.encoders import build_encoder, build_head
+from clopbench.training.loop import Model, Trainer, draw_views, train
+from clopbench.training.optim import learning_rate
+
+
+def test_digits_are_the_documented_split():
+    from sklearn.datasets import load_digits
+
+    data = sources.load("digits")
+    flat, target = load_digits(return_X_y=True)
+    assert data.train.images.shape == (1437, 1, 8, 8)
+    assert data.test.images.shape == (360, 1, 8, 8)
+    assert data.train.images.dtype == np.uint8
+    together = np.concatenate([data.train.images, data.test.images]).reshape(1797, 64)
+    np.testing.assert_allclose(together, np.asarray(flat) * 255 / 16, atol=0.5)
+    np.testing.assert_array_equal(np.concatenate([data.train.labels, data.test.labels]), target)
+    assert set(data.test.labels) == set(range(10))
+
+
+def test_data_hash_sees_a_single_pixel():
+    data = sources.load("digits")
+    other = sources.load("digits")
+    assert data.sha256 == other.sha256
+    third = sources.load("digits")
+    third.test.images[5, 0, 3, 3] ^= 1
+    assert third.sha256 != data.sha256
+
+
+@pytest.mark.parametrize("fraction", [1.0, 0.5, 0.1, 0.001])
+def test_subset_is_stratified_with_at_least_one_label_per_class(fraction):
+    labels = np.repeat(np.arange(4), [100, 55, 7, 1])
+    shown = show_labels(labels, fraction, np.random.default_rng(0))
+    for number, count in enumerate([100, 55, 7, 1]):
+        assert (shown[labels == number] == number).sum() == max(1, round(fraction * count))
+    assert set(shown[shown != labels]) <= {UNLABELLED}
+
+
+def test_subset_follows_the_seed_alone():
+    labels = np.repeat(np.arange(4), 50)
+    draws = [show_labels(labels, 0.1, seeds.numpy_generator(seed, "subset")) for seed in (0, 0, 1)]
+    assert (draws[0] == draws[1]).all()
+    assert (draws[0] != draws[2]).any()
+
+
+def test_names_of_recipes_are_those_that_a_cell_may_ask_for():
+    from typing import get_args
+
+    assert set(augment.RECIPES) == set(get_args(AugmentationConfig.model_fields["name"].annotation))
+    with pytest.raises(UserError, match="unknown augmentation 'digit': did you mean 'digits'"):
+        augment.recipe("digit")
+
+
+def test_digits_recipe_moves_brightens_and_blurs_as_documented():
+    """Statistics of many views of one image: brightness factor, noise, geometry, each sample its own."""
+    white = torch.full((4000, 1, 8, 8), 200, dtype=torch.uint8)
+    view = augment.digits(white, torch.Generator().manual_seed(0))
+    middle = view[:, 0, 3:5, 3:5].mean((1, 2)) / (200 / 255)
+    low, high = middle.quantile(0.02).item(), middle.quantile(0.98).item()
+    assert 0.5 < low < 0.7
+    assert 1.3 < high < 1.5
+    assert abs(middle.mean().item() - 1.0) < 0.02
+    dot = torch.zeros(4000, 1, 8, 8, dtype=torch.uint8)
+    dot[:, 0, 3:5, 3:5] = 255
+    mass = augment.digits(dot, torch.Generator().manual_seed(1)).clamp_min(0.2) - 0.2
+    columns = (mass.sum((1, 2)) * torch.arange(8)).sum(1) / mass.sum((1, 2, 3))
+    # Shift is uniform in ±1 pixel: mean 3.5, standard deviation 1/√3, widened a little by the rest.
+    assert abs(columns.mean().item() - 3.5) < 0.05
+    assert 0.45 < columns.std().item() < 0.8
+
+
+def test_views_belong_to_seed_epoch_and_step():
+    images = torch.from_numpy(sources.load("digits").train.images[:8])
+    recipes = [augment.digits, augment.digits]
+    views = draw_views(images, recipes, 0, 3, 2)
+    assert views.shape == (2, 8, 1, 8, 8)
+    assert views.equal(draw_views(images, recipes, 0, 3, 2))
+    assert not views[0].equal(views[1])
+    for other in ((1, 3, 2), (0, 4, 2), (0, 3, 1)):
+        assert not views.equal(draw_views(images, recipes, *other))
+
+
+SCHEDULE = TrainingConfig(
+    epochs=10, batch_size=4, learning_rate=0.8, momentum=0.9, weight_decay=0.0, warmup_epochs=2
+)
+
+
+def test_schedule_warms_up_and_decays_to_zero():
+    rates = [learning_rate(step, 5, SCHEDULE) for step in range(50)]
+    assert rates[0] == pytest.approx(0.08)
+    assert rates[9] == rates[10] == pytest.approx(0.8)
+    assert rates[30] == pytest.approx(0.4)  # Half of the 40 steps after warm-up.
+    assert rates[49] == pytest.approx(0.8 * (1 + math.cos(math.pi * 39 / 40)) / 2)
+
+
+def test_encoder_and_head_have_the_documented_shapes():
+    encoder, features = build_encoder(EncoderConfig(name="residual", width=16), 1)
+    head = build_head(ProjectionConfig(dim=32, hidden=48), features)
+    h = encoder(torch.rand(5, 1, 8, 8))
+    assert h.shape == (5, features) == (5, 64)
+    assert head(h).shape == (5, 32)
+    convolutions = 9 * (1 * 16 + 2 * 16 * 16 + 16 * 32 + 32 * 32 + 32 * 64 + 64 * 64) + 16 * 32 + 32 * 64
+    norms = 2 * (16 + 2 * 16 + 2 * 32 + 32 + 2 * 64 + 64)
+    assert sum(p.numel() for p in encoder.parameters()) == convolutions + norms
+
+
+class Recorder(Method):
+    """Asks for three views and a teacher, and remembers what it was given."""
+
+    name, version = "recorder", 1
+    views = ("none", "digits", "none")
+    teacher_momentum = 0.75
+
+    def __init__(self):
+        super().__init__()
+        self.seen: list[Embedded] = []
+
+    def loss(self, batch):
+        self.seen.append(batch)
+        return {"total": batch.z_VBD.square().sum()}
+
+
+def small_model(method):
+    torch.manual_seed(0)
+    encoder, features = build_encoder(EncoderConfig(name="residual", width=2), 1)
+    return Model(encoder, build_head(ProjectionConfig(dim=4, hidden=8), features), method)
+
+
+def test_methods_get_their_own_views_and_teacher(cell):
+    short = cell.model_copy(update={"training": SCHEDULE.model_copy(update={"epochs": 1, "warmup_epochs": 0})})
+    images = torch.from_numpy(sources.load("digits").train.images[:10])
+    labels = torch.arange(10)
+    model = small_model(Recorder())
+    start = [p.detach().clone() for p in model.head.parameters()]
+    trainer = Trainer(short, model, images, labels)
+    trainer.epoch(0)
+    first, second = model.method.seen
+    assert first.z_VBD.shape == (3, 4, 4)
+    assert first.y_B.equal(labels[first.index_B])
+    assert len(set(first.index_B.tolist()) | set(second.index_B.tolist())) == 8  # Last 2 of 10 left out.
+    torch.testing.assert_close(first.z_VBD[0], first.z_VBD[2])
+    assert first.teacher is not None
+    assert not first.teacher.z_VBD.requires_grad
+    torch.testing.assert_close(first.teacher.z_VBD, first.z_VBD.detach())  # Equal before the first step.
+    assert trainer.teacher.copy is not None
+    for before, average, now in zip(
+        start, trainer.teacher.copy.head.parameters(), model.head.parameters(), strict=True
+    ):
+        assert not before.equal(now)
+        low, high = torch.minimum(before, now), torch.maximum(before, now)
+        assert ((average >= low - 1e-6) & (average <= high + 1e-6)).all()
+
+
+class Exploding(Method):
+    name, version = "exploding", 1
+
+    def __init__(self, at):
+        super().__init__()
+        self.at, self.calls = at, 0
+
+    def loss(self, batch):
+        self.calls += 1
+        factor = float("inf") if self.calls == self.at else 1.0
+        return {"total": batch.z_VBD.square().mean() * factor}
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_before_the_step(cell):
+    short = cell.model_copy(update={"training": SCHEDULE})
+    images, labels = torch.from_numpy(sources.load("digits").train.images[:8]), torch.zeros(8).long()
+    rows = []
+    model = small_model(Exploding(at=5))
+    outcome = train(short, model, images, labels, rows.append)
+    assert outcome.diverged == "loss not finite at epoch 3, step 1"
+    assert [row["epoch"] for row in outcome.history] == [1, 2]
+    assert rows == outcome.history
+    assert all(p.isfinite().all() for p in model.parameters())
+    assert outcome.views == 2 * 4 * 4
+
+
+def blobs(classes=4, n=200, dim=6, seed=0):
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(classes, dim))
+    y = rng.integers(0, classes, n)
+    x = centres[y] + rng.normal(scale=0.9, size=(n, dim))
+    return torch.from_numpy(x).float(), torch.from_numpy(y)
+
+
+def test_probe_equals_scikit_learn_on_the_labelled_images():
+    x, y = blobs()
+    shown = y.clone()
+    shown[::2] = -1
+    top1, _ = evaluate.linear_probe(x[:150], shown[:150], x[150:], y[150:], 0.5)
+    kept = np.flatnonzero(shown[:150].numpy() >= 0)
+    scaler = StandardScaler().fit(x[kept].double())
+    reference = LogisticRegression(C=0.5, max_iter=5000, tol=1e-8)
+    reference.fit(scaler.transform(x[kept].double()), y[kept])
+    assert top1 == pytest.approx(reference.score(scaler.transform(x[150:].double()), y[150:]))
+
+
+def test_top_k_by_hand():
+    scores = np.array([[0.1, 0.9, 0.5], [0.3, 0.2, 0.1], [0.0, 0.1, 0.2]])
+    classes = np.array([0, 4, 7])
+    assert evaluate.top_k(scores, classes, np.array([7, 4, 0]), (1, 2)) == (0.0, pytest.approx(2 / 3))
+    binary = np.array([0.5, -0.5])
+    assert evaluate.top_k(binary, np.array([3, 8]), np.array([8, 3]), (1, 2)) == (1.0, 1.0)
+
+
+def test_knn_equals_scikit_learn_with_the_same_weights():
+    x, y = blobs(seed=1)
+    ours = evaluate.nearest_neighbours(x[:150], y[:150], x[150:], y[150:], 15, 4)
+    peer = KNeighborsClassifier(15, metric="cosine", weights=lambda d: np.exp((1 - d) / 0.1))
+    peer.fit(x[:150].numpy(), y[:150].numpy())
+    assert ours == pytest.approx(peer.score(x[150:].numpy(), y[150:].numpy()))
+
+
+def test_effective_rank_of_known_spectra():
+    collapsed = normalised(torch.ones(50, 8))
+    singular = geometry.singular_values(collapsed)
+    assert geometry.effective_rank(singular) == pytest.approx(1.0, abs=1e-5)
+    assert (singular > 1e-6).sum() == 1  # Figure 1 of the paper: one non-zero singular value.
+    basis = torch.eye(8).repeat(10, 1)
+    assert geometry.effective_rank(geometry.singular_values(basis)) == pytest.approx(8.0)
+    # The entropy of (1/2, 1/4, 1/4) is 1.5 ln 2.
+    assert geometry.effective_rank(torch.tensor([2.0, 1.0, 1.0])) == pytest.approx(2**1.5)
+    assert singular.square().sum().item() == pytest.approx(1.0)
+
+
+def test_geometry_by_hand():
+    z = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
+    assert geometry.mean_norm(z) == pytest.approx(1 / 3)
+    assert geometry.alignment(z, z.flip(0)) == pytest.approx((4 + 0 + 4) / 3)
+    expected = math.log((2 * math.exp(-2 * 2) + math.exp(-2 * 4)) / 3)
+    assert geometry.uniformity(z) == pytest.approx(expected)
+    own, other = geometry.prototype_cosines(z, torch.tensor([0, 1, 1]), torch.eye(2))
+    assert (own, other) == (pytest.approx((1 + 1 + 0) / 3), pytest.approx((0 + 0 - 1) / 3))
+
+
+def test_scipy_agrees_that_the_order_of_batches_is_uniform():
+    """First image of each epoch's order: all images are equally likely (chi-squared over 2000 epochs)."""
+    firsts = [seeds.numpy_generator(0, "order", epoch).permutation(10)[0] for epoch in range(2000)]
+    assert stats.chisquare(np.bincount(firsts, minlength=10)).pvalue > 0.001
