@@ -56,7 +56,8 @@ def validated(model: type[Model], values: Mapping[str, Any], where: str) -> Mode
 
 def one_line(error: ValidationError, model: type[BaseModel], where: str) -> str:
     """The first problem of a ValidationError as 'field: rule (got value)'."""
-    first = error.errors()[0]
+    # A misspelt field is both unknown and missing: the former says more.
+    first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
     parts = [str(part) for part in first["loc"]]
     field = ".".join([where, *parts]) if where else ".".join(parts)
     if first["type"] == "extra_forbidden":
@@ -71,12 +72,12 @@ def one_line(error: ValidationError, model: type[BaseModel], where: str) -> str:
 
 
 def _nested(model: type[BaseModel], path: tuple[int | str, ...]) -> type[BaseModel]:
-    """The model at a path of fields, as far as the path leads through models."""
+    """The model at a path of fields and list positions, as far as the path leads through models."""
     for part in path:
-        inner = model.model_fields[part].annotation if isinstance(part, str) and part in model.model_fields else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            break
-        model = inner
+        if isinstance(part, str) and part in model.model_fields:
+            kind = model.model_fields[part].annotation
+            inner = [k for k in (kind, *get_args(kind)) if isinstance(k, type) and issubclass(k, BaseModel)]
+            model = inner[0] if inner else model
     return model
 
 

@@ -13,6 +13,7 @@ from clopbench.cell import Cell
 from clopbench.plugins import Plugins
 from clopbench.suite import Suite
 
+
 @dataclass
 class Done:
     """How a command ended."""

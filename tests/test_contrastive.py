@@ -45,9 +45,7 @@ def loops(z, positives_of, temperature, variant="out"):
         if variant == "out":
             terms.append(-math.fsum(scores[p] - everything for p in positives) / len(positives))
         else:
-            terms.append(
-                -(log_sum_exp([scores[p] for p in positives]) - everything) + math.log(len(positives))
-            )
+            terms.append(-(log_sum_exp([scores[p] for p in positives]) - everything) + math.log(len(positives)))
     return math.fsum(terms) / len(terms)
 
 
@@ -71,11 +69,7 @@ def test_supcon_equals_khosla_with_unlabelled_images(temperature, variant, label
 
     def positives(i):
         image, label = i % 6, labels[i % 6]
-        return [
-            a
-            for a in range(12)
-            if a != i and (a % 6 == image or (label >= 0 and labels[a % 6] == label))
-        ]
+        return [a for a in range(12) if a != i and (a % 6 == image or (label >= 0 and labels[a % 6] == label))]
 
     ours = supcon(z, torch.tensor(labels), temperature, variant)
     assert ours.item() == pytest.approx(loops(z, positives, temperature, variant), rel=1e-10, abs=1e-12)

@@ -117,7 +117,9 @@ def test_methods_of_installed_packages_are_found(tmp_path, environment):
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: their-package\nVersion: 1.0\n")
     (metadata / "entry_points.txt").write_text("[clopbench.methods]\npackaged = packaged:Theirs\n")
-    script = "from clopbench.plugins import Plugins; p = Plugins([]); print(p.names(), p.get('packaged').load())"
+    script = (
+        "from clopbench.plugins import Plugins; p = Plugins([]); print(p.names(), p.get('packaged').load())"
+    )
     done = subprocess.run(
         [sys.executable, "-c", script],
         env=environment | {"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=True,

@@ -105,18 +105,27 @@ class LocalLauncher:
                 listener.tick(len(active), len(held))
         except KeyboardInterrupt:
             outcome.interrupted = True
-            self._stop(active)
+            self._stop(active, outcome, listener)
         outcome.remaining = len(cells) - outcome.results - len(outcome.failed)
         return outcome
 
-    def _stop(self, active: dict[int, tuple[ForkServerProcess, PlannedCell]]) -> None:
+    def _stop(
+        self,
+        active: dict[int, tuple[ForkServerProcess, PlannedCell]],
+        outcome: Outcome,
+        listener: Listener,
+    ) -> None:
+        """End the running cells; one that came to its record just then counts as finished."""
         previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
         for process, _ in active.values():
             process.terminate()
-        for process, _ in active.values():
+        for process, planned in active.values():
             process.join(10)
             if process.is_alive():
                 process.kill()
+                process.join()
+            if process.exitcode == worker.EXIT_RECORDED:
+                self._settle(planned, worker.EXIT_RECORDED, outcome, listener)
         signal.signal(signal.SIGINT, previous)
 
     def _settle(self, planned: PlannedCell, code: int, outcome: Outcome, listener: Listener) -> None:

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from clopbench.plan import PlannedCell
@@ -44,7 +45,8 @@ class Reporter:
             self.best = (value, planned)
         if problem is not None:
             log = _shown(self.store.folder(planned.cell.id) / "run.log")
-            self._line(f"[red]failed[/] {planned.label} ({planned.cell.id}): {problem}  log: {log}")
+            # What a method says in its error may hold brackets.
+            self._line(f"[red]failed[/] {planned.label} ({planned.cell.id}): {escape(problem)}  log: {log}")
         elif record is not None and (self._bar is None or record.status != "done"):
             shown = "" if value is None else f"  {self.metric} {value:.4f}"
             seconds = record.provenance.get("seconds", 0)
@@ -62,11 +64,8 @@ class Reporter:
         if self._bar:
             self._bar.console.print(text, highlight=False)
             return
-        minutes_left = (self.total - self.done) / self._rate() if self.done else 0
-        left = f"  about {minutes_left:.1f} min left" if 0 < self.done < self.total else ""
-        self.console.print(
-            f"[{self.done}/{self.total}] ".replace("[", r"\[") + text + left, highlight=False, soft_wrap=True
-        )
+        left = f" {(self.total - self.done) / self._rate():.1f} min left" if 0 < self.done < self.total else ""
+        self.console.print(f"\\[{self.done}/{self.total}{left}] {text}", highlight=False, soft_wrap=True)
 
     def _rate(self) -> float:
         return self.done / max(1e-9, time.monotonic() - self.begin) * 60

@@ -38,7 +38,7 @@ class Document:
         names = [
             name
             for name, text in self.texts.items()
-            if not (folder / name).is_file() or (folder / name).read_text() != text
+            if not (folder / name).is_file() or (folder / name).read_bytes() != text.encode()
         ]
         return names + [name for name in self.pictures if not (folder / name).is_file()]
 

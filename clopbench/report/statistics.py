@@ -3,8 +3,8 @@
 Shapes: `values` is one number per seed; paired arrays have the same seeds in the same order.
 """
 
+import bisect
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -80,16 +80,14 @@ def seeds_needed(difference: float, sd: float) -> int | None:
     """Seeds at which a two-sided paired t test of this effect has 80 % power; None beyond MOST_SEEDS."""
     if sd == 0:
         return 2 if difference else None
-    effect = abs(difference) / sd
-    power = TTestPower()
-    if effect == 0 or power.power(effect, MOST_SEEDS, ALPHA) < POWER:
-        return None
-    if power.power(effect, 2, ALPHA) >= POWER:
-        return 2
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # The root finder warns while it brackets; the root is checked below.
-        n = float(np.max(power.solve_power(effect_size=effect, alpha=ALPHA, power=POWER)))
-    return math.ceil(n - 1e-9)
+    effect, test = abs(difference) / sd, TTestPower()
+
+    def enough(n: int) -> bool:
+        # The noncentral t overflows to NaN only where the effect is enormous.
+        return not test.power(effect, n, ALPHA) < POWER
+
+    n = 2 + bisect.bisect_left(range(2, MOST_SEEDS + 1), True, key=enough)
+    return n if n <= MOST_SEEDS else None
 
 
 def welch(mean1: float, sd1: float, n1: int, mean2: float, sd2: float, n2: int) -> tuple[float, float]:

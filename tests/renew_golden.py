@@ -1,0 +1,13 @@
+"""Rewrites tests/golden after a wanted change: `uv run python tests/renew_golden.py`, then read the diff."""
+
+from checkout import ROOT
+from test_report import VALUES, arms, records_of
+
+from clopbench.report.document import collect, make_document
+from clopbench.suite import Suite
+
+if __name__ == "__main__":
+    suite = Suite(ROOT)
+    records = records_of(suite.benchmark("table7"), VALUES)
+    for name, text in make_document(suite, collect(suite, {"laptop": arms(records)})).texts.items():
+        (ROOT / "tests" / "golden" / name.replace("/", "_")).write_text(text)

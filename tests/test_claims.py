@@ -1,0 +1,104 @@
+"""Claims: one holder at a time, stale ones are taken over by exactly one."""
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from clopbench import claims
+
+
+def test_a_claim_is_exclusive_and_goes_away(tmp_path):
+    held = claims.acquire(tmp_path)
+    assert held is not None
+    with held:
+        assert claims.acquire(tmp_path) is None
+        held.report(epoch=3, epochs=10)
+        claim = claims.current(tmp_path)
+        assert claim is not None
+        assert not claim.stale
+        assert claim.holder["epoch"] == 3
+        assert held.in_force
+    assert claims.current(tmp_path) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_heartbeat_touches_the_claim(tmp_path, monkeypatch):
+    monkeypatch.setattr(claims, "HEARTBEAT_SECONDS", 0.05)
+    held = claims.acquire(tmp_path)
+    assert held is not None
+    os.utime(held.path, (1, 1))
+    with held:
+        deadline = time.monotonic() + 5
+        while held.path.stat().st_mtime == 1 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert held.path.stat().st_mtime > 1
+
+
+def test_claim_of_another_host_is_stale_only_when_old(tmp_path):
+    path = tmp_path / "claim.1"
+    path.write_text('{"host": "elsewhere", "pid": 1, "started": "0"}')
+    assert claims.acquire(tmp_path) is None
+    old = time.time() - claims.STALE_SECONDS - 5
+    os.utime(path, (old, old))
+    held = claims.acquire(tmp_path)
+    assert held is not None
+    assert held.path.name == "claim.2"
+    assert held.in_force
+
+
+def test_claim_that_is_just_being_written_is_respected(tmp_path):
+    (tmp_path / "claim.1").touch()
+    assert claims.acquire(tmp_path) is None
+
+
+def test_claim_of_a_dead_process_is_taken_over_at_once(tmp_path, environment):
+    script = (
+        "import sys, pathlib, os, signal; from clopbench import claims;"
+        "claims.acquire(pathlib.Path(sys.argv[1])); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], env=environment, check=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["claim.1"]
+    held = claims.acquire(tmp_path)
+    assert held is not None
+    with held:
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_holder_notices_that_it_was_taken_over_and_leaves_the_new_claim_alone(tmp_path):
+    held = claims.acquire(tmp_path)
+    assert held is not None
+    with held:
+        (tmp_path / "claim.2").write_text('{"host": "elsewhere"}')
+        assert not held.in_force
+    assert [path.name for path in tmp_path.iterdir()] == ["claim.2"]
+
+
+def _race(folder, barrier, winners):
+    barrier.wait()
+    held = claims.acquire(folder)
+    if held is not None:
+        winners.put(os.getpid())
+        time.sleep(0.3)
+
+
+@pytest.mark.parametrize("stale", [False, True])
+def test_of_many_takers_one_wins(tmp_path, stale):
+    if stale:
+        path = tmp_path / "claim.7"
+        path.write_text('{"host": "elsewhere"}')
+        os.utime(path, (1, 1))
+    context = multiprocessing.get_context("forkserver")
+    barrier, winners = context.Barrier(6), context.Queue()
+    takers = [context.Process(target=_race, args=(tmp_path, barrier, winners)) for _ in range(6)]
+    for taker in takers:
+        taker.start()
+    for taker in takers:
+        taker.join()
+    assert winners.get(timeout=5)
+    assert winners.empty()
+    assert (tmp_path / ("claim.8" if stale else "claim.1")).exists()

@@ -1,0 +1,175 @@
+"""The report on fixed synthetic records: golden text, honest counts, drift, pairing."""
+
+import pytest
+from checkout import ROOT
+from synthetic import record
+
+from clopbench.declarations import TableDeclaration
+from clopbench.errors import UserError
+from clopbench.report import formats
+from clopbench.report.document import collect, make_document
+from clopbench.report.tables import build_table, group_by_arm
+from clopbench.suite import Suite
+
+# Per seed: orthonormal, random. Differences 1, 2, 3 points: mean 2, sd 1, t = 3.4641, p = 0.0742.
+VALUES = {0: (0.92, 0.91), 1: (0.94, 0.92), 2: (0.96, 0.93)}
+
+
+def records_of(benchmark, values=VALUES):
+    orthonormal, random = benchmark.entries
+    return [
+        record(entry.cell(seed), top1)
+        for seed, pair in values.items()
+        for entry, top1 in zip((orthonormal, random), pair, strict=True)
+        if top1 is not None
+    ]
+
+
+def arms(records):
+    return group_by_arm(r.to_json() for r in records)
+
+
+@pytest.fixture
+def benchmark_(suite):
+    return suite.benchmark("table7")
+
+
+def table_of(suite, benchmark, records, seeds=None):
+    return build_table("table7", suite.table("table7"), benchmark, arms(records), seeds)
+
+
+def test_golden_table(suite, benchmark_):
+    """Worked by hand: t(0.975, 2) = 4.30265; sd of 92, 94, 96 is 2, half-width 4.30265·2/√3 = 4.97;
+    sd of 91, 92, 93 is 1, half-width 2.48; paired sd 1, half-width 2.48; d = 2, so 5 seeds reach 80 %."""
+    table = table_of(suite, benchmark_, records_of(benchmark_))
+    assert formats.markdown_table(formats.headings(table), formats.rows(table)) == (
+        "| row | linear probe top-1, % | n | paper | difference | verdict |\n"
+        "| --- | --- | --- | --- | --- | --- |\n"
+        "| CLOP, orthonormal prototypes | 94.00 ± 4.97 | 3 | 78.0 (sd 0.9, n 10) | – | not comparable |\n"
+        "| CLOP, random prototypes | 92.00 ± 2.48 | 3 | 76.8 (sd 1.5, n 10) | – | not comparable |"
+    )
+    assert formats.claim_rows(table) == [
+        [
+            "Orthonormal prototypes beat random ones",
+            "+2.00 [−0.48, +4.48]",
+            "0.074",
+            "3 of 3",
+            "undecided (about 5 seeds would settle it)",
+        ]
+    ]
+
+
+def test_golden_documents(suite, benchmark_):
+    """Whole files, as a reader gets them. To renew after a wanted change: see CONTRIBUTING.md, 'Golden files'."""
+    document = make_document(suite, collect(suite, {"laptop": arms(records_of(benchmark_))}))
+    for name in ("RESULTS.md", "tables/table7.md", "tables/table7.csv", "tables/table7.tex"):
+        golden = ROOT / "tests" / "golden" / name.replace("/", "_")
+        assert document.texts[name] == golden.read_text(), f"renew {golden}"
+
+
+def test_regenerating_twice_gives_the_same_bytes(suite, benchmark_):
+    records = records_of(benchmark_)
+    one = make_document(suite, collect(suite, {"laptop": arms(records)}))
+    two = make_document(suite, collect(suite, {"laptop": arms(records[::-1])}))
+    assert one == two
+    assert one.pictures["tables/table7.png"].startswith(b"\x89PNG")
+
+
+def test_check_sees_a_changed_digit_and_a_missing_picture(suite, benchmark_, tmp_path):
+    document = make_document(suite, collect(suite, {"laptop": arms(records_of(benchmark_))}))
+    document.write(tmp_path)
+    assert document.drift(tmp_path) == []
+    assert document.write(tmp_path) == []
+    (tmp_path / "tables" / "table7.png").write_bytes(b"other pixels")
+    assert document.drift(tmp_path) == []
+    path = tmp_path / "tables" / "table7.csv"
+    path.write_text(path.read_text().replace("0.94", "0.95"))
+    (tmp_path / "tables" / "table7.png").unlink()
+    assert sorted(document.drift(tmp_path)) == ["tables/table7.csv", "tables/table7.png"]
+
+
+def test_unfinished_collapsed_and_diverged_cells_are_counted(suite, benchmark_):
+    orthonormal, random = benchmark_.entries
+    records = [
+        record(orthonormal.cell(0), 0.9),
+        record(orthonormal.cell(1), 0.2, status="collapsed"),
+        record(orthonormal.cell(2), None, status="diverged"),
+        record(random.cell(0), 0.8),
+        record(random.cell(3), status="failed"),
+    ]
+    table = table_of(suite, benchmark_, records)
+    assert [formats.count(number) for number in table.numbers] == ["2/4 (1 collapsed, 1 diverged)", "1/4"]
+    # Collapsed cells are results: the mean holds them.
+    assert formats.mean(table, table.numbers[0]).startswith("55.00 ± ")
+    # One value: no ±.
+    assert formats.mean(table, table.numbers[1]) == "80.00"
+    asked = table_of(suite, benchmark_, records, seeds=range(10))
+    assert [formats.count(number) for number in asked.numbers] == ["2/10 (1 collapsed, 1 diverged)", "1/10"]
+
+
+def test_nothing_run_is_said(suite, benchmark_):
+    table = table_of(suite, benchmark_, [], seeds=range(3))
+    assert [row[1] for row in formats.rows(table)] == ["not run", "not run"]
+    assert formats.claim_rows(table)[0][-1] == "not run"
+    page = make_document(suite, collect(suite, {"laptop": {}})).texts["RESULTS.md"]
+    assert "Not run. `bench run table7 --seeds 10` runs it." in page
+
+
+def test_every_number_leads_to_its_cells(suite, benchmark_):
+    records = records_of(benchmark_)
+    document = make_document(suite, collect(suite, {"laptop": arms(records)}))
+    page = document.texts["tables/table7.md"]
+    for anchor in ("laptop-orthonormal", "laptop-random"):
+        assert f'<a id="{anchor}"></a>' in page
+        assert f"(tables/table7.md#{anchor})" in document.texts["RESULTS.md"]
+        assert f"(#{anchor})" in page
+    assert all(f"`{r.cell.id}`" in page for r in records)
+
+
+def test_pairs_that_are_no_pairs_are_reported(suite, benchmark_):
+    records = records_of(benchmark_)
+    spoiled = record(records[0].cell, 0.92, pairing={"subset": "subset 0", "init": "another"})
+    table = table_of(suite, benchmark_, [spoiled, *records[1:]])
+    assert table.claims[0].unpaired == ("seed 0: initial weights differ",)
+    assert table_of(suite, benchmark_, records).claims[0].unpaired == ()
+    page = make_document(suite, {"table7": [table]}).texts["RESULTS.md"]
+    assert "Not paired, seed 0: initial weights differ" in page
+
+
+def test_paper_scale_gives_verdicts_on_numbers(suite, benchmark_):
+    from dataclasses import replace
+
+    at_paper = replace(benchmark_, scale=benchmark_.scale.model_copy(update={"is_paper": True}))
+    rows = formats.rows(table_of(suite, at_paper, records_of(at_paper)))
+    assert rows[0][4:] == ["+16.0", "different"]
+
+
+def test_a_table_must_fit_its_benchmark(suite, benchmark_):
+    declaration = suite.table("table7").model_dump()
+    for change, message in (
+        ({"rows": "prototype"}, r"tables/t\.yaml: rows: benchmark table7 has no axis 'prototype'"),
+        ({"paper": declaration["paper"] | {"values": [{"at": {"x": "y"}, "mean": 1.0}]}}, "must name a point"),
+    ):
+        wrong = TableDeclaration.model_validate(declaration | change)
+        with pytest.raises(UserError, match=message):
+            build_table("t", wrong, benchmark_, {})
+
+
+def test_published_report_of_this_repository_is_up_to_date():
+    from clopbench.report.publication import published_arms
+
+    suite = Suite(ROOT)
+    document = make_document(suite, collect(suite, published_arms(suite)))
+    assert document.drift(ROOT) == []
+
+
+def test_verdicts_appear_for_each_published_claim():
+    """RESULTS.md in the repository holds table 7 at scale laptop with 10 seeds."""
+    from clopbench.report.publication import published_arms
+
+    suite = Suite(ROOT)
+    table = collect(suite, published_arms(suite))["table7"][0]
+    assert table.scale.name == "laptop"
+    assert [formats.count(number) for number in table.numbers] == ["10", "10"]
+    assert table.claims[0].verdict.verdict in ("supported", "contradicted", "undecided")
+    assert not table.claims[0].unpaired
