@@ -311,8 +311,8 @@ def test_estimate_comes_from_finished_cells_of_the_same_kind(bench, reference):
     assert plan["estimate_from"] == "finished cells of the same kind"
     assert plan["estimate_seconds"] == pytest.approx(4 * sum(seconds) / 4, abs=0.1)
     fresh = json.loads(bench("plan", "table7", "--seeds", "4", "--workers", "2", "--json").out)
-    assert fresh["estimate_seconds"] == 8 / 2 * 10
-    assert fresh["estimate_from"].startswith("scale laptop: 10 s a cell on ")
+    assert fresh["estimate_seconds"] == 8 / 2 * 9
+    assert fresh["estimate_from"].startswith("scale laptop: 9 s a cell on ")
 
 
 def test_show_and_list_and_doctor_speak_json(bench, reference):

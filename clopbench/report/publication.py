@@ -1,10 +1,11 @@
 """Which records a report is made of: results/published/<scale>.parquet, or a results folder."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from clopbench.index import publish, read_published, scan
-from clopbench.records import RESULT_STATUSES, Store
+from clopbench.records import RESULT_STATUSES, Record, Store
 from clopbench.report.tables import Arms, group_by_arm
 from clopbench.suite import Suite
 
@@ -44,7 +45,13 @@ def publish_store(suite: Suite, store: Store) -> Iterator[str]:
             if entry.status in RESULT_STATUSES and entry.content["arm"] in wanted:
                 record = store.read(entry.id)
                 if record is not None:
-                    records[entry.id] = record
+                    records[entry.id] = without_host(record)
         if records:
             publish(records.values(), path)
             yield f"published {len(records)} cells: {path}"
+
+
+def without_host(record: Record) -> Record:
+    """The record for other people's eyes: names of machines and jobs stay at home, the hardware remains."""
+    kept = {key: value for key, value in record.provenance.items() if key not in ("host", "slurm_job")}
+    return replace(record, provenance=kept)
