@@ -141,7 +141,11 @@ def run(
         launcher = LocalLauncher(
             request.store, request.suite.method_folders, request.workers, device, provenance
         )
-        launcher.preflight(todo)
+        try:
+            launcher.preflight(todo)
+        except KeyboardInterrupt:
+            out.print("interrupted before the first cell")
+            raise typer.Exit(EXIT_INCOMPLETE) from None
         request.store.ensure_writable()
         with Reporter(out, request.store, len(todo), request.metric) as reporter:
             outcome = launcher.run(todo, reporter)
@@ -197,7 +201,10 @@ def report(
         drift = document.drift(target)
         for name in drift:
             out.print(f"differs from the records: {target / name}", markup=False)
-        raise typer.Exit(EXIT_FAILED if drift else 0)
+        if drift:
+            raise typer.Exit(EXIT_FAILED)
+        out.print("up to date with the records")
+        return
     for path in document.write(target):
         out.print(f"wrote {path}", markup=False)
 

@@ -6,7 +6,7 @@ from clopbench.records import Record
 
 def record(cell: Cell, top1: float | None = 0.9, status: str = "done", **changes) -> Record:
     """A record as a run would leave it, with `top1` as its accuracy."""
-    metrics = {} if top1 is None else {"probe_top1": top1, "effective_rank": 10.0}
+    metrics: dict[str, float | None] = {} if top1 is None else {"probe_top1": top1, "effective_rank": 10.0}
     values = {
         "pairing": {"subset": f"subset {cell.seed}", "init": f"init {cell.seed}"},
         "provenance": {

@@ -5,10 +5,10 @@ import sys
 import textwrap
 
 import pytest
+from checkout import ROOT
 
 from clopbench.errors import UserError
 from clopbench.plugins import Plugins
-from checkout import ROOT
 
 READABLE = '''
 """A third party's method."""
@@ -51,7 +51,7 @@ def test_signature_that_cannot_be_read_is_imported(tmp_path):
     write(tmp_path, "computed", COMPUTED)
     plugin = Plugins([tmp_path]).get("computed")
     assert plugin.resolve({}) == {"strength": 0.25, "rounds": 2, "kind": "a", "limit": None}
-    with pytest.raises(UserError, match="method.strength: input should be greater than 0"):
+    with pytest.raises(UserError, match=r"method\.strength: input should be greater than 0"):
         plugin.resolve({"strength": -1.0})
 
 

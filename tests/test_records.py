@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from typing import Any
 
 import pytest
 from synthetic import record
@@ -29,13 +30,14 @@ def test_a_record_survives_the_round_trip(store, cell):
 def test_the_result_digest_covers_numbers_and_nothing_else(cell):
     base = record(cell)
     assert base.result_digest == record(cell, provenance={"host": "elsewhere"}).result_digest
-    for change in (
+    changes: list[dict[str, Any]] = [
         {"top1": 0.8},
         {"status": "collapsed"},
         {"history": "epoch\n"},
         {"spectrum": (0.8, 0.61)},
         {"pairing": {}},
-    ):
+    ]
+    for change in changes:
         assert base.result_digest != record(cell, **change).result_digest
 
 

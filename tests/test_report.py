@@ -60,7 +60,7 @@ def test_golden_table(suite, benchmark_):
 
 
 def test_golden_documents(suite, benchmark_):
-    """Whole files, as a reader gets them. To renew after a wanted change: see CONTRIBUTING.md, 'Golden files'."""
+    """Whole files, as a reader gets them. To renew: CONTRIBUTING.md, 'Golden files'."""
     document = make_document(suite, collect(suite, {"laptop": arms(records_of(benchmark_))}))
     for name in ("RESULTS.md", "tables/table7.md", "tables/table7.csv", "tables/table7.tex"):
         golden = ROOT / "tests" / "golden" / name.replace("/", "_")

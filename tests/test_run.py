@@ -1,6 +1,7 @@
 """Real runs: determinism, pairing, resumption, crashes, interruption, concurrency. Real cells, made small."""
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from checkout import QUICK, ROOT
 
 from clopbench import claims
 from clopbench.index import scan
+from clopbench.launch import local
 from clopbench.records import RESULT_STATUSES, Store
 
 # A few seconds a cell: long enough to be caught in the middle.
@@ -251,12 +253,16 @@ def test_kill_9_of_a_worker_in_the_middle_then_run_again(bench, tmp_path):
     assert leftovers(results) == []
 
 
-def test_interrupt_keeps_what_is_finished_and_exits_3(bench, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt_keeps_what_is_finished_and_exits_3(bench, tmp_path, number):
     results = tmp_path / "results"
     arguments = ["run", "table7", "--seeds", "20", "--workers", "2", *QUICK, "--results", str(results)]
     process = start(arguments)
     wait_until(lambda: len(list(results.glob("??/*/record.json"))) >= 3)
-    os.killpg(process.pid, signal.SIGINT)  # As Ctrl-C does: every process of the group gets it.
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)  # As Ctrl-C does: every process of the group gets it.
+    else:
+        process.send_signal(number)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 3
     finished = digests(results)
@@ -294,6 +300,12 @@ def test_a_claim_of_a_dead_run_does_not_block(bench, tmp_path, suite):
     assert bench("run", "table7", "--seeds", "1", *LONGER).code == 0
     assert len(digests(results)) == 2
     assert leftovers(results) == []
+
+
+def test_cells_can_be_spawned_where_forking_is_unsafe(bench, tmp_path, monkeypatch, reference):
+    monkeypatch.setattr(local, "process_context", lambda: multiprocessing.get_context("spawn"))
+    assert bench("run", "table7", "--seeds", "1", *QUICK).code == 0
+    assert digests(tmp_path / "results").items() <= digests(reference).items()
 
 
 def test_stale_record_is_explained(bench, reference):

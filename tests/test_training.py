@@ -149,11 +149,12 @@ def test_methods_get_their_own_views_and_teacher(cell):
     short = cell.model_copy(update={"training": SCHEDULE.model_copy(update={"epochs": 1, "warmup_epochs": 0})})
     images = torch.from_numpy(sources.load("digits").train.images[:10])
     labels = torch.arange(10)
-    model = small_model(Recorder())
+    method = Recorder()
+    model = small_model(method)
     start = [p.detach().clone() for p in model.head.parameters()]
     trainer = Trainer(short, model, images, labels)
     trainer.epoch(0)
-    first, second = model.method.seen
+    first, second = method.seen
     assert first.z_VBD.shape == (3, 4, 4)
     assert first.y_B.equal(labels[first.index_B])
     assert len(set(first.index_B.tolist()) | set(second.index_B.tolist())) == 8  # Last 2 of 10 left out.
@@ -227,7 +228,11 @@ def test_top_k_by_hand():
 def test_knn_equals_scikit_learn_with_the_same_weights():
     x, y = blobs(seed=1)
     ours = evaluate.nearest_neighbours(x[:150], y[:150], x[150:], y[150:], 15, 4)
-    peer = KNeighborsClassifier(15, metric="cosine", weights=lambda d: np.exp((1 - d) / 0.1))
+
+    def by_cosine(distance):
+        return np.exp((1 - distance) / 0.1)
+
+    peer = KNeighborsClassifier(15, metric="cosine", weights=by_cosine)  # pyright: ignore[reportArgumentType]
     peer.fit(x[:150].numpy(), y[:150].numpy())
     assert ours == pytest.approx(peer.score(x[150:].numpy(), y[150:].numpy()))
 

@@ -1,15 +1,19 @@
 """Runs cells on this machine, each in its own process, from a fork server with the imports preloaded."""
 
+import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
-from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.context import ForkServerContext, SpawnContext
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import FrameType
 from typing import Any, Protocol
 
 from clopbench import claims
@@ -58,7 +62,7 @@ class LocalLauncher:
         self.device = device
         self.provenance = provenance
         self.since = time.time()
-        self.context: ForkServerContext = multiprocessing.get_context("forkserver")
+        self.context = process_context()
         self.context.set_forkserver_preload(PRELOAD)
 
     def preflight(self, cells: Sequence[PlannedCell]) -> None:
@@ -79,10 +83,14 @@ class LocalLauncher:
             raise UserError(problem)
 
     def run(self, cells: Sequence[PlannedCell], listener: Listener) -> Outcome:
-        """Run all cells. SIGINT stops: running cells are dropped, finished ones stay finished."""
+        """Run all cells. SIGINT, SIGTERM and SIGHUP stop: running cells are dropped, finished ones stay."""
+        with _stop_signals_interrupt():
+            return self._run(cells, listener)
+
+    def _run(self, cells: Sequence[PlannedCell], listener: Listener) -> Outcome:
         queue = deque(cells)
         held: deque[tuple[float, PlannedCell]] = deque()
-        active: dict[int, tuple[ForkServerProcess, PlannedCell]] = {}
+        active: dict[int, tuple[BaseProcess, PlannedCell]] = {}
         outcome = Outcome()
         try:
             while queue or held or active:
@@ -111,7 +119,7 @@ class LocalLauncher:
 
     def _stop(
         self,
-        active: dict[int, tuple[ForkServerProcess, PlannedCell]],
+        active: dict[int, tuple[BaseProcess, PlannedCell]],
         outcome: Outcome,
         listener: Listener,
     ) -> None:
@@ -124,9 +132,15 @@ class LocalLauncher:
             if process.is_alive():
                 process.kill()
                 process.join()
-            if process.exitcode == worker.EXIT_RECORDED:
+            if self._has_result(planned):
                 self._settle(planned, worker.EXIT_RECORDED, outcome, listener)
         signal.signal(signal.SIGINT, previous)
+
+    def _has_result(self, planned: PlannedCell) -> bool:
+        with contextlib.suppress(DamagedRecord):
+            record = self.store.read(planned.cell.id)
+            return record is not None and record.is_result
+        return False
 
     def _settle(self, planned: PlannedCell, code: int, outcome: Outcome, listener: Listener) -> None:
         """Read what the worker recorded; where it died without a record, record that."""
@@ -169,6 +183,28 @@ class LocalLauncher:
             "since": self.since,
             "provenance": self.provenance,
         }
+
+
+def process_context() -> ForkServerContext | SpawnContext:
+    """A fork server, except on macOS, where a fork of a process that has used Apple's libraries may crash."""
+    if sys.platform == "darwin":
+        return multiprocessing.get_context("spawn")
+    return multiprocessing.get_context("forkserver")
+
+
+@contextlib.contextmanager
+def _stop_signals_interrupt() -> Iterator[None]:
+    """Treat a request to end, and a closed terminal, as Ctrl-C."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    previous = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def default_workers(threads: int) -> int:

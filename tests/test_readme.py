@@ -1,0 +1,95 @@
+"""The documents keep their promises: commands run, links lead somewhere, the table shown is the real one."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from checkout import QUICK, ROOT
+
+README = (ROOT / "README.md").read_text()
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "RESULTS.md", "CHANGELOG.md", "tables/table7.md"]
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def commands() -> list[list[str]]:
+    """Words of every `bench` command in README.md, without comments; `uv run` is this environment."""
+    lines = [line for block in blocks("bash") for line in block.splitlines()]
+    found = [line.partition("#")[0].rpartition("uv run ")[2].strip() for line in lines]
+    return [shlex.split(line)[1:] for line in found if line.startswith("bench")]
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory) -> Path:
+    """What a fresh clone holds besides the engine, with the README's own example of a method added."""
+    folder = tmp_path_factory.mktemp("clone")
+    for name in ("benchmarks", "methods", "tables", "results/published"):
+        shutil.copytree(ROOT / name, folder / name)
+    shutil.copy(ROOT / "RESULTS.md", folder)
+    (folder / "methods" / "align.py").write_text(blocks("python")[0])
+    return folder
+
+
+def test_readme_opens_with_the_two_commands():
+    first, second = blocks("bash")[:2]
+    assert first == "pip install uv && uv run bench run table7 --seeds 10\n"
+    assert second == "pip install uv && uv run pytest\n"
+    assert second.strip() in (ROOT / ".ci" / "run").read_text()
+
+
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_commands_of_the_readme_run(bench, monkeypatch, copy, words):
+    """Runs train real but small cells: a few settings are added, nothing is taken away."""
+    monkeypatch.chdir(copy)
+    monkeypatch.setenv("BENCH_SUITE", str(copy))
+    given = {word.partition("=")[0] for word in words}
+    small = [word for word in QUICK if word.partition("=")[0] not in given]
+    done = bench(*words, *(small if words[0] == "run" else []))
+    assert done.code == 0, done.err
+    assert done.out
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_links_lead_somewhere(name):
+    path = ROOT / name
+    text = path.read_text()
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        if target.startswith("http"):
+            continue
+        file, _, anchor = target.partition("#")
+        linked = (path.parent / file) if file else path
+        assert linked.exists(), f"{name} links to {target}"
+        if anchor:
+            assert f'<a id="{anchor}">' in linked.read_text(), f"{name} links to {target}"
+
+
+def test_readme_shows_the_published_table():
+    """The rows in README.md are those of RESULTS.md, word for word."""
+    results = (ROOT / "RESULTS.md").read_text()
+    shown = [line for line in README.splitlines() if line.startswith(("| CLOP", "| Orthonormal"))]
+    assert len(shown) == 3
+    assert all(line in results for line in shown)
+
+
+def test_installed_entry_point_answers(environment):
+    done = subprocess.run(
+        [Path(sys.executable).parent / "bench", "--help"],
+        capture_output=True, text=True, check=True, env=environment,
+    )  # fmt: skip
+    assert "Regenerate the tables of the CLOP paper" in done.stdout
+    for verb in ("list", "plan", "run", "report", "show", "methods", "doctor"):
+        assert re.search(rf"^  {verb} ", done.stdout, re.MULTILINE)
+
+
+def test_no_document_names_a_lock_file_or_an_absolute_path():
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()  # fmt: skip
+    assert "uv.lock" not in tracked
+    assert "uv.lock" in (ROOT / ".gitignore").read_text().splitlines()
