@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from clopbench.parameters import (
+    AtLeastOne,
     Count,
     Fraction,
     Momentum,
     NonNegative,
     Positive,
+    Share,
     Strict,
     Whole,
     validated,
@@ -33,29 +35,51 @@ class MethodConfig(Strict):
 
 
 class DataConfig(Strict):
-    """The data set and which of its labels are shown; `label_fraction` is per class, at least one each."""
+    """The data set, which of its training images are kept and which of their labels are shown.
+
+    class_fractions keeps a share of the images of each class, by class number (authors' class.txt);
+    imbalance_factor > 1 keeps an exponential long tail instead. label_noise is the share of shown labels
+    that are replaced by another class. label_fraction is per class, at least one label each.
+    """
 
     name: str
     version: int
     label_fraction: Fraction = 1.0
+    class_fractions: dict[str, Fraction] | None = None
+    imbalance_factor: AtLeastOne = 1.0
+    label_noise: Share = 0.0
 
 
 class EncoderConfig(Strict):
-    """`residual`: three residual blocks of `width`, 2·width and 4·width channels."""
+    """`residual`: three residual blocks of `width`, 2·width and 4·width channels. ResNets: torchvision's.
 
-    name: Literal["residual"]
+    For a ResNet, `width` multiplies every channel (SimCLR's 4x is 4) and `inner_width` the inner 3×3
+    convolutions of bottlenecks only (authors' code); stem "cifar" is a 3×3 convolution without pooling.
+    """
+
+    name: Literal["residual", "resnet18", "resnet50"]
     width: Count
+    inner_width: Count = 1
+    stem: Literal["cifar", "imagenet"] = "cifar"
 
 
 class ProjectionConfig(Strict):
-    """Two-layer projection head: features → `hidden` → `dim` (the embedding dimension)."""
+    """Two-layer projection head: features → `hidden` [→ batch norm] → `dim` (the embedding dimension)."""
 
     dim: Count
     hidden: Count
+    batch_norm: bool = False
 
 
 class TrainingConfig(Strict):
-    """SGD with momentum; linear warm-up, then cosine to zero, both per step."""
+    """Optimiser and schedule: linear warm-up, then cosine to zero, both per step.
+
+    learning_rate_rule: "linear" is learning_rate · B/256, "sqrt" is learning_rate · √B. schedule "authors"
+    steps the cosine once an epoch but tells it the number of steps, so that it hardly decays (authors' code).
+    lars_adapt_all follows the authors' code, where biases and norms are adapted and decayed too.
+    micro_batch: images that pass the encoder at once; the loss is still that of the whole batch, but batch
+    norm sees one micro-batch at a time.
+    """
 
     epochs: Count
     batch_size: Count
@@ -63,6 +87,13 @@ class TrainingConfig(Strict):
     momentum: Momentum
     weight_decay: NonNegative
     warmup_epochs: Whole
+    optimizer: Literal["sgd", "adamw", "lars"] = "sgd"
+    learning_rate_rule: Literal["constant", "linear", "sqrt"] = "constant"
+    schedule: Literal["cosine", "authors"] = "cosine"
+    lars_trust: Positive = 0.001
+    lars_adapt_all: bool = False
+    precision: Literal["fp32", "bf16"] = "fp32"
+    micro_batch: Count | None = None
 
 
 class AugmentationConfig(Strict):

@@ -26,6 +26,8 @@ class LaunchConfig(Strict):
     """How a cell runs, without deciding what it computes."""
 
     threads: Count = 1
+    checkpoint_seconds: NonNegative = 300.0
+    """A checkpoint is saved this often at least, and at the end of epochs that are not very short."""
 
 
 class BenchmarkDeclaration(Strict):

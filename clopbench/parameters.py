@@ -15,6 +15,8 @@ from clopbench.errors import UserError, nearest
 Positive = Annotated[float, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]
 Fraction = Annotated[float, Gt(0), Le(1)]
+Share = Annotated[float, Ge(0), Le(1)]
+AtLeastOne = Annotated[float, Ge(1)]
 Momentum = Annotated[float, Ge(0), Lt(1)]
 Count = Annotated[int, Gt(0)]
 Whole = Annotated[int, Ge(0)]

@@ -7,7 +7,7 @@ from typing import Any
 
 from clopbench import claims
 from clopbench.cell import Cell, flatten
-from clopbench.declarations import Coordinates, ScaleDeclaration
+from clopbench.declarations import Coordinates, LaunchConfig, ScaleDeclaration
 from clopbench.errors import UserError
 from clopbench.index import Entry, scan
 from clopbench.records import RESULT_STATUSES, Store
@@ -24,7 +24,7 @@ class PlannedCell:
 
     cell: Cell
     scale: ScaleDeclaration
-    threads: int
+    launch: LaunchConfig
     state: str
     entry: Entry | None
     places: list[tuple[str, Coordinates]] = field(default_factory=list)
@@ -135,7 +135,7 @@ def make_plan(benchmarks: Iterable[Benchmark], seeds: Sequence[int], store: Stor
                 known = entries.get(cell.id)
                 planned = cells.setdefault(
                     cell.id,
-                    PlannedCell(cell, benchmark.scale, benchmark.threads, _state(known), known),
+                    PlannedCell(cell, benchmark.scale, benchmark.launch, _state(known), known),
                 )
                 planned.places.append((benchmark.name, entry.coordinates))
     return Plan(list(cells.values()), entries)

@@ -50,7 +50,7 @@ class Request:
 
     @property
     def workers(self) -> int:
-        return self._workers or default_workers(max(benchmark.threads for benchmark in self.benchmarks))
+        return self._workers or default_workers(max(benchmark.launch.threads for benchmark in self.benchmarks))
 
     @cached_property
     def _declared(self) -> list[tuple[str, Benchmark]]:

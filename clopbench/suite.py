@@ -19,6 +19,7 @@ from clopbench.data import sources
 from clopbench.declarations import (
     BenchmarkDeclaration,
     Coordinates,
+    LaunchConfig,
     Overrides,
     ScaleDeclaration,
     TableDeclaration,
@@ -49,7 +50,7 @@ class Benchmark:
     name: str
     title: str
     scale: ScaleDeclaration
-    threads: int
+    launch: LaunchConfig
     axes: dict[str, list[str]]
     entries: list[Entry]
 
@@ -134,7 +135,7 @@ class Suite:
             name,
             declaration.title,
             declaration.scale,
-            validated(type(declaration.launch), launch, "launch").threads,
+            validated(LaunchConfig, launch, "launch"),
             _axes_of(points),
             entries,
         )

@@ -19,7 +19,8 @@ from clopbench.errors import UserError
 from clopbench.method import Embedded, Method
 from clopbench.training import evaluate, geometry
 from clopbench.training.encoders import build_encoder, build_head
-from clopbench.training.loop import Model, Trainer, draw_views, train
+from clopbench.training.loop import Trainer, draw_views
+from clopbench.training.model import Model
 from clopbench.training.optim import learning_rate
 
 
@@ -142,7 +143,8 @@ class Recorder(Method):
 def small_model(method):
     torch.manual_seed(0)
     encoder, features = build_encoder(EncoderConfig(name="residual", width=2), 1)
-    return Model(encoder, build_head(ProjectionConfig(dim=4, hidden=8), features), method)
+    head = build_head(ProjectionConfig(dim=4, hidden=8), features)
+    return Model(encoder, head, method, torch.Generator())
 
 
 def test_methods_get_their_own_views_and_teacher(cell):
@@ -153,7 +155,7 @@ def test_methods_get_their_own_views_and_teacher(cell):
     model = small_model(method)
     start = [p.detach().clone() for p in model.head.parameters()]
     trainer = Trainer(short, model, images, labels)
-    trainer.epoch(0)
+    trainer.run(lambda _: None, lambda _: None)
     first, second = method.seen
     assert first.z_VBD.shape == (3, 4, 4)
     assert first.y_B.equal(labels[first.index_B])
@@ -189,12 +191,13 @@ def test_a_loss_that_is_not_finite_ends_the_run_before_the_step(cell):
     images, labels = torch.from_numpy(sources.load("digits").train.images[:8]), torch.zeros(8).long()
     rows = []
     model = small_model(Exploding(at=5))
-    outcome = train(short, model, images, labels, rows.append)
-    assert outcome.diverged == "loss not finite at epoch 3, step 1"
-    assert [row["epoch"] for row in outcome.history] == [1, 2]
-    assert rows == outcome.history
+    trainer = Trainer(short, model, images, labels)
+    trainer.run(lambda _: None, rows.append)
+    assert trainer.diverged == "loss not finite at epoch 3, step 1"
+    assert [row["epoch"] for row in trainer.history] == [1, 2]
+    assert rows == trainer.history
     assert all(p.isfinite().all() for p in model.parameters())
-    assert outcome.views == 2 * 4 * 4
+    assert trainer.views == 2 * 4 * 4
 
 
 def blobs(classes=4, n=200, dim=6, seed=0):

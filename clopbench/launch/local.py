@@ -160,7 +160,10 @@ class LocalLauncher:
         listener.finished(planned, record, problem)
 
     def _record_crash(self, planned: PlannedCell, code: int) -> Record:
-        if code < 0:
+        if code == worker.EXIT_STOPPED:
+            message = "the worker was asked to stop; it saved its checkpoint, run again to resume"
+            failure = {"class": "killed", "message": message, "traceback": ""}
+        elif code < 0:
             name = signal.Signals(-code).name
             failure = {"class": "killed", "message": f"the worker was killed by {name}", "traceback": ""}
         else:
@@ -178,7 +181,8 @@ class LocalLauncher:
             "cell": planned.cell.config(),
             "results": str(self.store.root),
             "method_folders": self.method_folders,
-            "threads": planned.threads,
+            "threads": planned.launch.threads,
+            "checkpoint_seconds": planned.launch.checkpoint_seconds,
             "device": self.device,
             "since": self.since,
             "provenance": self.provenance,

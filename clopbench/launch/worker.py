@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import FrameType
 from typing import Any, TypedDict
 
 from clopbench import claims
@@ -15,8 +14,12 @@ from clopbench.cell import Cell
 from clopbench.records import DamagedRecord, Store
 
 EXIT_RECORDED = 0
+EXIT_STOPPED = 76
+"""Asked to stop; the checkpoint is saved and no record was written."""
 EXIT_HELD = 75
 """Another process holds the cell (or took it over); nothing was written."""
+
+CHECKPOINT = "checkpoint.pt"
 
 
 class Task(TypedDict):
@@ -26,6 +29,7 @@ class Task(TypedDict):
     results: str
     method_folders: list[str]
     threads: int
+    checkpoint_seconds: float
     device: str
     since: float
     """When the launcher started: a failure recorded later than this is not tried again."""
@@ -33,9 +37,8 @@ class Task(TypedDict):
 
 
 def work(task: Task) -> None:
-    """Claim, train, record, exit: EXIT_RECORDED or EXIT_HELD; anything else is a crash."""
+    """Claim, train, record, exit: EXIT_RECORDED, EXIT_HELD or EXIT_STOPPED; anything else is a crash."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _terminate)
     store = Store(Path(task["results"]))
     cell = Cell.from_config(task["cell"])
     folder = store.folder(cell.id)
@@ -53,7 +56,11 @@ def work(task: Task) -> None:
 def _train(task: Task, store: Store, cell: Cell, held: claims.Held) -> int:
     # Imported here: the launcher's own process imports this module and must stay free of torch.
     from clopbench.plugins import Plugins
-    from clopbench.training.run import choose_device, configure, run_cell
+    from clopbench.training.checkpoint import Stopped, StopRequest
+    from clopbench.training.run import Hooks, choose_device, configure, run_cell
+
+    stop = StopRequest()
+    stop.install()
 
     def on_epoch(row: Mapping[str, Any]) -> None:
         held.report(epoch=row["epoch"], epochs=cell.training.epochs)
@@ -62,12 +69,19 @@ def _train(task: Task, store: Store, cell: Cell, held: claims.Held) -> int:
     configure(task["threads"])
     plugins = Plugins([Path(folder) for folder in task["method_folders"]])
     print(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} start {cell.id} pid {os.getpid()}", flush=True)
-    record = run_cell(cell, plugins, choose_device(task["device"]), on_epoch)
+    checkpoint = store.folder(cell.id) / CHECKPOINT
+    hooks = Hooks(on_epoch, checkpoint, task["checkpoint_seconds"], stop)
+    try:
+        record = run_cell(cell, plugins, choose_device(task["device"]), hooks)
+    except Stopped:
+        print("stopped; the checkpoint is saved", flush=True)
+        return EXIT_STOPPED
     record.provenance.update(task["provenance"])
     if not held.in_force:
         print("another process took this cell over; leaving without writing", flush=True)
         return EXIT_HELD
     store.write(record)
+    checkpoint.unlink(missing_ok=True)
     print(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {record.status}", flush=True)
     return EXIT_RECORDED
 
@@ -99,10 +113,6 @@ def _settled(store: Store, cell_id: str, since: float) -> bool:
     if record is None:
         return False
     return record.is_result or record.provenance.get("ended_unix", 0.0) > since
-
-
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    sys.exit(128 + signal.SIGTERM)
 
 
 def _log_to(path: Path) -> None:

@@ -1,77 +1,27 @@
-"""The training loop: batches, views, loss, step.
+"""The training loop: batches, views, loss, step. All its state can be saved between two steps.
 
-Shapes: V views, B images, C channels, H × W pixels, F features, D embedding dimensions.
+Shapes: V views, B images, C channels, H × W pixels, D embedding dimensions.
 """
 
-import copy
 import math
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from clopbench import seeds
 from clopbench.cell import Cell
 from clopbench.contrastive import normalised
 from clopbench.data.augment import Recipe, recipe
-from clopbench.method import Embedded, Method
+from clopbench.method import Embedded
 from clopbench.training import geometry
+from clopbench.training.model import Model, Teacher, backward_in_chunks, embed_in_chunks
 from clopbench.training.optim import build_optimizer, learning_rate, set_learning_rate
 
 Row = dict[str, Any]
-
-
-@dataclass
-class Model:
-    """Everything that is trained."""
-
-    encoder: nn.Module
-    head: nn.Module
-    method: Method
-
-    def parameters(self) -> list[nn.Parameter]:
-        return [*self.encoder.parameters(), *self.head.parameters(), *self.method.parameters()]
-
-    def embed(self, view_VBCHW: Tensor, y_B: Tensor, index_B: Tensor) -> Embedded:
-        """All views in one pass, so that batch norm sees them together (as SimCLR does)."""
-        views, images = view_VBCHW.shape[:2]
-        h_NF = self.encoder(view_VBCHW.flatten(0, 1))
-        z_ND = self.head(h_NF)
-        return Embedded(z_ND.unflatten(0, (views, images)), h_NF.unflatten(0, (views, images)), y_B, index_B)
-
-
-@dataclass
-class Outcome:
-    """Per-epoch rows, and the reason why training stopped early, if it did."""
-
-    history: list[Row] = field(default_factory=list)
-    diverged: str | None = None
-    views: int = 0
-    """Augmented images that went through the encoder."""
-
-
-def train(cell: Cell, model: Model, images: Tensor, labels: Tensor, on_epoch: Callable[[Row], None]) -> Outcome:
-    """Train `model` in place on uint8 images [N, C, H, W] and labels [N] (-1: unlabelled).
-
-    Calls `on_epoch` with each finished epoch's row: mean losses, learning rate, effective rank of the last
-    batch's embeddings. A loss that is not finite ends the run at once, before that step is taken. A last
-    batch that is not full is left out; the order is new each epoch.
-    """
-    trainer = Trainer(cell, model, images, labels)
-    outcome = Outcome()
-    for epoch in range(cell.training.epochs):
-        try:
-            row = trainer.epoch(epoch)
-        except NotFiniteError as error:
-            outcome.diverged = str(error)
-            break
-        outcome.history.append(row)
-        on_epoch(row)
-    outcome.views = trainer.views
-    return outcome
 
 
 class NotFiniteError(Exception):
@@ -79,7 +29,12 @@ class NotFiniteError(Exception):
 
 
 class Trainer:
-    """The state of a run between two steps."""
+    """A run between two steps: model, optimiser, position, and the history so far.
+
+    images: uint8 [N, C, H, W]; labels: int64 [N], -1 where unlabelled. A last batch that is not full is left
+    out; the order is new each epoch. Everything random belongs to (seed, epoch, step), so a position and
+    the tensors of `state` are all that resuming needs.
+    """
 
     def __init__(self, cell: Cell, model: Model, images: Tensor, labels: Tensor):
         self.cell, self.model, self.images, self.labels = cell, model, images, labels
@@ -87,46 +42,105 @@ class Trainer:
         names = model.method.views or (cell.augmentation.name,) * 2
         self.recipes = [recipe(name) for name in names]
         self.optimizer = build_optimizer(model.parameters(), cell.training)
-        self.teacher = _Teacher(model)
-        self.views = 0
-        for module in (model.encoder, model.head, model.method):
+        self.teacher = Teacher(model)
+        self.epoch, self.step = 0, 0
+        self.rows: list[Row] = []
+        self.history: list[Row] = []
+        self.views, self.seconds = 0, 0.0
+        self.diverged: str | None = None
+        for module in model.modules().values():
             module.train()
 
-    def epoch(self, epoch: int) -> Row:
-        """One pass over the data in a new order. Returns the epoch's row. Raises NotFiniteError."""
-        order = seeds.numpy_generator(self.cell.seed, "order", epoch).permutation(len(self.images))
-        size = self.cell.training.batch_size
-        rows = [
-            self.step(epoch, step, order[step * size : (step + 1) * size])
-            for step in range(self.steps_per_epoch)
-        ]
-        means = {
-            name: sum(row[name] for row in rows) / len(rows) for name in rows[0] if name.startswith("loss")
-        }
-        return {"epoch": epoch + 1} | rows[-1] | means
+    def run(self, after_step: Callable[["Trainer"], None], on_epoch: Callable[[Row], None]) -> None:
+        """Train from the present position to the end.
 
-    def step(self, epoch: int, step: int, chosen: np.ndarray) -> Row:
+        Calls `after_step` after each step, and `on_epoch` with each finished epoch's row: mean losses, learning
+        rate, effective rank of the last batch's embeddings. A loss that is not finite ends the run before that
+        step is taken, and `diverged` says where.
+        """
+        while self.epoch < self.cell.training.epochs and self.diverged is None:
+            order = seeds.numpy_generator(self.cell.seed, "order", self.epoch).permutation(len(self.images))
+            while self.step < self.steps_per_epoch:
+                begin = time.perf_counter()
+                size = self.cell.training.batch_size
+                try:
+                    self.rows.append(self._step(order[self.step * size : (self.step + 1) * size]))
+                except NotFiniteError:
+                    self.diverged = f"loss not finite at epoch {self.epoch + 1}, step {self.step + 1}"
+                    return
+                self.step += 1
+                self.seconds += time.perf_counter() - begin
+                if self.step < self.steps_per_epoch:
+                    after_step(self)
+            self.history.append(self._summary())
+            self.epoch, self.step, self.rows = self.epoch + 1, 0, []
+            on_epoch(self.history[-1])
+            after_step(self)
+
+    def state(self) -> dict[str, Any]:
+        """Everything that resuming needs, as plain data and tensors."""
+        modules = self.model.modules() | self.teacher.modules()
+        return {
+            "cell": self.cell.id,
+            "modules": {name: module.state_dict() for name, module in modules.items()},
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self.model.generator.get_state(),
+            **{name: getattr(self, name) for name in self._PLAIN},
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from a `state` of the same cell. Raises ValueError for another cell's."""
+        if state["cell"] != self.cell.id:
+            raise ValueError(f"checkpoint of cell {state['cell']}")
+        for name, module in (self.model.modules() | self.teacher.modules()).items():
+            module.load_state_dict(state["modules"][name])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.model.generator.set_state(state["generator"].cpu())
+        for name in self._PLAIN:
+            setattr(self, name, state[name])
+
+    _PLAIN = ("epoch", "step", "rows", "history", "views", "seconds")
+
+    def _step(self, chosen: np.ndarray) -> Row:
         """One step on the chosen images. Raises NotFiniteError before anything is changed."""
         index_B = torch.from_numpy(chosen).to(self.images.device)
-        view_VBCHW = draw_views(self.images[index_B], self.recipes, self.cell.seed, epoch, step)
-        batch = self.model.embed(view_VBCHW, self.labels[index_B], index_B)
-        batch.teacher = self.teacher.embed(view_VBCHW, batch)
+        view_VBCHW = draw_views(self.images[index_B], self.recipes, self.cell.seed, self.epoch, self.step)
+        chunk = self.cell.training.micro_batch
+        batch = self._embed(view_VBCHW, index_B, chunk)
         losses = self.model.method.loss(batch)
         row: Row = {f"loss_{name}": value.item() for name, value in losses.items()}
         if not all(math.isfinite(value) for value in row.values()):
-            raise NotFiniteError(f"loss not finite at epoch {epoch + 1}, step {step + 1}")
+            raise NotFiniteError
         self.optimizer.zero_grad(set_to_none=True)
-        losses["total"].backward()
-        position = epoch * self.steps_per_epoch + step
+        if chunk is None:
+            losses["total"].backward()
+        else:
+            backward_in_chunks(self.model, batch, view_VBCHW, losses["total"], chunk)
+        position = self.epoch * self.steps_per_epoch + self.step
         row["learning_rate"] = learning_rate(position, self.steps_per_epoch, self.cell.training)
         set_learning_rate(self.optimizer, row["learning_rate"])
         self.optimizer.step()
         self.teacher.update(self.model)
         self.views += len(self.recipes) * len(chosen)
-        if step == self.steps_per_epoch - 1:
+        if self.step == self.steps_per_epoch - 1:
             singular = geometry.singular_values(normalised(batch.z_VBD[0].detach()))
             row["effective_rank"] = geometry.effective_rank(singular)
         return row
+
+    def _embed(self, view_VBCHW: Tensor, index_B: Tensor, chunk: int | None) -> Embedded:
+        y_B = self.labels[index_B]
+        if chunk is None:
+            batch = self.model.embed(view_VBCHW, y_B, index_B)
+        else:
+            batch = embed_in_chunks(self.model, view_VBCHW, y_B, index_B, chunk)
+        batch.teacher = self.teacher.embed(view_VBCHW, batch)
+        return batch
+
+    def _summary(self) -> Row:
+        """The epoch's row: means of the losses, the rest as of the last step."""
+        losses = [name for name in self.rows[0] if name.startswith("loss")]
+        means = {name: sum(row[name] for row in self.rows) / len(self.rows) for name in losses}
+        return {"epoch": self.epoch + 1} | self.rows[-1] | means
 
 
 def draw_views(image_BCHW: Tensor, recipes: list[Recipe], seed: int, epoch: int, step: int) -> Tensor:
@@ -137,27 +151,3 @@ def draw_views(image_BCHW: Tensor, recipes: list[Recipe], seed: int, epoch: int,
     generator = torch.Generator(image_BCHW.device)
     generator.manual_seed(seeds.integer(seed, "augment", epoch, step))
     return torch.stack([augment(image_BCHW, generator) for augment in recipes])
-
-
-class _Teacher:
-    """The exponential moving average of encoder and head, for methods that ask for one."""
-
-    def __init__(self, model: Model):
-        self.momentum = model.method.teacher_momentum
-        self.copy: Model | None = None
-        if self.momentum is not None:
-            self.copy = Model(copy.deepcopy(model.encoder), copy.deepcopy(model.head), model.method)
-
-    def embed(self, view_VBCHW: Tensor, batch: Embedded) -> Embedded | None:
-        if self.copy is None:
-            return None
-        with torch.no_grad():
-            return self.copy.embed(view_VBCHW, batch.y_B, batch.index_B)
-
-    @torch.no_grad()
-    def update(self, model: Model) -> None:
-        if self.copy is None or self.momentum is None:
-            return
-        for ours, theirs in ((self.copy.encoder, model.encoder), (self.copy.head, model.head)):
-            for average, current in zip(ours.parameters(), theirs.parameters(), strict=True):
-                average.lerp_(current, 1 - self.momentum)

@@ -1,0 +1,79 @@
+"""Checkpoints: saved between two steps, so that a run that ends at any moment can go on to the same bits."""
+
+import io
+import pickle
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+import torch
+
+from clopbench.records import write_atomic
+from clopbench.training.loop import Trainer
+
+# Short epochs would otherwise spend their time on saving.
+LEAST_SECONDS_BETWEEN_EPOCHS = 5.0
+
+
+class Stopped(Exception):
+    """The run was asked to stop and has saved its checkpoint."""
+
+
+class StopRequest:
+    """SIGTERM and SIGUSR2 as a request to stop at the next step; outside training they end the process."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self.training = False
+
+    def install(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGUSR2):
+            signal.signal(number, self._handle)
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        self.requested = True
+        if not self.training:
+            sys.exit(128 + number)
+
+
+class Checkpointer:
+    """Saves a Trainer: at the end of epochs, every `seconds` in between, and when asked to stop."""
+
+    def __init__(self, path: Path, seconds: float, stop: StopRequest):
+        self.path, self.seconds, self.stop = path, seconds, stop
+        self.last = time.monotonic()
+
+    def restore(self, trainer: Trainer) -> bool:
+        """Put `trainer` where the checkpoint left off; False where there is none that can be used."""
+        try:
+            # Our own tensors and plain data only: nothing in the file is executed.
+            state = torch.load(self.path, map_location=trainer.images.device, weights_only=True)
+            trainer.restore(state)
+        except FileNotFoundError:
+            return False
+        except (ValueError, KeyError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            print(f"checkpoint not used: {error}", flush=True)
+            return False
+        print(f"resuming at epoch {trainer.epoch + 1}, step {trainer.step + 1}", flush=True)
+        return True
+
+    def after_step(self, trainer: Trainer) -> None:
+        """Save where it is time to. Raises Stopped after saving where a stop was requested."""
+        waited = time.monotonic() - self.last
+        due = LEAST_SECONDS_BETWEEN_EPOCHS if trainer.step == 0 else self.seconds
+        if self.stop.requested or waited >= min(due, self.seconds):
+            self.save(trainer)
+        if self.stop.requested:
+            raise Stopped
+
+    def save(self, trainer: Trainer) -> None:
+        """Write the checkpoint atomically. A full disk costs the checkpoint, not the run."""
+        buffer = io.BytesIO()
+        torch.save(trainer.state(), buffer)
+        try:
+            write_atomic(self.path, buffer.getvalue())
+        except OSError as error:
+            print(f"checkpoint not saved: {error}", flush=True)
+        self.last = time.monotonic()

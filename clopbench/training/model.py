@@ -1,0 +1,119 @@
+"""What is trained: encoder, projection head and method; and the moving average that a method may ask for.
+
+Shapes: V views, B images, N = V·B, C channels, H × W pixels, F features, D embedding dimensions.
+"""
+
+import contextlib
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from clopbench.method import Embedded, Method
+
+
+@dataclass
+class Model:
+    """Encoder [N, C, H, W] → [N, F], head [N, F] → [N, D], and the method with its loss."""
+
+    encoder: nn.Module
+    head: nn.Module
+    method: Method
+    generator: torch.Generator
+    """The `prototypes` stream, which a method may go on drawing from."""
+    autocast: torch.dtype | None = None
+    """Compute encoder and head in this type (weights and losses stay float32)."""
+
+    def modules(self) -> dict[str, nn.Module]:
+        return {"encoder": self.encoder, "head": self.head, "method": self.method}
+
+    def parameters(self) -> list[nn.Parameter]:
+        return [parameter for module in self.modules().values() for parameter in module.parameters()]
+
+    def embed(self, view_VBCHW: Tensor, y_B: Tensor, index_B: Tensor) -> Embedded:
+        """All views in one pass, so that batch norm sees them together (as SimCLR does)."""
+        views, images = view_VBCHW.shape[:2]
+        with torch.autocast(view_VBCHW.device.type, self.autocast, enabled=self.autocast is not None):
+            h_NF = self.encoder(view_VBCHW.flatten(0, 1))
+            z_ND = self.head(h_NF)
+        return Embedded(z_ND.unflatten(0, (views, images)), h_NF.unflatten(0, (views, images)), y_B, index_B)
+
+
+def backward_in_chunks(model: Model, batch: Embedded, view_VBCHW: Tensor, total: Tensor, size: int) -> None:
+    """Gradients of a loss over cached embeddings: backpropagate to them, then chunk by chunk through the model.
+
+    `batch` comes from `embed_in_chunks`. The result is the whole batch's gradient, exactly, but for batch
+    norm, which sees a chunk at a time (Gao et al. 2021, 'gradient cache').
+    """
+    total.backward()
+    for part in torch.arange(view_VBCHW.shape[1], device=view_VBCHW.device).split(size):
+        again = model.embed(view_VBCHW[:, part], batch.y_B[part], batch.index_B[part])
+        pairs = [(again.z_VBD, batch.z_VBD.grad), (again.h_VBF, batch.h_VBF.grad)]
+        used = [(output, gradient[:, part]) for output, gradient in pairs if gradient is not None]
+        torch.autograd.backward([output for output, _ in used], [gradient for _, gradient in used])
+
+
+@torch.no_grad()
+def embed_in_chunks(model: Model, view_VBCHW: Tensor, y_B: Tensor, index_B: Tensor, size: int) -> Embedded:
+    """The whole batch's embeddings, `size` images at a time, as leaves that collect a gradient."""
+    with _running_statistics_frozen(model):
+        parts = [
+            model.embed(view_VBCHW[:, part], y_B[part], index_B[part])
+            for part in torch.arange(len(y_B), device=y_B.device).split(size)
+        ]
+    z_VBD = torch.cat([part.z_VBD for part in parts], 1).requires_grad_()
+    h_VBF = torch.cat([part.h_VBF for part in parts], 1).requires_grad_()
+    return Embedded(z_VBD, h_VBF, y_B, index_B)
+
+
+@contextlib.contextmanager
+def _running_statistics_frozen(model: Model) -> Iterator[None]:
+    """Batch norm normalises as in training, but does not count this pass: the second pass will."""
+    norms = [
+        module
+        for part in model.modules().values()
+        for module in part.modules()
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.track_running_stats
+    ]
+    for norm in norms:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True
+
+
+class Teacher:
+    """The exponential moving average of encoder and head; a no-op for methods without `teacher_momentum`."""
+
+    def __init__(self, model: Model):
+        self.momentum = model.method.teacher_momentum
+        self.copy: Model | None = None
+        if self.momentum is not None:
+            encoder, head = copy.deepcopy(model.encoder), copy.deepcopy(model.head)
+            self.copy = Model(encoder, head, model.method, model.generator, model.autocast)
+
+    def modules(self) -> dict[str, nn.Module]:
+        """What a checkpoint must hold."""
+        if self.copy is None:
+            return {}
+        return {"teacher_encoder": self.copy.encoder, "teacher_head": self.copy.head}
+
+    @torch.no_grad()
+    def embed(self, view_VBCHW: Tensor, batch: Embedded) -> Embedded | None:
+        """The same views through the average, without gradient; None where there is none."""
+        if self.copy is None:
+            return None
+        return self.copy.embed(view_VBCHW, batch.y_B, batch.index_B)
+
+    @torch.no_grad()
+    def update(self, model: Model) -> None:
+        """One step of the average; its batch norm keeps statistics of its own."""
+        if self.copy is None or self.momentum is None:
+            return
+        for ours, theirs in ((self.copy.encoder, model.encoder), (self.copy.head, model.head)):
+            for average, current in zip(ours.parameters(), theirs.parameters(), strict=True):
+                average.lerp_(current, 1 - self.momentum)
