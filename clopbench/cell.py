@@ -10,6 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from pydantic import field_validator, model_validator
+
 from clopbench.parameters import (
     AtLeastOne,
     Count,
@@ -49,6 +51,20 @@ class DataConfig(Strict):
     imbalance_factor: AtLeastOne = 1.0
     label_noise: Share = 0.0
 
+    @field_validator("class_fractions", mode="before")
+    @classmethod
+    def _numbers_as_text(cls, value: Any) -> Any:
+        """YAML reads class numbers as integers; JSON, and so the identity, has only text for keys."""
+        return {str(key): share for key, share in value.items()} if isinstance(value, Mapping) else value
+
+    @model_validator(mode="after")
+    def _one_kind_of_imbalance(self) -> "DataConfig":
+        if self.class_fractions is not None and self.imbalance_factor > 1:
+            raise ValueError("class_fractions and imbalance_factor exclude each other")
+        if any(not number.isdigit() for number in self.class_fractions or ()):
+            raise ValueError("class_fractions maps class numbers to fractions")
+        return self
+
 
 class EncoderConfig(Strict):
     """`residual`: three residual blocks of `width`, 2·width and 4·width channels. ResNets: torchvision's.
@@ -76,9 +92,9 @@ class TrainingConfig(Strict):
 
     learning_rate_rule: "linear" is learning_rate · B/256, "sqrt" is learning_rate · √B. schedule "authors"
     steps the cosine once an epoch but tells it the number of steps, so that it hardly decays (authors' code).
-    lars_adapt_all follows the authors' code, where biases and norms are adapted and decayed too.
-    micro_batch: images that pass the encoder at once; the loss is still that of the whole batch, but batch
-    norm sees one micro-batch at a time.
+    momentum is AdamW's β₁. lars_adapt_all follows the authors' code, where biases and norms are adapted and
+    decayed too. micro_batch: images that pass the encoder at once; the loss is still that of the whole
+    batch, but batch norm sees one micro-batch at a time.
     """
 
     epochs: Count
@@ -99,7 +115,17 @@ class TrainingConfig(Strict):
 class AugmentationConfig(Strict):
     """The recipe of every view, unless the method names its own views."""
 
-    name: Literal["digits", "none"]
+    name: Literal[
+        "digits",
+        "none",
+        "crop_flip",
+        "simclr",
+        "simclr_blur",
+        "autoaugment_cifar",
+        "autoaugment_imagenet",
+        "randaugment",
+        "randaugment_3_18",
+    ]
 
 
 class EvaluationConfig(Strict):

@@ -15,7 +15,7 @@ class ScaleDeclaration(Strict):
 
     name: str
     summary: str
-    seconds_per_cell: Positive
+    seconds_per_cell: Positive | None = None
     """Measured once, on the hardware of `measured_on`; used until finished cells give a better estimate."""
     measured_on: str
     is_paper: bool = False

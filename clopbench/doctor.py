@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from clopbench.data.sources import SOURCES
+from clopbench import data_cli
 from clopbench.errors import UserError
 from clopbench.records import Store
 from clopbench.suite import Suite
@@ -30,8 +30,11 @@ def examine(suite: Suite, store: Store) -> Iterator[Finding]:
         for scale in suite.scale_names():
             yield from _attempt(f"{name} at {scale}", lambda n=name, s=scale: _compose(suite, n, s))
     yield from _attempt("results", lambda: _results(store))
-    for name, source in SOURCES.items():
-        yield Finding(f"data {name}", True, source.summary)
+    for row in data_cli.rows():
+        how = f"; `{row['how']}`" if "how" in row else ""
+        yield Finding(
+            f"data {row['name']}", row["state"] != "damaged", f"{row['state']}: {row['summary']}{how}"
+        )
     for name in suite.plugins.names():
         yield from _attempt(f"method {name}", lambda n=name: _load(suite, n))
     yield Finding("torch", True, _torch())

@@ -45,14 +45,16 @@ class PlannedCell:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds of one worker's time for the cells that remain, and where the figure comes from."""
+    """Seconds of one worker's time for the cells that remain (None: not known), and what they rest on."""
 
-    seconds: float
+    seconds: float | None
     basis: str
 
-    def wall(self, workers: int, cells: int) -> float:
+    def wall(self, workers: int, cells: int) -> float | None:
         """Seconds by the clock with so many workers."""
-        return self.seconds / cells * math.ceil(cells / workers) if cells else 0.0
+        if self.seconds is None:
+            return None
+        return round(self.seconds / cells * math.ceil(cells / workers), 1) if cells else 0.0
 
 
 @dataclass
@@ -78,14 +80,18 @@ class Plan:
                 seconds = planned.entry.content["provenance"].get("seconds")
                 if seconds:
                     measured.setdefault(planned.kind, []).append(seconds)
-        total, declared = 0.0, False
+        total = 0.0
+        scales: dict[str, ScaleDeclaration] = {}
         for planned in self.to_run:
-            seconds = measured.get(planned.kind)
-            declared = declared or seconds is None
-            total += sum(seconds) / len(seconds) if seconds else planned.scale.seconds_per_cell
-        if not declared:
+            if seconds := measured.get(planned.kind):
+                total += sum(seconds) / len(seconds)
+            elif planned.scale.seconds_per_cell is not None:
+                total += planned.scale.seconds_per_cell
+                scales[planned.scale.name] = planned.scale
+            else:
+                return Estimate(None, "no cell of this kind has finished yet")
+        if not scales:
             return Estimate(total, "finished cells of the same kind")
-        scales = {planned.scale.name: planned.scale for planned in self.to_run}
         notes = "; ".join(
             f"scale {name}: {scale.seconds_per_cell:g} s a cell on {scale.measured_on}"
             for name, scale in sorted(scales.items())

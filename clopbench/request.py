@@ -83,7 +83,7 @@ class Request:
             **{state: plan.count(state) for state in STATES},
             "running_elsewhere": len(running(plan, self.store)),
             "workers": self.workers,
-            "estimate_seconds": round(estimate.wall(self.workers, len(plan.to_run)), 1),
+            "estimate_seconds": estimate.wall(self.workers, len(plan.to_run)),
             "estimate_from": estimate.basis,
         }
 
@@ -99,11 +99,10 @@ class Request:
         if numbers["running_elsewhere"]:
             lines.append(f"{numbers['running_elsewhere']} of them are being trained by another process")
         if plan.to_run:
-            minutes = numbers["estimate_seconds"] / 60
-            lines.append(
-                f"to run: {len(plan.to_run)} cells, about {minutes:.1f} min with {self.workers} workers "
-                f"(from {numbers['estimate_from']})"
-            )
+            seconds = numbers["estimate_seconds"]
+            time = f"about {seconds / 60:.1f} min" if seconds is not None else "time not known"
+            basis = numbers["estimate_from"]
+            lines.append(f"to run: {len(plan.to_run)} cells, {time} with {self.workers} workers ({basis})")
         for planned in plan.cells:
             if planned.state == "damaged" and planned.entry:
                 path = self.store.record_path(planned.cell.id)

@@ -13,13 +13,16 @@ PACKAGE = ROOT / "clopbench"
 # Floors of the house, from the top. A module imports only from floors below its own, or its own room.
 FLOORS = [
     {"cli"},
+    {"cli_data", "cli_options"},
     {"request", "showing", "doctor"},
+    {"data_cli"},
     {"launch", "report"},
     {"plan", "training"},
     {"index", "suite"},
     {"overrides"},
     {"records", "claims", "declarations", "plugins"},
-    {"data", "method", "cell"},
+    {"data", "method"},
+    {"cell"},
     {"contrastive", "prototypes", "seeds", "parameters"},
     {"errors"},
 ]

@@ -17,8 +17,7 @@ from clopbench.method import Embedded
 from clopbench.records import Store
 from clopbench.training.checkpoint import Checkpointer, Stopped, StopRequest
 from clopbench.training.loop import Trainer
-from clopbench.training.model import Model
-from clopbench.training.run import build_model
+from clopbench.training.model import Model, build_model
 
 # One cell of a few seconds that saves its checkpoint after every step.
 ARGUMENTS = [

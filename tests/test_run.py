@@ -137,6 +137,19 @@ def test_methods_are_paired(bench, tmp_path, reference):
     assert {c["pairing"]["init"] for c in contents} == whole  # The label fraction does not move the weights.
 
 
+def test_imbalance_and_noise_reach_the_cell(bench, tmp_path):
+    arguments = ["--seeds", "1", *QUICK, "data.imbalance_factor=10", "data.label_noise=0.3"]
+    assert bench("run", "table7", *arguments).code == 0
+    long_tail = [entry.content for entry in scan(Store(tmp_path / "results")).values()]
+    assert len({content["pairing"]["subset"] for content in long_tail}) == 1
+    assert bench("run", "table7", "--seeds", "1", *QUICK, "data.class_fractions={0:0.1,9:0.5}").code == 0
+    contents = [entry.content for entry in scan(Store(tmp_path / "results")).values()]
+    assert len({content["pairing"]["subset"] for content in contents}) == 2
+    # Fewer images are left, so an epoch has fewer steps: 1437 images fill 5 batches of 256.
+    logs = {c["id"]: Store(tmp_path / "results").read(c["id"]) for c in contents}
+    assert all(record is not None and record.is_result for record in logs.values())
+
+
 METHOD = '''
 """A third party's method, which fails as it is told."""
 import os, signal, torch

@@ -221,23 +221,23 @@ def test_probe_equals_scikit_learn_on_the_labelled_images():
 
 
 def test_top_k_by_hand():
-    scores = np.array([[0.1, 0.9, 0.5], [0.3, 0.2, 0.1], [0.0, 0.1, 0.2]])
-    classes = np.array([0, 4, 7])
-    assert evaluate.top_k(scores, classes, np.array([7, 4, 0]), (1, 2)) == (0.0, pytest.approx(2 / 3))
-    binary = np.array([0.5, -0.5])
-    assert evaluate.top_k(binary, np.array([3, 8]), np.array([8, 3]), (1, 2)) == (1.0, 1.0)
+    scores = torch.tensor([[0.1, 0.9, 0.5], [0.3, 0.2, 0.1], [0.0, 0.1, 0.2]])
+    classes = torch.tensor([0, 4, 7])
+    assert evaluate.top_k(scores, classes, torch.tensor([7, 4, 0]), (1, 2)) == (0.0, pytest.approx(2 / 3))
 
 
 def test_knn_equals_scikit_learn_with_the_same_weights():
     x, y = blobs(seed=1)
-    ours = evaluate.nearest_neighbours(x[:150], y[:150], x[150:], y[150:], 15, 4)
+    ours, few = evaluate.nearest_neighbours(x[:150], y[:150], x[150:], y[150:], (15, 1), 4)
 
     def by_cosine(distance):
         return np.exp((1 - distance) / 0.1)
 
     peer = KNeighborsClassifier(15, metric="cosine", weights=by_cosine)  # pyright: ignore[reportArgumentType]
     peer.fit(x[:150].numpy(), y[:150].numpy())
-    assert ours == pytest.approx(peer.score(x[150:].numpy(), y[150:].numpy()))
+    assert ours[0] == pytest.approx(peer.score(x[150:].numpy(), y[150:].numpy()))
+    nearest = KNeighborsClassifier(1, metric="cosine").fit(x[:150].numpy(), y[:150].numpy())
+    assert few[0] == pytest.approx(nearest.score(x[150:].numpy(), y[150:].numpy()))
 
 
 def test_effective_rank_of_known_spectra():

@@ -1,17 +1,20 @@
 """Augmentation as batched tensor work: each image draws its own parameters, on the device it lives on.
 
-Shapes: B images, C channels, H × W pixels. Images enter as uint8 and leave as float32 in [0, 1] (noise may
-leave that range).
+Shapes: B images, C channels, H × W pixels. Images enter as uint8 and leave as float32 in [0, 1] (the noise of
+`digits` may leave that range). Recipes named as in torchvision follow its distributions. A crop keeps the
+image's size, so it never shrinks its box, and there is nothing to antialias (see `crop`).
 """
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clopbench.errors import unknown
+from clopbench.data import colour, crop, policies
+from clopbench.errors import UserError, unknown
 
 Recipe = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -53,7 +56,89 @@ def none(image_BCHW: Tensor, generator: torch.Generator) -> Tensor:
     return to_float(image_BCHW)
 
 
-RECIPES: dict[str, Recipe] = {"digits": digits, "none": none}
+def simclr(image_BCHW: Tensor, generator: torch.Generator, *, blurred: bool = False) -> Tensor:
+    """Crop of 8–100 % of the area, flip, colour jitter, grey (Chen et al. 2020, appendix A).
+
+    The jitter is 0.4, 0.4, 0.4, 0.1 (their strength 0.5, as for CIFAR) with probability 0.8; grey has 0.2.
+    With `blurred`, half of the views get a Gaussian blur of sigma 0.1–2, a tenth of the side wide.
+    Raises UserError unless images have 1 or 3 channels.
+    """
+    _check_channels("simclr_blur" if blurred else "simclr", image_BCHW)
+    size, device = len(image_BCHW), image_BCHW.device
+    box_B4, flip_B = _draw_crop(image_BCHW, generator)
+    plan = colour.draw_plan(size, generator, device)
+    sigma_B = colour.draw_sigma(size, generator, device) if blurred else None
+    order_B, groups = colour.groups(plan)
+    image_BCHW, plan = image_BCHW.index_select(0, order_B), colour.Plan(*(part[order_B] for part in plan))
+    y_BH, x_BW = crop.box_positions(box_B4[order_B], flip_B[order_B], *image_BCHW.shape[-2:])
+    parts = []
+    for group in groups:
+        rows = group.rows
+        part_BCHW = crop.sample(to_float(image_BCHW[rows]), y_BH[rows], x_BW[rows])
+        parts.append(colour.jitter(part_BCHW, plan, group))
+    view_BCHW = colour.greyed(torch.cat(parts), plan.grey_B).index_select(0, order_B.argsort())
+    if sigma_B is not None:
+        view_BCHW = colour.blur(view_BCHW, sigma_B, colour.blur_width(image_BCHW))
+    return view_BCHW.clamp_(0, 1)  # rounding may have left it by 1e-7
+
+
+def simclr_blur(image_BCHW: Tensor, generator: torch.Generator) -> Tensor:
+    """`simclr` with blur, which SimCLR has for ImageNet but not for CIFAR."""
+    return simclr(image_BCHW, generator, blurred=True)
+
+
+def crop_flip(image_BCHW: Tensor, generator: torch.Generator) -> Tensor:
+    """Weak views: shifted by up to an eighth of the side (4 of 32 pixels), black outside, and flipped."""
+    draw_B3 = crop.uniform(generator, image_BCHW.device, len(image_BCHW), 3)
+    shift_B2 = crop.random_shifts(draw_B3[:, :2], *image_BCHW.shape[-2:], reach=1 / 8)
+    return crop.padded_crop(to_float(image_BCHW), shift_B2, draw_B3[:, 2] < 0.5)
+
+
+def with_policy(name: str, policy: Recipe) -> Recipe:
+    """The recipe of a policy on bytes: crop of 8–100 % of the area, flip, the policy, and nothing after it.
+
+    This is how the policies are used in practice, and crop and flip are those of `simclr`, so that a comparison
+    of recipes compares what they do to colours and shapes. The authors' code has the policy alone.
+    """
+
+    def view(image_BCHW: Tensor, generator: torch.Generator) -> Tensor:
+        _check_channels(name, image_BCHW)
+        box_B4, flip_B = _draw_crop(image_BCHW, generator)
+        crop_BCHW = crop.resized_crop(to_float(image_BCHW), box_B4, flip_B)
+        return to_float(policy(crop_BCHW.mul_(255).round_().to(torch.uint8), generator))
+
+    return view
+
+
+def _draw_crop(image_BCHW: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Boxes [B, 4] and whether each image is mirrored [B]."""
+    box_B4 = crop.random_boxes(image_BCHW, generator)
+    return box_B4, crop.uniform(generator, image_BCHW.device, len(image_BCHW)) < 0.5
+
+
+def _check_channels(name: str, image_BCHW: Tensor) -> None:
+    if image_BCHW.shape[1] not in (1, 3):
+        raise UserError(
+            f"augmentation '{name}': images must have 1 or 3 channels, and these have {image_BCHW.shape[1]}"
+        )
+
+
+RECIPES: dict[str, Recipe] = {
+    "digits": digits,
+    "none": none,
+    "simclr": simclr,
+    "simclr_blur": simclr_blur,
+    "crop_flip": crop_flip,
+    "autoaugment_cifar": with_policy("autoaugment_cifar", partial(policies.autoaugment, policy="cifar10")),
+    "autoaugment_imagenet": with_policy(
+        "autoaugment_imagenet", partial(policies.autoaugment, policy="imagenet")
+    ),
+    "randaugment": with_policy("randaugment", policies.randaugment),
+    # What the authors' code has for Tiny-ImageNet: three operations of magnitude 18 of 31.
+    "randaugment_3_18": with_policy(
+        "randaugment_3_18", partial(policies.randaugment, operations=3, magnitude=18)
+    ),
+}
 
 
 def recipe(name: str) -> Recipe:

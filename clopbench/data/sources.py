@@ -1,66 +1,78 @@
-"""The data sets, by name: digits, which scikit-learn embeds.
+"""The data sets, by name: digits, which scikit-learn embeds, and those that are prepared once on disk.
 
-Shapes: N images, C channels, H × W pixels.
+Nothing here imports torch, torchvision or Pillow before a data set is prepared. Shapes: N images, C channels,
+H × W pixels.
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 
 import numpy as np
 
-from clopbench.errors import unknown
+from clopbench.data import store
+from clopbench.data.store import DataSet, Split
+from clopbench.errors import UserError, unknown
 
-
-@dataclass(frozen=True)
-class Split:
-    """images: uint8 [N, C, H, W]; labels: int64 [N]."""
-
-    images: np.ndarray
-    labels: np.ndarray
-
-
-@dataclass(frozen=True)
-class DataSet:
-    """A training and a test split of labelled images."""
-
-    name: str
-    version: int
-    num_classes: int
-    train: Split
-    test: Split
-
-    @cached_property
-    def sha256(self) -> str:
-        """SHA-256 over the pixels and labels of both splits."""
-        state = hashlib.sha256()
-        for array in (self.train.images, self.train.labels, self.test.images, self.test.labels):
-            state.update(f"{array.dtype} {array.shape}".encode())
-            state.update(np.ascontiguousarray(array).tobytes())
-        return state.hexdigest()
+__all__ = ["SOURCES", "DataSet", "Source", "Split", "load", "missing", "source"]
 
 
 @dataclass(frozen=True)
 class Source:
-    """What can be said of a data set without loading it. `version` changes when its pixels do."""
+    """What can be said of a data set without loading it. `version` changes when its pixels do.
+
+    download: the class in torchvision.datasets that fetches it. layout: training images, test images and their
+    size in pixels, where known. image_size: what images of mixed sizes are brought to by default. Of a
+    data set with a download, images are sorted by content within each class, so that a download and an image
+    folder of the same images, in whatever order, are the same data set with the same hash.
+    """
 
     version: int
     num_classes: int
     summary: str
     load: Callable[[], DataSet]
+    download: str | None = None
+    layout: tuple[int, int, int] | None = None
+    image_size: int | None = None
 
 
 def load(name: str) -> DataSet:
-    """Load a data set. Raises UserError for an unknown name."""
+    """Load a data set. Raises UserError for an unknown name and for one that must be prepared first."""
     return source(name).load()
 
 
 def source(name: str) -> Source:
-    """The description of a data set. Raises UserError for an unknown name."""
-    if name not in SOURCES:
-        raise unknown("data set", name, SOURCES)
-    return SOURCES[name]
+    """The description of a data set; a prepared one is described by its meta.json.
+
+    Raises UserError for an unknown name.
+    """
+    if name == "digits":
+        return SOURCES[name]
+    meta = store.read_meta(name)
+    if meta is not None:
+        counts = " + ".join(str(sum(meta.counts[split])) for split in ("train", "test"))
+        summary = (
+            f"{counts} images in {meta.num_classes} classes, {'×'.join(map(str, meta.shape))}: {meta.source}"
+        )
+        return Source(meta.version, meta.num_classes, summary, partial(store.open_packed, name, meta))
+    if name in SOURCES:
+        return SOURCES[name]
+    error = unknown("data set", name, {*SOURCES, *store.prepared_names()})
+    raise UserError(f"{error}; an image folder becomes one by `bench data prepare {name} --from DIR`")
+
+
+def command(name: str) -> str:
+    """The command that prepares a known data set."""
+    return f"bench data prepare {name}" + ("" if SOURCES[name].download else " --from DIR")
+
+
+def missing(name: str) -> UserError:
+    """The error for a known data set that is not prepared: it says which command does it."""
+    offline = f", without a network `{command(name)} --from DIR`" if SOURCES[name].download else ""
+    return UserError(
+        f"data set {name} is not prepared (no {store.root() / name}): run `{command(name)}`{offline}, "
+        "DIR being an image folder (train/<class>/*, test/<class>/*)"
+    )
 
 
 DIGITS_TRAIN = 1437
@@ -81,6 +93,32 @@ def _digits() -> DataSet:
     return DataSet("digits", 1, 10, Split(images[:cut], labels[:cut]), Split(images[cut:], labels[cut:]))
 
 
+def _absent(name: str) -> DataSet:
+    raise missing(name)
+
+
+def _prepared(name: str, num_classes: int, summary: str, **more) -> Source:
+    return Source(1, num_classes, summary, partial(_absent, name), **more)
+
+
 SOURCES: dict[str, Source] = {
     "digits": Source(1, 10, "1797 handwritten digits, 8×8, embedded in scikit-learn", _digits),
-}
+    "cifar10": _prepared(
+        "cifar10", 10, "60,000 colour images, 32×32 (Krizhevsky 2009)",
+        download="CIFAR10", layout=(50_000, 10_000, 32),
+    ),
+    "cifar100": _prepared(
+        "cifar100", 100, "60,000 colour images, 32×32 (Krizhevsky 2009), fine labels",
+        download="CIFAR100", layout=(50_000, 10_000, 32),
+    ),
+    "tiny_imagenet": _prepared(
+        "tiny_imagenet", 200, "110,000 colour images, 64×64 (Stanford CS231n), from an image folder",
+        layout=(100_000, 10_000, 64),
+    ),
+    "imagenet200": _prepared(
+        "imagenet200", 200, "200 classes of ImageNet (ILSVRC 2012), from an image folder", image_size=224
+    ),
+    "imagenet": _prepared(
+        "imagenet", 1000, "ImageNet (ILSVRC 2012), from an image folder", image_size=224
+    ),
+}  # fmt: skip

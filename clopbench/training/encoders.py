@@ -6,6 +6,8 @@ Shapes: B images, C channels, F features, D embedding dimensions.
 from torch import Tensor, nn
 
 from clopbench.cell import EncoderConfig, ProjectionConfig
+from clopbench.errors import UserError
+from clopbench.training.resnets import build_resnet
 
 
 class ResidualBlock(nn.Module):
@@ -35,7 +37,26 @@ class ResidualBlock(nn.Module):
 
 
 def build_encoder(config: EncoderConfig, channels: int) -> tuple[nn.Module, int]:
-    """An encoder [B, C, H, W] → [B, F], and F."""
+    """An encoder [B, C, H, W] → [B, F], and F.
+
+    `residual` has 4 · width features; the ResNets are those of clopbench.training.resnets. Weights come from
+    torch's global generator. Raises UserError for settings that the encoder does not have.
+    """
+    if config.name == "residual":
+        return _residual(config, channels)
+    return build_resnet(
+        config.name, channels, width=config.width, inner_width=config.inner_width, stem=config.stem
+    )
+
+
+def _residual(config: EncoderConfig, channels: int) -> tuple[nn.Module, int]:
+    """Three blocks behind a 3×3 convolution. Published records depend on the order of its random draws."""
+    for field, value, only in (("inner_width", config.inner_width, 1), ("stem", config.stem, "cifar")):
+        if value != only:
+            raise UserError(
+                f"encoder.{field}: the residual network knows only {only}, {value} was given "
+                "(resnet50 has both, resnet18 has stems)"
+            )
     width = config.width
     network = nn.Sequential(
         nn.Conv2d(channels, width, 3, 1, 1, bias=False),
@@ -51,7 +72,11 @@ def build_encoder(config: EncoderConfig, channels: int) -> tuple[nn.Module, int]
 
 
 def build_head(config: ProjectionConfig, features: int) -> nn.Module:
-    """The projection head of SimCLR, [B, F] → [B, D]: linear, ReLU, linear. The output is not normalised."""
-    return nn.Sequential(
-        nn.Linear(features, config.hidden), nn.ReLU(inplace=True), nn.Linear(config.hidden, config.dim)
-    )
+    """The projection head of SimCLR, [B, F] → [B, D]: linear, [batch norm,] ReLU, linear. Not normalised.
+
+    With batch norm the first layer has no bias, which the norm's shift replaces (as in SimCLR's released code,
+    which also ends in a batch norm; here the last layer is linear, as in the paper's equation).
+    """
+    first = nn.Linear(features, config.hidden, bias=not config.batch_norm)
+    norm = [nn.BatchNorm1d(config.hidden)] if config.batch_norm else []
+    return nn.Sequential(first, *norm, nn.ReLU(inplace=True), nn.Linear(config.hidden, config.dim))

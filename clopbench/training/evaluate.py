@@ -1,18 +1,26 @@
-"""Accuracy of frozen features: linear probe and nearest neighbours.
+"""Accuracy of frozen features: linear probe by L-BFGS, and nearest neighbours, on the features' device.
 
-Shapes: N training images, M test images, F features, K classes.
+Shapes: N training images, M test images, F features, K classes, k neighbours.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
+from scipy.optimize import minimize
 from torch import Tensor, nn
 
 from clopbench.data.augment import to_float
 
 BATCH = 512
 KNN_TEMPERATURE = 0.1
+KNN_ROWS = 1024
+PROBE_TOLERANCE = 1e-5
+PROBE_ITERATIONS = 2000
+TOP = (1, 5)
+
+Accuracy = tuple[float, ...]
+"""Share of images whose class is among the best 1, and the best 5."""
 
 
 @torch.no_grad()
@@ -25,41 +33,68 @@ def extract(network: nn.Module, images: Tensor) -> Tensor:
     return outputs
 
 
-def linear_probe(
-    train_NF: Tensor, y_N: Tensor, test_MF: Tensor, y_M: Tensor, inverse_l2: float
-) -> tuple[float, float]:
-    """Top-1 and top-5 accuracy of multinomial logistic regression on standardised frozen features.
+def linear_probe(train_NF: Tensor, y_N: Tensor, test_MF: Tensor, y_M: Tensor, inverse_l2: float) -> Accuracy:
+    """Top-1 and top-5 of multinomial logistic regression on standardised frozen features.
 
-    Training images with label -1 are left out. `inverse_l2` is scikit-learn's C.
+    Training images with label -1 are left out. `inverse_l2` is scikit-learn's C: the objective is the sum of
+    cross-entropies plus ‖W‖²/(2C), the intercept free. Computed in float64.
     """
-    labelled = (y_N >= 0).cpu().numpy()
-    features, labels = train_NF.cpu().double().numpy()[labelled], y_N.cpu().numpy()[labelled]
-    scaler = StandardScaler().fit(features)
-    probe = LogisticRegression(C=inverse_l2, max_iter=2000)
-    probe.fit(scaler.transform(features), labels)
-    score_MK = probe.decision_function(scaler.transform(test_MF.cpu().double().numpy()))
-    return top_k(score_MK, probe.classes_, y_M.cpu().numpy(), (1, 5))
+    labelled = y_N >= 0
+    x_NF, y_N = train_NF[labelled].double(), y_N[labelled]
+    centre_F, scale_F = x_NF.mean(0), x_NF.std(0, correction=0)
+    scale_F = torch.where(scale_F > 0, scale_F, 1)
+    x_NF = (x_NF - centre_F) / scale_F
+    classes, target_N = y_N.unique(return_inverse=True)
+    weight_FK, bias_K = _fit(x_NF, target_N, len(classes), inverse_l2)
+    score_MK = ((test_MF.double() - centre_F) / scale_F) @ weight_FK + bias_K
+    return top_k(score_MK, classes, y_M)
 
 
-def top_k(
-    score_MK: np.ndarray, classes: np.ndarray, y_M: np.ndarray, ks: tuple[int, int]
-) -> tuple[float, float]:
-    """Share of images whose class is among the k best scored, for two values of k."""
-    if score_MK.ndim == 1:
-        score_MK = np.stack([-score_MK, score_MK], 1)
-    ranked = classes[np.argsort(-score_MK, axis=1, kind="stable")]
-    first, second = ((ranked[:, :k] == y_M[:, None]).any(1).mean() for k in ks)
-    return float(first), float(second)
+def _fit(x_NF: Tensor, target_N: Tensor, classes: int, inverse_l2: float) -> tuple[Tensor, Tensor]:
+    """Weights [F, K] and biases [K] at the minimum, by scipy's L-BFGS with the objective on the device."""
+    features = x_NF.shape[1]
+
+    def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        parameters = torch.from_numpy(flat).to(x_NF.device).view(features + 1, classes)
+        logits_NK = torch.addmm(parameters[-1], x_NF, parameters[:-1])
+        log_p_NK = logits_NK.log_softmax(1)
+        penalty = parameters[:-1].square().sum() / (2 * inverse_l2 * len(x_NF))
+        loss = -log_p_NK.gather(1, target_N[:, None]).mean() + penalty
+        slope_NK = log_p_NK.exp_().div_(len(x_NF))
+        slope_NK[torch.arange(len(x_NF), device=x_NF.device), target_N] -= 1 / len(x_NF)
+        gradient = torch.empty_like(parameters)
+        gradient[:-1] = x_NF.T @ slope_NK + parameters[:-1] / (inverse_l2 * len(x_NF))
+        gradient[-1] = slope_NK.sum(0)
+        return loss.item(), gradient.flatten().cpu().numpy()
+
+    start = np.zeros((features + 1) * classes)
+    options = {"maxiter": PROBE_ITERATIONS, "gtol": PROBE_TOLERANCE, "ftol": 0.0}
+    found = minimize(objective, start, jac=True, method="L-BFGS-B", options=options).x
+    parameters = torch.from_numpy(found).to(x_NF.device).view(features + 1, classes)
+    return parameters[:-1], parameters[-1]
 
 
 def nearest_neighbours(
-    train_NF: Tensor, y_N: Tensor, test_MF: Tensor, y_M: Tensor, k: int, num_classes: int
-) -> float:
-    """Top-1 of a kNN vote weighted by exp(cosine / 0.1), over all training labels (Wu et al. 2018)."""
+    train_NF: Tensor, y_N: Tensor, test_MF: Tensor, y_M: Tensor, ks: Sequence[int], num_classes: int
+) -> list[Accuracy]:
+    """Top-1 and top-5 of a kNN vote weighted by exp(cosine / 0.1), for several k (Wu et al. 2018)."""
     train_NF = nn.functional.normalize(train_NF, dim=1)
     test_MF = nn.functional.normalize(test_MF, dim=1)
-    similarity_Mk, index_Mk = (test_MF @ train_NF.T).topk(min(k, len(train_NF)), dim=1)
-    weight_Mk = (similarity_Mk / KNN_TEMPERATURE).exp()
-    vote_MK = torch.zeros(len(test_MF), num_classes, device=test_MF.device)
-    vote_MK.scatter_add_(1, y_N[index_Mk], weight_Mk)
-    return (vote_MK.argmax(1) == y_M).double().mean().item()
+    most = min(max(ks), len(train_NF))
+    parts = [(rows @ train_NF.T).topk(most, dim=1) for rows in test_MF.split(KNN_ROWS)]
+    weight_Mk = (torch.cat([part.values for part in parts]) / KNN_TEMPERATURE).exp()
+    label_Mk = y_N[torch.cat([part.indices for part in parts])]
+    classes = torch.arange(num_classes, device=y_M.device)
+    accuracies = []
+    for k in ks:
+        vote_MK = torch.zeros(len(test_MF), num_classes, device=test_MF.device)
+        vote_MK.scatter_add_(1, label_Mk[:, :k], weight_Mk[:, :k])
+        accuracies.append(top_k(vote_MK, classes, y_M))
+    return accuracies
+
+
+def top_k(score_MK: Tensor, classes: Tensor, y_M: Tensor, ks: Sequence[int] = TOP) -> Accuracy:
+    """Share of images whose class is among the k best scored, for each k; ties go to the lower class."""
+    ranked_MK = classes[score_MK.argsort(dim=1, descending=True, stable=True)]
+    hit_MK = ranked_MK == y_M[:, None]
+    return tuple(hit_MK[:, :k].any(1).double().mean().item() for k in ks)

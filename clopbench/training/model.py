@@ -11,7 +11,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from clopbench import seeds
+from clopbench.cell import Cell
+from clopbench.errors import UserError
 from clopbench.method import Embedded, Method
+from clopbench.plugins import Plugins
+from clopbench.training.encoders import build_encoder, build_head
 
 
 @dataclass
@@ -39,6 +44,30 @@ class Model:
             h_NF = self.encoder(view_VBCHW.flatten(0, 1))
             z_ND = self.head(h_NF)
         return Embedded(z_ND.unflatten(0, (views, images)), h_NF.unflatten(0, (views, images)), y_B, index_B)
+
+
+def build_model(cell: Cell, plugins: Plugins, channels: int, num_classes: int, device: str = "cpu") -> Model:
+    """Encoder and head from the `init` stream, method from the `prototypes` stream.
+
+    device "meta" builds encoder and head without memory, to see whether they can be built.
+
+    Raises UserError where the method cannot be loaded, is of another version, or refuses its parameters.
+    """
+    with torch.random.fork_rng(devices=[]), torch.device(device):
+        torch.manual_seed(seeds.integer(cell.seed, "init"))
+        encoder, features = build_encoder(cell.encoder, channels)
+        head = build_head(cell.projection, features)
+    generator = torch.Generator()
+    generator.manual_seed(seeds.integer(cell.seed, "prototypes"))
+    plugin = plugins.get(cell.method.name)
+    if plugin.signature.version != cell.method.version:
+        raise UserError(
+            f"method {cell.method.name}: version {cell.method.version} was asked for, "
+            f"{plugin.path} holds version {plugin.signature.version}"
+        )
+    method = plugin.load()(cell.projection.dim, num_classes, generator=generator, **cell.method.parameters)  # pyright: ignore[reportCallIssue]
+    autocast = torch.bfloat16 if cell.training.precision == "bf16" else None
+    return Model(encoder, head, method, generator, autocast)
 
 
 def backward_in_chunks(model: Model, batch: Embedded, view_VBCHW: Tensor, total: Tensor, size: int) -> None:

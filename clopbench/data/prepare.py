@@ -1,0 +1,172 @@
+"""Preparing a data set: from an image folder or by torchvision's download, packed or left to be decoded.
+
+Shapes: N images, C channels, H × W pixels. Pillow and torchvision are imported here, when they are needed.
+"""
+
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from functools import partial
+from io import StringIO
+from math import prod
+from pathlib import Path
+
+import numpy as np
+
+from clopbench.data import packing, sources, store
+from clopbench.data.packing import Content
+from clopbench.data.store import FORMAT, Meta
+from clopbench.errors import UserError, unknown
+
+GIB = 2**30
+LIMIT_GIB = 16.0
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The data set as it is now, and what to tell the user."""
+
+    meta: Meta
+    message: str
+
+
+def prepare(
+    name: str,
+    folder: Path | None = None,
+    image_size: int | None = None,
+    limit_gib: float = LIMIT_GIB,
+    force: bool = False,
+) -> Prepared:
+    """Pack a data set under store.root(), or note where to decode it from if it is larger than limit_gib.
+
+    folder: an image-folder tree; None downloads. image_size: bring all images to that many pixels square.
+    A data set that is there already is left alone, unless it was made from something else, which
+    is refused, or `force` is given. Raises UserError.
+    """
+    _check(name, folder, image_size)
+    where = f"image folder {folder.resolve()}" if folder else f"torchvision.datasets.{_download_of(name)}"
+    source = where + (f", resized to {image_size}×{image_size}" if image_size else "")
+    if not force and (meta := store.read_meta(name)):
+        if meta.source != source:
+            raise UserError(
+                f"data set {name}: is prepared already from {meta.source}; --force replaces it by {source}"
+            )
+        return Prepared(meta, f"{name} is prepared already in {store.root() / name}; --force does it again")
+    with packing.workspace(name) as work:
+        if folder is None:
+            content = _downloaded(name, work / "download", source)
+        else:
+            tree, content = _from_folder(name, folder, image_size, source)
+            size = prod(content.shape) * sum(map(len, content.labels.values()))
+            if size > limit_gib * GIB:
+                return _leave(name, tree, content, work / "decoded", size, limit_gib)
+        if name in sources.SOURCES and sources.SOURCES[name].download:
+            content = _sorted_by_content(content)
+        meta = packing.pack(work / "packed", name, content, partial(_version, name))
+        packing.publish(work / "packed", name)
+    return Prepared(meta, f"packed {name} into {store.root() / name}{_remark(meta)}")
+
+
+def _check(name: str, folder: Path | None, image_size: int | None) -> None:
+    if name == "digits":
+        raise UserError("data set digits: is embedded in scikit-learn, there is nothing to prepare")
+    if not store.is_name(name):
+        raise UserError(f"data set '{name}': a name is made of lower-case letters, digits, '_' and '-'")
+    if image_size is not None and image_size < 1:
+        raise UserError(f"--image-size: must be at least 1 (got {image_size})")
+    if folder is None:
+        if name not in sources.SOURCES:
+            error = unknown("data set", name, sources.SOURCES)
+            raise UserError(f"{error}; for your own images add --from DIR")
+        if not _download_of(name):
+            raise UserError(f"data set {name}: has no download; add --from DIR, an image folder")
+        if image_size is not None:
+            raise UserError("--image-size: goes with --from DIR only")
+
+
+def _download_of(name: str) -> str | None:
+    return sources.SOURCES[name].download
+
+
+def _from_folder(name: str, folder: Path, image_size: int | None, source: str):
+    """The tree, and its content to pack. Its first image says the size where no image_size is given."""
+    from clopbench.data import imagefolder
+
+    tree = imagefolder.scan(folder)
+    if image_size is None and name in sources.SOURCES:
+        image_size = sources.SOURCES[name].image_size
+    first = imagefolder.decode(tree.paths["train"][0], image_size)
+    shape = (first.shape[0], first.shape[1], first.shape[2])
+
+    def images(split: str):
+        return imagefolder.decode_all(tree.paths[split], image_size, shape)
+
+    return tree, Content(tree.class_names, tree.labels, shape, images, source)
+
+
+def _downloaded(name: str, folder: Path, source: str) -> Content:
+    """Download by torchvision, which checks MD5 sums. Raises UserError where that does not work."""
+    import torchvision
+
+    kind: Callable = getattr(torchvision.datasets, str(_download_of(name)))
+    try:
+        with redirect_stdout(StringIO()):
+            parts = {"train": kind(folder, train=True, download=True), "test": kind(folder, train=False)}
+    except (OSError, RuntimeError) as error:
+        raise UserError(
+            f"data set {name}: cannot be downloaded ({error}); without a network, `bench data prepare {name} "
+            f"--from DIR` takes an image folder, or copy {store.root() / name} from a machine that has it"
+        ) from error
+    arrays = {split: np.asarray(part.data).transpose(0, 3, 1, 2) for split, part in parts.items()}
+    labels = {split: np.asarray(part.targets, np.int64) for split, part in parts.items()}
+    channels, height, width = arrays["train"].shape[1:]
+    return Content(parts["train"].classes, labels, (channels, height, width), arrays.__getitem__, source)
+
+
+def _sorted_by_content(content: Content) -> Content:
+    """The same images ordered by class, then by their bytes: independent of where they came from."""
+    arrays: dict[str, np.ndarray] = {}
+    labels: dict[str, np.ndarray] = {}
+    for split, label_N in content.labels.items():
+        image_NCHW = np.stack(list(content.images(split)))
+        order = sorted(range(len(label_N)), key=lambda i: (label_N[i], image_NCHW[i].tobytes()))
+        arrays[split], labels[split] = image_NCHW[order], label_N[order]
+    return Content(content.class_names, labels, content.shape, arrays.__getitem__, content.source)
+
+
+def _leave(name: str, tree, content: Content, folder: Path, size: int, limit_gib: float) -> Prepared:
+    """Note where the images are, for ImageFolderSplit, instead of packing them."""
+    shape, digest = content.shape, tree.fingerprint()
+    if shape[1] != shape[2]:
+        raise UserError(f"--image-size: is needed, as {name} is decoded at run time ({size / GIB:.1f} GiB)")
+    folder.mkdir()
+    meta = Meta(
+        FORMAT, name, _version(name, digest, content), digest, list(shape), list(content.class_names),
+        packing.class_counts(content), None, None, content.source, str(tree.root.resolve()),
+    )  # fmt: skip
+    packing.write_meta(folder, meta)
+    packing.publish(folder, name)
+    return Prepared(
+        meta,
+        f"{name} is not packed: {size / GIB:.1f} GiB at {shape[1]}×{shape[2]} is more than the limit of "
+        f"{limit_gib:g} GiB; its images are decoded from {meta.folder} at run time, so keep them"
+        f"{_remark(meta)}",
+    )
+
+
+def _version(name: str, digest: str, content: Content) -> int:
+    """A known data set's version if counts and sizes say that this is it, else a number from its content."""
+    known = sources.SOURCES.get(name)
+    if known and len(content.class_names) == known.num_classes:
+        counts = (len(content.labels["train"]), len(content.labels["test"]))
+        side = known.layout[2] if known.layout else known.image_size
+        if content.shape == (3, side, side) and (known.layout is None or counts == known.layout[:2]):
+            return known.version
+    return int(digest[:7], 16)
+
+
+def _remark(meta: Meta) -> str:
+    known = sources.SOURCES.get(meta.name)
+    if known is None or known.version == meta.version:
+        return ""
+    return f"; it is not {known.summary}: its records will count as another data set, version {meta.version}"

@@ -1,0 +1,205 @@
+"""Packed data sets on disk: written once, then opened memory-mapped, read-only and offline.
+
+    <root>/<name>/train_images.npy, test_images.npy    uint8 [N, C, H, W]
+    <root>/<name>/train_labels.npy, test_labels.npy    int64 [N]
+    <root>/<name>/meta.json                            what `Meta` holds
+    <root>/<name>/verified.json                        size and time of each array when their hash was right
+
+Shapes: N images, C channels, H × W pixels, K classes. Only numpy is imported here.
+"""
+
+import hashlib
+import json
+import os
+import re
+import socket
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from platformdirs import user_cache_path
+
+from clopbench.errors import UserError
+
+FORMAT = 1
+ARRAYS = ("train_images.npy", "train_labels.npy", "test_images.npy", "test_labels.npy")
+CHUNK = 4096  # Images read at once: 12 MB of CIFAR.
+
+
+@dataclass(frozen=True)
+class Split:
+    """images: uint8 [N, C, H, W]; labels: int64 [N]."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A training and a test split of labelled images."""
+
+    name: str
+    version: int
+    num_classes: int
+    train: Split
+    test: Split
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 over the pixels and labels of both splits."""
+        return sha256((self.train.images, self.train.labels, self.test.images, self.test.labels))
+
+
+@dataclass(frozen=True)
+class Meta:
+    """What meta.json says. counts: per split, images of each class; mean and std: per channel, in [0, 1].
+
+    folder is None where the images are packed; else they are decoded from that image-folder tree at run time,
+    at the size that `shape` says, and sha256 is over names and sizes of its files.
+    """
+
+    format: int
+    name: str
+    version: int
+    sha256: str
+    shape: list[int]
+    class_names: list[str]
+    counts: dict[str, list[int]]
+    mean: list[float] | None
+    std: list[float] | None
+    source: str
+    folder: str | None = None
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.class_names)
+
+
+def sha256(arrays: Iterable[np.ndarray]) -> str:
+    """SHA-256 over type, shape and bytes of each array in turn, read in pieces (a memory map stays on disk)."""
+    state = hashlib.sha256()
+    for array in arrays:
+        state.update(f"{array.dtype} {array.shape}".encode())
+        for start in range(0, len(array), CHUNK):
+            state.update(np.ascontiguousarray(array[start : start + CHUNK]).data)
+    return state.hexdigest()
+
+
+def root() -> Path:
+    """The folder of prepared data sets: $BENCH_DATA, else the user's cache folder."""
+    if given := os.environ.get("BENCH_DATA"):
+        return Path(given).expanduser()
+    return user_cache_path("clop-bench")
+
+
+def prepared_names() -> list[str]:
+    """Names of the data sets under root(), sorted."""
+    names = (path.parent.name for path in root().glob("*/meta.json"))
+    return sorted(name for name in names if is_name(name))
+
+
+def is_name(name: str) -> bool:
+    """Whether a data set may have this name, which is also its folder's."""
+    return re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name) is not None
+
+
+def read_meta(name: str) -> Meta | None:
+    """The description of a prepared data set, None where there is none. Raises UserError if it is damaged."""
+    if not is_name(name):
+        return None
+    path = root() / name / "meta.json"
+    try:
+        meta = Meta(**json.loads(path.read_text()))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); delete the folder and prepare it again") from None
+    if meta.format != FORMAT:
+        raise UserError(f"{path}: has format {meta.format}, this version reads {FORMAT}; prepare it again")
+    return meta
+
+
+def open_packed(name: str, meta: Meta) -> DataSet:
+    """Open a packed data set read-only. Its hash is checked unless it was, and the files are the same since.
+
+    Raises UserError where files are missing or do not hold what was packed.
+    """
+    folder = root() / name
+    if meta.folder is not None:
+        raise UserError(
+            f"data set {name}: is decoded from {meta.folder} at run time (too large to pack), and training "
+            "reads packed data only; it is packed smaller by "
+            f"`bench data prepare {name} --from {meta.folder} --image-size 64 --force`"
+        )
+    arrays = open_arrays(folder)
+    if not _is_verified(folder, meta):
+        _check(folder, meta, arrays)
+    train, test = Split(arrays[0], arrays[1]), Split(arrays[2], arrays[3])
+    data = DataSet(name, meta.version, meta.num_classes, train, test)
+    vars(data)["sha256"] = meta.sha256  # Just checked: spares every cell the computation.
+    return data
+
+
+def verify(name: str) -> str:
+    """Compute the hash of a prepared data set afresh and return it in words.
+
+    Raises UserError where it is not that of meta.json, or nothing is prepared.
+    """
+    meta = read_meta(name)
+    if meta is None:
+        raise UserError(f"data set {name} is not prepared (no {root() / name})")
+    if meta.folder is None:
+        _check(root() / name, meta, open_arrays(root() / name))
+        return f"SHA-256 {meta.sha256}"
+    from clopbench.data.imagefolder import scan
+
+    if scan(Path(meta.folder)).fingerprint() != meta.sha256:
+        raise UserError(
+            f"{meta.folder}: files or their sizes are not those that were prepared; prepare it again"
+        )
+    return f"SHA-256 of names and sizes {meta.sha256}"
+
+
+def open_arrays(folder: Path) -> list[np.ndarray]:
+    """The memory-mapped arrays, in the order of ARRAYS. Raises UserError where one is missing or cut off."""
+    try:
+        return [np.load(folder / name, mmap_mode="r") for name in ARRAYS]
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(f"{folder}: is damaged ({error}); delete it and prepare it again") from None
+
+
+def _check(folder: Path, meta: Meta, arrays: Iterable[np.ndarray]) -> None:
+    found = sha256(arrays)
+    if found != meta.sha256:
+        raise UserError(
+            f"{folder}: pixels or labels are not those that were packed "
+            f"(SHA-256 {found[:12]}…, meta.json says {meta.sha256[:12]}…); delete it and prepare it again"
+        )
+    mark_verified(folder, meta)
+
+
+def _state(folder: Path, meta: Meta) -> dict[str, object]:
+    """What verified.json must hold for the hash to be trusted."""
+    stats = {name: (folder / name).stat() for name in ARRAYS}
+    return {"sha256": meta.sha256, "files": {name: [s.st_size, s.st_mtime_ns] for name, s in stats.items()}}
+
+
+def mark_verified(folder: Path, meta: Meta) -> None:
+    """Remember that the hash is right; where the folder cannot be written, the next run computes it again."""
+    partial = folder / f".verified-{socket.gethostname()}-{os.getpid()}"
+    try:
+        partial.write_text(json.dumps(_state(folder, meta)))
+        partial.replace(folder / "verified.json")
+    except OSError:
+        with suppress(OSError):
+            partial.unlink()
+
+
+def _is_verified(folder: Path, meta: Meta) -> bool:
+    try:
+        return json.loads((folder / "verified.json").read_text()) == _state(folder, meta)
+    except (OSError, ValueError):
+        return False
