@@ -12,10 +12,12 @@ from rich.console import Console
 
 from clopbench.cli_data import data_app
 from clopbench.cli_options import (
+    Device,
     Json,
     Methods,
     MethodsDirs,
     Only,
+    PerGpu,
     Results,
     Scale,
     Seeds,
@@ -23,7 +25,7 @@ from clopbench.cli_options import (
     Tables,
     Workers,
 )
-from clopbench.errors import UserError, unknown
+from clopbench.errors import UserError
 
 app = typer.Typer(
     name="bench",
@@ -72,13 +74,15 @@ def plan(
     methods_dir: MethodsDirs = [],
     results: Results = Path("results"),
     workers: Workers = None,
+    device: Device = "auto",
+    per_gpu: PerGpu = 1,
     explain: Annotated[bool, typer.Option("--explain", help="Say of every cell why it would run.")] = False,
     as_json: Json = False,
 ) -> None:
     """Show what a run would do: cells done, missing, failed, and the time that the rest would take."""
     from clopbench.request import Request
 
-    request = Request(tables, seeds, scale, only, method, suite, methods_dir, results, workers)
+    request = Request(tables, seeds, scale, only, method, suite, methods_dir, results, workers, device, per_gpu)
     planned = request.plan()
     if as_json:
         _print_json(request.summary(planned) | {"cells": request.cell_rows(planned)})
@@ -101,7 +105,8 @@ def run(
     suite: SuiteDir = None,
     methods_dir: MethodsDirs = [],
     results: Results = Path("results"),
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
+    per_gpu: PerGpu = 1,
 ) -> None:
     """Train the cells that have no result yet, then print the tables. Running again resumes."""
     from clopbench.launch.local import LocalLauncher
@@ -109,9 +114,7 @@ def run(
     from clopbench.launch.source import source_state
     from clopbench.request import Request
 
-    if device not in ("auto", "cpu", "cuda"):
-        raise unknown("device", device, ("auto", "cpu", "cuda"))
-    request = Request(tables, seeds, scale, only, method, suite, methods_dir, results, workers)
+    request = Request(tables, seeds, scale, only, method, suite, methods_dir, results, workers, device, per_gpu)
     planned = request.plan()
     for line in request.headline(planned):
         out.print(line, markup=False)
@@ -119,9 +122,7 @@ def run(
     failed = planned.count("damaged")
     if todo:
         provenance = source_state(request.suite.root) | {"scale": request.scale, "launcher": "local"}
-        launcher = LocalLauncher(
-            request.store, request.suite.method_folders, request.workers, device, provenance
-        )
+        launcher = LocalLauncher(request.store, request.suite.method_folders, request.slots, device, provenance)
         try:
             launcher.preflight(todo)
         except KeyboardInterrupt:

@@ -37,3 +37,5 @@ Only = Annotated[list[str], typer.Option(help="Keep some points of an axis: --on
 Results = Annotated[Path, typer.Option(envvar="BENCH_RESULTS", help="Folder of records.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Cells at once; default: as many as fit the cores.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Device = Annotated[str, typer.Option(help="auto (GPUs where there are any), cpu or cuda.")]
+PerGpu = Annotated[int, typer.Option(min=1, help="Cells at once on each GPU.")]

@@ -8,12 +8,14 @@ from typing import Any
 from rich.console import Console
 
 from clopbench import overrides as override_grammar
-from clopbench.errors import UserError
+from clopbench.errors import UserError, unknown
 from clopbench.index import scan
-from clopbench.launch.local import default_workers
+from clopbench.launch.devices import slots
 from clopbench.plan import STATES, Plan, make_plan, parse_seeds, running
 from clopbench.records import Store
 from clopbench.suite import Benchmark, Suite
+
+DEVICES = ("auto", "cpu", "cuda")
 
 
 class Request:
@@ -34,6 +36,8 @@ class Request:
         methods_dirs: Sequence[Path],
         results: Path,
         workers: int | None,
+        device: str = "auto",
+        per_gpu: int = 1,
     ):
         self.suite = Suite.locate(suite, methods_dirs)
         self.store = Store(results)
@@ -46,11 +50,15 @@ class Request:
         kept = _parse_only(only)
         self.benchmarks = [self.suite.benchmark(name, self.scale, values, kept, methods) for name in names]
         self.is_default_scale = self.scale == "laptop" and not chosen_scale
-        self._workers = workers
+        if device not in DEVICES:
+            raise unknown("device", device, DEVICES)
+        threads = max(benchmark.launch.threads for benchmark in self.benchmarks)
+        self.device, self.slots = device, slots(device, workers, per_gpu, threads)
 
     @property
     def workers(self) -> int:
-        return self._workers or default_workers(max(benchmark.launch.threads for benchmark in self.benchmarks))
+        """Cells that run at once."""
+        return len(self.slots)
 
     @cached_property
     def _declared(self) -> list[tuple[str, Benchmark]]:

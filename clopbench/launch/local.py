@@ -2,7 +2,6 @@
 
 import contextlib
 import multiprocessing
-import os
 import signal
 import sys
 import time
@@ -54,13 +53,13 @@ class LocalLauncher:
         self,
         store: Store,
         method_folders: Sequence[Path],
-        workers: int,
+        slots: Sequence[str | None],
         device: str,
         provenance: dict[str, Any],
     ):
         self.store = store
         self.method_folders = [str(folder) for folder in method_folders]
-        self.workers = workers
+        self.slots = list(slots)
         self.device = device
         self.provenance = provenance
         self.since = time.time()
@@ -94,20 +93,23 @@ class LocalLauncher:
         queue = deque(cells)
         held: deque[tuple[float, PlannedCell]] = deque()
         active: dict[int, tuple[BaseProcess, PlannedCell]] = {}
+        free, taken = deque(self.slots), dict[int, str | None]()
         outcome = Outcome()
         try:
             while queue or held or active:
                 while held and held[0][0] <= time.monotonic():
                     queue.append(held.popleft()[1])
-                while queue and len(active) < self.workers:
-                    planned = queue.popleft()
-                    process = self.context.Process(target=worker.work, args=(self._task(planned),))
+                while queue and free:
+                    planned, gpu = queue.popleft(), free.popleft()
+                    process = self.context.Process(target=worker.work, args=(self._task(planned, gpu),))
                     process.start()
+                    taken[process.sentinel] = gpu
                     active[process.sentinel] = (process, planned)
                     listener.started(planned)
                 for sentinel in wait(list(active), timeout=0.5):
                     assert isinstance(sentinel, int)
                     process, planned = active.pop(sentinel)
+                    free.append(taken.pop(sentinel))
                     process.join()
                     if process.exitcode == worker.EXIT_HELD:
                         held.append((time.monotonic() + RETRY_HELD_SECONDS, planned))
@@ -179,7 +181,7 @@ class LocalLauncher:
                 self.store.write(record)
         return record
 
-    def _task(self, planned: PlannedCell) -> worker.Task:
+    def _task(self, planned: PlannedCell, gpu: str | None = None) -> worker.Task:
         return {
             "cell": planned.cell.config(),
             "results": str(self.store.root),
@@ -187,6 +189,7 @@ class LocalLauncher:
             "threads": planned.launch.threads,
             "checkpoint_seconds": planned.launch.checkpoint_seconds,
             "device": self.device,
+            "gpu": gpu,
             "since": self.since,
             "provenance": self.provenance,
         }
@@ -212,9 +215,3 @@ def _stop_signals_interrupt() -> Iterator[None]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-
-
-def default_workers(threads: int) -> int:
-    """As many workers as fit on this process's cores."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // threads)

@@ -31,6 +31,8 @@ class Task(TypedDict):
     threads: int
     checkpoint_seconds: float
     device: str
+    gpu: str | None
+    """The GPU that this cell gets, as CUDA_VISIBLE_DEVICES names it."""
     since: float
     """When the launcher started: a failure recorded later than this is not tried again."""
     provenance: Mapping[str, Any]
@@ -39,6 +41,8 @@ class Task(TypedDict):
 def work(task: Task) -> None:
     """Claim, train, record, exit: EXIT_RECORDED, EXIT_HELD or EXIT_STOPPED; anything else is a crash."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if task["gpu"] is not None:  # Before CUDA starts in this process.
+        os.environ["CUDA_VISIBLE_DEVICES"] = task["gpu"]
     store = Store(Path(task["results"]))
     cell = Cell.from_config(task["cell"])
     folder = store.folder(cell.id)

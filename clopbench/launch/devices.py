@@ -1,0 +1,42 @@
+"""Which GPUs this machine offers to cells, found without importing torch; and how many cells run at once."""
+
+import os
+import subprocess
+
+from clopbench.errors import UserError
+
+
+def visible_gpus() -> list[str]:
+    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them; an empty list without any."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if given is not None:
+        return [name for name in given.split(",") if name.strip() not in ("", "-1")]
+    try:
+        listing = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    # Lines of MIG instances are indented; the GPUs themselves are not.
+    return [str(number) for number, _ in enumerate(_gpu_lines(listing.stdout))]
+
+
+def _gpu_lines(listing: str) -> list[str]:
+    return [line for line in listing.splitlines() if line.startswith("GPU ")]
+
+
+def slots(device: str, workers: int | None, per_gpu: int, threads: int) -> list[str | None]:
+    """One entry per cell that may run at once: the GPU it gets, or None for the CPU.
+
+    On GPUs: `per_gpu` cells on each; on a CPU: as many as fit the cores with `threads` each; `workers`
+    overrides both numbers. Raises UserError where device 'cuda' is asked for and no GPU is visible.
+    """
+    gpus = [] if device == "cpu" else visible_gpus()
+    if device == "cuda" and not gpus:
+        raise UserError("--device cuda: no GPU is visible (nvidia-smi, CUDA_VISIBLE_DEVICES)")
+    if not gpus:
+        return [None] * (workers or max(1, _cores() // threads))
+    return [gpus[number % len(gpus)] for number in range(workers or len(gpus) * per_gpu)]
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
