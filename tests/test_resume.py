@@ -15,9 +15,10 @@ from clopbench.data import sources
 from clopbench.index import scan
 from clopbench.method import Embedded
 from clopbench.records import Store
-from clopbench.training.checkpoint import Checkpointer, Stopped, StopRequest
+from clopbench.training.checkpoint import Checkpointer
 from clopbench.training.loop import Trainer
 from clopbench.training.model import Model, build_model
+from clopbench.training.stop import Stopped, StopRequest
 
 # One cell of a few seconds that saves its checkpoint after every step.
 ARGUMENTS = [

@@ -20,7 +20,7 @@ from clopbench.launch import local
 from clopbench.records import RESULT_STATUSES, Store
 
 # A few seconds a cell: long enough to be caught in the middle.
-LONGER = ["training.epochs=25", "training.warmup_epochs=0", "encoder.width=4"]
+LONGER = ["training.epochs=15", "training.warmup_epochs=0", "encoder.width=4"]
 
 
 def digests(results: Path) -> dict[str, str]:
@@ -322,8 +322,9 @@ def test_a_claim_of_a_dead_run_does_not_block(bench, tmp_path, suite):
 
 def test_cells_can_be_spawned_where_forking_is_unsafe(bench, tmp_path, monkeypatch, reference):
     monkeypatch.setattr(local, "process_context", lambda: multiprocessing.get_context("spawn"))
-    assert bench("run", "table7", "--seeds", "1", *QUICK).code == 0
+    assert bench("run", "table7", "--seeds", "1", "--only", "prototypes=random", *QUICK).code == 0
     assert digests(tmp_path / "results").items() <= digests(reference).items()
+    assert len(digests(tmp_path / "results")) == 1
 
 
 def test_stale_record_is_explained(bench, reference):

@@ -12,6 +12,7 @@ from typing import Any, TypedDict
 from clopbench import claims
 from clopbench.cell import Cell
 from clopbench.records import DamagedRecord, Store
+from clopbench.training.stop import Stopped, StopRequest
 
 EXIT_RECORDED = 0
 EXIT_STOPPED = 76
@@ -41,6 +42,8 @@ class Task(TypedDict):
 def work(task: Task) -> None:
     """Claim, train, record, exit: EXIT_RECORDED, EXIT_HELD or EXIT_STOPPED; anything else is a crash."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    stop = StopRequest()
+    stop.install()
     if task["gpu"] is not None:  # Before CUDA starts in this process.
         os.environ["CUDA_VISIBLE_DEVICES"] = task["gpu"]
     store = Store(Path(task["results"]))
@@ -54,17 +57,13 @@ def work(task: Task) -> None:
         if _settled(store, cell.id, task["since"]):
             sys.exit(EXIT_RECORDED)
         _log_to(folder / "run.log")
-        sys.exit(_train(task, store, cell, held))
+        sys.exit(_train(task, store, cell, held, stop))
 
 
-def _train(task: Task, store: Store, cell: Cell, held: claims.Held) -> int:
+def _train(task: Task, store: Store, cell: Cell, held: claims.Held, stop: StopRequest) -> int:
     # Imported here: the launcher's own process imports this module and must stay free of torch.
     from clopbench.plugins import Plugins
-    from clopbench.training.checkpoint import Stopped, StopRequest
     from clopbench.training.run import Hooks, choose_device, configure, run_cell
-
-    stop = StopRequest()
-    stop.install()
 
     def on_epoch(row: Mapping[str, Any]) -> None:
         held.report(epoch=row["epoch"], epochs=cell.training.epochs)

@@ -2,40 +2,17 @@
 
 import io
 import pickle
-import signal
-import sys
 import time
 from pathlib import Path
-from types import FrameType
 
 import torch
 
 from clopbench.records import write_atomic
 from clopbench.training.loop import Trainer
+from clopbench.training.stop import Stopped, StopRequest
 
 # Short epochs would otherwise spend their time on saving.
 LEAST_SECONDS_BETWEEN_EPOCHS = 5.0
-
-
-class Stopped(Exception):
-    """The run was asked to stop and has saved its checkpoint."""
-
-
-class StopRequest:
-    """SIGTERM and SIGUSR2 as a request to stop at the next step; outside training they end the process."""
-
-    def __init__(self) -> None:
-        self.requested = False
-        self.training = False
-
-    def install(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGUSR2):
-            signal.signal(number, self._handle)
-
-    def _handle(self, number: int, _frame: FrameType | None) -> None:
-        self.requested = True
-        if not self.training:
-            sys.exit(128 + number)
 
 
 class Checkpointer:

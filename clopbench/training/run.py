@@ -28,10 +28,11 @@ from clopbench.errors import UserError
 from clopbench.plugins import Plugins
 from clopbench.records import Record
 from clopbench.training import evaluate, geometry
-from clopbench.training.checkpoint import Checkpointer, Stopped, StopRequest
+from clopbench.training.checkpoint import Checkpointer
 from clopbench.training.loop import Row, Trainer
 from clopbench.training.model import Model, build_model
 from clopbench.training.provenance import describe_run
+from clopbench.training.stop import Stopped, StopRequest
 
 TRACEBACK_LINES = 12
 AUTHORS_KNN = 100
