@@ -8,6 +8,7 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from clopbench.cell import Cell, flatten
 from clopbench.errors import UserError
@@ -104,6 +105,42 @@ def _other(path, old):
     if isinstance(old, int):
         return st.integers(1, 10**6).filter(lambda number: number != old)
     return st.floats(0.001, 0.999).filter(lambda number: number != old)
+
+
+# Features that are off by default, each switched on.
+OPTIONAL = {
+    ("data", "class_fractions"): {"0": 0.5},
+    ("data", "imbalance_factor"): 10.0,
+    ("data", "label_noise"): 0.1,
+    ("encoder", "inner_width"): 2,
+    ("encoder", "stem"): "imagenet",
+    ("projection", "batch_norm"): True,
+    ("training", "optimizer"): "lars",
+    ("training", "learning_rate_rule"): "sqrt",
+    ("training", "schedule"): "authors",
+    ("training", "lars_trust"): 0.01,
+    ("training", "lars_adapt_all"): True,
+    ("training", "precision"): "bf16",
+    ("training", "micro_batch"): 64,
+}
+
+
+def test_every_optional_feature_decides_the_id():
+    ids = {Cell.from_config(CONFIG).id}
+    for (section, field), value in OPTIONAL.items():
+        changed = CONFIG | {section: CONFIG[section] | {field: value}}
+        ids.add(Cell.from_config(changed).id)
+    assert len(ids) == len(OPTIONAL) + 1
+
+
+def test_no_field_is_forgotten_above():
+    """A new field must be tried here, so that it cannot be left out of the identity by accident."""
+    fields = set()
+    for name, section in Cell.model_fields.items():
+        if isinstance(section.annotation, type) and issubclass(section.annotation, BaseModel):
+            fields |= {(name, key) for key in section.annotation.model_fields}
+    tried = {path[:2] for path, _ in leaves(CONFIG) if path != ("seed",)} | OPTIONAL.keys()
+    assert fields == tried
 
 
 def test_fields_at_their_default_are_left_out():
