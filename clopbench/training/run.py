@@ -171,8 +171,11 @@ def _measure(
     test_MF = evaluate.extract(model.encoder, test)
     if not (train_NF.isfinite().all() and test_MF.isfinite().all()):
         return {}, ()
-    top1, top5 = evaluate.linear_probe(train_NF, shown_N, test_MF, y_M, config.probe_c)
     all_top1, all_top5 = evaluate.linear_probe(train_NF, all_N, test_MF, y_M, config.probe_c)
+    if shown_N.equal(all_N):  # All labels are shown: the two protocols are one.
+        top1, top5 = all_top1, all_top5
+    else:
+        top1, top5 = evaluate.linear_probe(train_NF, shown_N, test_MF, y_M, config.probe_c)
     knn, knn100 = evaluate.nearest_neighbours(
         train_NF, all_N, test_MF, y_M, (config.knn, AUTHORS_KNN), data.num_classes
     )
