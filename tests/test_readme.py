@@ -90,9 +90,11 @@ def test_installed_entry_point_answers(environment):
         assert re.search(rf"^  {verb} ", done.stdout, re.MULTILINE)
 
 
-def test_no_document_names_a_lock_file_or_an_absolute_path():
+def test_a_clone_starts_without_a_lock_file_and_without_finished_cells():
+    """Only published records are tracked: a clone that brought its own results would train nothing."""
     tracked = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.splitlines()  # fmt: skip
     assert "uv.lock" not in tracked
+    assert {name for name in tracked if name.startswith("results/")} == {"results/published/laptop.parquet"}
     assert "uv.lock" in (ROOT / ".gitignore").read_text().splitlines()
