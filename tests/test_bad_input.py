@@ -68,6 +68,10 @@ RUN_CASES = {
         "projection.dim: 10 classes cannot have orthonormal prototypes in 9 dimensions",
     ),
     "batch too large": (["training.batch_size=5000"], "training.batch_size: 5000 is more than the 1437"),
+    "batch too large for the long tail": (
+        ["data.imbalance_factor=1000", "training.batch_size=512"],
+        "training.batch_size: 512 is more than the ",
+    ),
     "unknown device": (["--device", "cdua"], "unknown device 'cdua': did you mean 'cuda'?"),
 }
 

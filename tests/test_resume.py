@@ -71,18 +71,32 @@ def test_every_step_can_be_resumed_from(cell, plugins, tmp_path, step):
     assert fresh.views == whole.views == 12 * 2 * 8
 
 
-def test_a_checkpoint_that_cannot_be_used_is_passed_over(cell, plugins, tmp_path, capsys):
+def test_a_checkpoint_that_cannot_be_read_is_passed_over(cell, plugins, tmp_path, capsys):
     path = tmp_path / "checkpoint.pt"
     checkpointer = Checkpointer(path, 1e9, StopRequest())
     trainer = trainer_of(small(cell), plugins)
     assert not checkpointer.restore(trainer)
     path.write_bytes(b"half of a checkp")
     assert not checkpointer.restore(trainer)
+    assert "checkpoint not used" in capsys.readouterr().out
+    assert (trainer.epoch, trainer.step) == (0, 0)
+
+
+def test_a_checkpoint_that_does_not_fit_is_removed_and_never_trained_on(cell, plugins, tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    checkpointer = Checkpointer(path, 1e9, StopRequest())
     other = trainer_of(small(cell).model_copy(update={"seed": 5}), plugins)
     checkpointer.save(other)
-    assert not checkpointer.restore(trainer)
-    assert f"checkpoint of cell {other.cell.id}" in capsys.readouterr().out
-    assert (trainer.epoch, trainer.step) == (0, 0)
+    with pytest.raises(ValueError, match=f"checkpoint of cell {other.cell.id}"):
+        checkpointer.restore(trainer_of(small(cell), plugins))
+    assert not path.exists()
+    # The same cell, as earlier code would have built it: encoder restored, then the optimiser does not fit.
+    earlier = trainer_of(small(cell), plugins)
+    earlier.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))]})
+    checkpointer.save(earlier)
+    with pytest.raises(ValueError, match="parameter group"):
+        checkpointer.restore(trainer_of(small(cell), plugins))
+    assert not path.exists()
 
 
 def test_checkpoints_come_with_epochs_and_by_the_clock(cell, plugins, tmp_path, monkeypatch):

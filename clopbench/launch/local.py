@@ -31,7 +31,6 @@ PRELOAD_RESNETS = ["torchvision.models.resnet"]  # 1.5 s that cells without one 
 class Listener(Protocol):
     """Who is told about progress."""
 
-    def started(self, planned: PlannedCell) -> None: ...
     def finished(self, planned: PlannedCell, record: Record | None, problem: str | None) -> None: ...
     def tick(self, active: int, held: int) -> None: ...
 
@@ -105,7 +104,6 @@ class LocalLauncher:
                     process.start()
                     taken[process.sentinel] = gpu
                     active[process.sentinel] = (process, planned)
-                    listener.started(planned)
                 for sentinel in wait(list(active), timeout=0.5):
                     assert isinstance(sentinel, int)
                     process, planned = active.pop(sentinel)

@@ -35,9 +35,6 @@ class Reporter:
         if self._bar:
             self._bar.stop()
 
-    def started(self, planned: PlannedCell) -> None:
-        pass
-
     def finished(self, planned: PlannedCell, record: Record | None, problem: str | None) -> None:
         self.done += 1
         value = record.metrics.get(self.metric) if record else None

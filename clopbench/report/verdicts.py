@@ -1,6 +1,6 @@
 """Verdicts: whether a number of the paper was reproduced, and whether a claim holds.
 
-docs/statistics.md would be too far away for the rules, so they stand here:
+The rules:
 - A number is *reproduced* if two one-sided tests at 5 % put our mean within the declared margin of the
   paper's; else *different* if a two-sided test at 5 % tells them apart; else *undecided*. It is *not
   comparable* at any scale but the paper's.

@@ -1,7 +1,6 @@
 """Checkpoints: saved between two steps, so that a run that ends at any moment can go on to the same bits."""
 
 import io
-import pickle
 import time
 from pathlib import Path
 
@@ -23,16 +22,24 @@ class Checkpointer:
         self.last = time.monotonic()
 
     def restore(self, trainer: Trainer) -> bool:
-        """Put `trainer` where the checkpoint left off; False where there is none that can be used."""
+        """Put `trainer` where the checkpoint left off; False where there is none that can be read.
+
+        A checkpoint that is read but does not fit, say after a change of the code, is removed and its error
+        raised: by then `trainer` may be half restored, and must not train on.
+        """
         try:
             # Our own tensors and plain data only: nothing in the file is executed.
             state = torch.load(self.path, map_location=trainer.images.device, weights_only=True)
-            trainer.restore(state)
         except FileNotFoundError:
             return False
-        except (ValueError, KeyError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        except Exception as error:  # Junk makes the unpickler raise almost anything.
             print(f"checkpoint not used: {error}", flush=True)
             return False
+        try:
+            trainer.restore(state)
+        except Exception:
+            self.path.unlink(missing_ok=True)
+            raise
         print(f"resuming at epoch {trainer.epoch + 1}, step {trainer.step + 1}", flush=True)
         return True
 

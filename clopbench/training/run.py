@@ -10,7 +10,7 @@ import os
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from clopbench.contrastive import normalised
 from clopbench.data import sources
 from clopbench.data.augment import recipe
 from clopbench.data.sources import DataSet
-from clopbench.data.subsets import choose_subset
+from clopbench.data.subsets import Subset, choose_subset
 from clopbench.errors import UserError
 from clopbench.plugins import Plugins
 from clopbench.records import Record
@@ -60,9 +60,9 @@ class Hooks:
     """What the surroundings of a cell want to know, and where its checkpoint lies."""
 
     on_epoch: Callable[[Row], None]
-    checkpoint: Path | None = None
-    checkpoint_seconds: float = 300.0
-    stop: StopRequest = field(default_factory=StopRequest)
+    checkpoint: Path
+    checkpoint_seconds: float
+    stop: StopRequest
 
 
 def run_cell(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Record:
@@ -89,10 +89,11 @@ def preflight(cell: Cell, plugins: Plugins) -> None:
     Raises UserError. A plug-in's own ValueError or TypeError counts as a refusal of its parameters.
     """
     data = sources.load(cell.data.name)
-    if cell.training.batch_size > len(data.train.images):
+    images = len(_subset(cell, data).kept)
+    if cell.training.batch_size > images:
         raise UserError(
-            f"training.batch_size: {cell.training.batch_size} is more than the "
-            f"{len(data.train.images)} training images of {cell.data.name}"
+            f"training.batch_size: {cell.training.batch_size} is more than the {images} training images "
+            f"that this cell keeps of {cell.data.name}"
         )
     try:
         model = build_model(cell, plugins, data.train.images.shape[1], data.num_classes, "meta")
@@ -115,9 +116,7 @@ def describe_failure(error: BaseException) -> dict[str, str]:
 
 def _run(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Record:
     data = sources.load(cell.data.name)
-    subset = choose_subset(
-        data.train.labels, data.num_classes, cell.data, seeds.numpy_generator(cell.seed, "subset")
-    )
+    subset = _subset(cell, data)
     model = build_model(cell, plugins, data.train.images.shape[1], data.num_classes)
     pairing = {
         "subset": hashlib.sha256(subset.kept.tobytes() + subset.shown.tobytes()).hexdigest(),
@@ -143,11 +142,13 @@ def _run(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Re
     return Record(cell, status, metrics, notes, pairing, provenance, history=history, spectrum=spectrum)
 
 
+def _subset(cell: Cell, data: DataSet) -> Subset:
+    generator = seeds.numpy_generator(cell.seed, "subset")
+    return choose_subset(data.train.labels, data.num_classes, cell.data, generator)
+
+
 def _train(trainer: Trainer, hooks: Hooks) -> bool:
     """Train to the end, from a checkpoint if there is one (then True). Raises Stopped."""
-    if hooks.checkpoint is None:
-        trainer.run(lambda _: None, hooks.on_epoch)
-        return False
     checkpointer = Checkpointer(hooks.checkpoint, hooks.checkpoint_seconds, hooks.stop)
     resumed = checkpointer.restore(trainer)
     hooks.stop.training = True
@@ -169,7 +170,9 @@ def _measure(
     y_M = torch.from_numpy(data.test.labels.copy()).to(images.device)
     train_NF = evaluate.extract(model.encoder, images)
     test_MF = evaluate.extract(model.encoder, test)
-    if not (train_NF.isfinite().all() and test_MF.isfinite().all()):
+    network = nn.Sequential(model.encoder, model.head)
+    z_MD = normalised(evaluate.extract(network, test))
+    if not all(output.isfinite().all() for output in (train_NF, test_MF, z_MD)):
         return {}, ()
     all_top1, all_top5 = evaluate.linear_probe(train_NF, all_N, test_MF, y_M, config.probe_c)
     if shown_N.equal(all_N):  # All labels are shown: the two protocols are one.
@@ -179,8 +182,6 @@ def _measure(
     knn, knn100 = evaluate.nearest_neighbours(
         train_NF, all_N, test_MF, y_M, (config.knn, AUTHORS_KNN), data.num_classes
     )
-    network = nn.Sequential(model.encoder, model.head)
-    z_MD = normalised(evaluate.extract(network, test))
     singular = geometry.singular_values(z_MD)
     first_MD, second_MD = _two_views(cell, network, test)
     metrics: dict[str, float | None] = {
