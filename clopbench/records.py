@@ -21,6 +21,7 @@ from clopbench.errors import UserError
 
 SCHEMA = 1
 RESULT_STATUSES = ("done", "collapsed", "diverged")
+PARTIAL = ".partial-"
 FAILURE_CLASSES = ("out_of_memory", "timeout", "node", "killed", "error")
 
 
@@ -155,6 +156,11 @@ class Store:
         write_atomic(path, text.encode())
         return path
 
+    def sweep(self, cell_id: str) -> None:
+        """Remove what a process that was killed while writing left half done; for the cell's holder only."""
+        for path in self.folder(cell_id).glob(f"{PARTIAL}*"):
+            path.unlink(missing_ok=True)
+
     def find(self, prefix: str) -> list[str]:
         """Ids of the cells with a folder whose id starts with `prefix` (two digits at least)."""
         folder = self.root / prefix[:2]
@@ -165,7 +171,7 @@ class Store:
 
 def write_atomic(path: Path, content: bytes) -> None:
     """Write to a temporary name in the same folder, fsync, rename; fsync the folder where possible."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{PARTIAL}{path.name}-")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)

@@ -14,7 +14,7 @@ from clopbench import claims
 from clopbench.data import sources
 from clopbench.index import scan
 from clopbench.method import Embedded
-from clopbench.records import Store
+from clopbench.records import PARTIAL, Store
 from clopbench.training.checkpoint import Checkpointer
 from clopbench.training.loop import Trainer
 from clopbench.training.model import Model, build_model
@@ -165,6 +165,8 @@ def test_a_worker_that_is_signalled_goes_on_to_the_same_bits(bench, tmp_path):
             assert done.code == 1, done.out
             assert "killed: the worker was " in done.out
             assert digests(results) == {}
+        # What a worker leaves that is killed in the middle of a write.
+        (next(results.glob("??/*")) / f"{PARTIAL}checkpoint.pt-x").write_bytes(b"half")
         assert bench(*ARGUMENTS, "--results", results).code == 0
         assert digests(results) == digests(tmp_path / "undisturbed")
         (entry,) = scan(Store(results)).values()

@@ -262,6 +262,22 @@ def test_geometry_by_hand():
     assert (own, other) == (pytest.approx((1 + 1 + 0) / 3), pytest.approx((0 + 0 - 1) / 3))
 
 
+def test_an_epochs_geometry_is_that_of_its_labelled_images_and_first_two_views():
+    first = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
+    views = torch.stack([first, first.flip(0)])
+    row = geometry.of_batch(views, torch.tensor([0, 1, -1]), torch.eye(2))
+    assert row["alignment"] == pytest.approx(8 / 3)
+    assert row["mean_norm"] == pytest.approx(1 / 3)
+    assert (row["prototype_cosine_own"], row["prototype_cosine_other"]) == (1.0, 0.0)
+    # The Gram matrix is diag(2, 1) / 3.
+    assert row["singular_1"] == pytest.approx((2 / 3) ** 0.5)
+    assert row["singular_2"] == pytest.approx((1 / 3) ** 0.5)
+    assert "singular_3" not in row
+    unlabelled = geometry.of_batch(views[:1], torch.full((3,), -1), torch.eye(2))
+    assert unlabelled["prototype_cosine_own"] is None and unlabelled["alignment"] is None
+    assert "prototype_cosine_own" not in geometry.of_batch(views, torch.tensor([0, 1, -1]), None)
+
+
 def test_scipy_agrees_that_the_order_of_batches_is_uniform():
     """First image of each epoch's order: all images are equally likely (chi-squared over 2000 epochs)."""
     firsts = [seeds.numpy_generator(0, "order", epoch).permutation(10)[0] for epoch in range(2000)]

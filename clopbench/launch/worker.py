@@ -21,6 +21,8 @@ EXIT_HELD = 75
 """Another process holds the cell (or took it over); nothing was written."""
 
 CHECKPOINT = "checkpoint.pt"
+LOGGED = ("epoch", "learning_rate", "effective_rank")
+"""What run.log shows of an epoch beside its losses; history.csv has everything."""
 
 
 class Task(TypedDict):
@@ -56,6 +58,7 @@ def work(task: Task) -> None:
     with held:
         if _settled(store, cell.id, task["since"]):
             sys.exit(EXIT_RECORDED)
+        store.sweep(cell.id)
         _log_to(folder / "run.log")
         sys.exit(_train(task, store, cell, held, stop))
 
@@ -67,7 +70,8 @@ def _train(task: Task, store: Store, cell: Cell, held: claims.Held, stop: StopRe
 
     def on_epoch(row: Mapping[str, Any]) -> None:
         held.report(epoch=row["epoch"], epochs=cell.training.epochs)
-        print("  ".join(f"{name} {value:.6g}" for name, value in row.items()), flush=True)
+        shown = [name for name in row if name in LOGGED or name.startswith("loss")]
+        print("  ".join(f"{name} {row[name]:.6g}" for name in shown), flush=True)
 
     configure(task["threads"])
     plugins = Plugins([Path(folder) for folder in task["method_folders"]])

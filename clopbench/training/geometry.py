@@ -1,11 +1,15 @@
 """What the embeddings look like: spectrum, effective rank, alignment, uniformity, cosines to prototypes.
 
 All functions take L2-normalised embeddings and compute in float64.
-Shapes: N embeddings, D embedding dimensions, K classes.
+Shapes: V views, B images, N embeddings, D embedding dimensions, K classes.
 """
 
 import torch
 from torch import Tensor
+
+BATCH_ROWS = 1024  # More of a batch than this would not change an epoch's figures, only their cost.
+LARGEST = 8
+"""How many singular values each epoch's row keeps; the last embeddings' whole spectrum is in the record."""
 
 
 def singular_values(z_ND: Tensor) -> Tensor:
@@ -48,3 +52,27 @@ def prototype_cosines(z_ND: Tensor, y_N: Tensor, prototype_KD: Tensor) -> tuple[
     own_N = cosine_NK.gather(1, y_N[:, None]).squeeze(1)
     other_N = cosine_NK.scatter(1, y_N[:, None], -torch.inf).amax(1)
     return own_N.mean().item(), other_N.mean().item()
+
+
+def of_batch(z_VBD: Tensor, y_B: Tensor, prototype_KD: Tensor | None) -> dict[str, float | None]:
+    """The geometry of one training batch, for an epoch's row: at most 1024 images of it.
+
+    Spectrum, rank, uniformity and mean from the first view; alignment of the first two views, None for a
+    single view; cosines over the labelled images, None where there are none. Without prototypes no cosines.
+    """
+    z_VBD, y_B = z_VBD[:, :BATCH_ROWS], y_B[:BATCH_ROWS]
+    first_BD = z_VBD[0]
+    singular = singular_values(first_BD)
+    row: dict[str, float | None] = {
+        "effective_rank": effective_rank(singular),
+        "mean_norm": mean_norm(first_BD),
+        "alignment": alignment(first_BD, z_VBD[1]) if len(z_VBD) > 1 else None,
+        "uniformity": uniformity(first_BD),
+    }
+    if prototype_KD is not None:
+        labelled = y_B >= 0
+        cosines = (None, None)
+        if labelled.any():
+            cosines = prototype_cosines(first_BD[labelled], y_B[labelled], prototype_KD)
+        row["prototype_cosine_own"], row["prototype_cosine_other"] = cosines
+    return row | {f"singular_{k}": value for k, value in enumerate(singular[:LARGEST].tolist(), 1)}

@@ -55,7 +55,7 @@ class Trainer:
         """Train from the present position to the end.
 
         Calls `after_step` after each step, and `on_epoch` with each finished epoch's row: mean losses, learning
-        rate, effective rank of the last batch's embeddings. A loss that is not finite ends the run before that
+        rate, geometry of the last batch's embeddings. A loss that is not finite ends the run before that
         step is taken, and `diverged` says where.
         """
         while self.epoch < self.cell.training.epochs and self.diverged is None:
@@ -123,8 +123,8 @@ class Trainer:
         self.teacher.update(self.model)
         self.views += len(self.recipes) * len(chosen)
         if self.step == self.steps_per_epoch - 1:
-            singular = geometry.singular_values(normalised(batch.z_VBD[0].detach()))
-            row["effective_rank"] = geometry.effective_rank(singular)
+            prototype_KD = getattr(self.model.method, "prototype_KD", None)
+            row |= geometry.of_batch(normalised(batch.z_VBD.detach()), batch.y_B, prototype_KD)
         return row
 
     def _embed(self, view_VBCHW: Tensor, index_B: Tensor, chunk: int | None) -> Embedded:
