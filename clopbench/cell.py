@@ -112,28 +112,62 @@ class TrainingConfig(Strict):
     micro_batch: Count | None = None
 
 
+RecipeName = Literal[
+    "digits",
+    "none",
+    "crop_flip",
+    "simclr",
+    "simclr_blur",
+    "autoaugment_cifar",
+    "autoaugment_imagenet",
+    "randaugment",
+    "randaugment_3_18",
+]
+
+
 class AugmentationConfig(Strict):
     """The recipe of every view, unless the method names its own views."""
 
-    name: Literal[
-        "digits",
-        "none",
-        "crop_flip",
-        "simclr",
-        "simclr_blur",
-        "autoaugment_cifar",
-        "autoaugment_imagenet",
-        "randaugment",
-        "randaugment_3_18",
-    ]
+    name: RecipeName
 
 
 class EvaluationConfig(Strict):
-    """`probe_c`: inverse L2 strength of the linear probe; below `collapse_rank` a run counts as collapsed."""
+    """How frozen features are judged; below the effective rank `collapse_rank` a run counts as collapsed.
+
+    probe "lbfgs" is logistic regression on cached features of inverse L2 strength `probe_c`; "sgd" and "lars"
+    train the linear layer on augmented images (paper's protocol; `probe_augmentation` none: the
+    training's), for which the other `probe_…` fields are, and `probe_c` is not. probe_normalised: on
+    L2-normalised features (authors' code).
+    """
 
     probe_c: Positive
     knn: Count
     collapse_rank: NonNegative
+    probe: Literal["lbfgs", "sgd", "lars"] = "lbfgs"
+    probe_epochs: Count = 100
+    probe_batch_size: Count = 256
+    probe_learning_rate: Positive | None = None
+    probe_weight_decay: NonNegative = 0.0
+    probe_augmentation: RecipeName | None = None
+    probe_normalised: bool = False
+
+    @model_validator(mode="after")
+    def _fields_of_the_probe(self) -> "EvaluationConfig":
+        of_training = [name for name in sorted(self.model_fields_set) if name in _OF_TRAINED_PROBES]
+        if self.probe == "lbfgs" and (given := [n for n in of_training if self._differs(n)]):
+            raise ValueError(f"{given[0]} goes with probe sgd or lars only")
+        if self.probe != "lbfgs" and self.probe_learning_rate is None:
+            raise ValueError(f"probe {self.probe} needs a probe_learning_rate")
+        return self
+
+    def _differs(self, name: str) -> bool:
+        return getattr(self, name) != type(self).model_fields[name].default
+
+
+_OF_TRAINED_PROBES = {
+    *("probe_epochs", "probe_batch_size", "probe_learning_rate"),
+    *("probe_weight_decay", "probe_augmentation", "probe_normalised"),
+}
 
 
 class Cell(Strict):

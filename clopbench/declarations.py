@@ -28,6 +28,10 @@ class LaunchConfig(Strict):
     threads: Count = 1
     checkpoint_seconds: NonNegative = 300.0
     """A checkpoint is saved this often at least, and at the end of epochs that are not very short."""
+    loader_workers: Count = 4
+    """Processes that decode images, for a data set that is too large to pack."""
+    compile: Literal["off", "on", "auto"] = "off"
+    """Compile encoder and head for training; auto: on a GPU. Rounding then differs in the last bits."""
 
 
 class BenchmarkDeclaration(Strict):

@@ -5,6 +5,7 @@ import platform
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from clopbench import data_cli
 from clopbench.errors import UserError
@@ -25,6 +26,7 @@ def examine(suite: Suite, store: Store) -> Iterator[Finding]:
     """Yield findings one by one; the slow one (importing torch) comes last."""
     yield Finding("python", True, f"{platform.python_version()} on {platform.platform()}")
     yield Finding("cores", True, f"{os.cpu_count()}")
+    yield Finding("precision", True, _bfloat16())
     yield Finding("suite", True, f"{suite.root}: {', '.join(suite.benchmark_names())}")
     for name in suite.benchmark_names():
         for scale in suite.scale_names():
@@ -68,3 +70,14 @@ def _torch() -> str:
 
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return f"{torch.__version__}, GPUs: {', '.join(gpus) or 'none'}"
+
+
+def _bfloat16() -> str:
+    """Whether training.precision=bf16 pays on this CPU, from the kernel's list of its instructions."""
+    try:
+        flags = set(Path("/proc/cpuinfo").read_text().split())
+    except OSError:
+        return "not known whether this CPU has bfloat16 instructions"
+    if flags & {"amx_bf16", "avx512_bf16", "bf16"}:
+        return "this CPU has bfloat16 instructions: training.precision=bf16 is faster here than fp32"
+    return "this CPU has no bfloat16 instructions: training.precision=bf16 is slower here than fp32"

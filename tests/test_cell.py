@@ -133,6 +133,28 @@ def test_every_optional_feature_decides_the_id():
     assert len(ids) == len(OPTIONAL) + 1
 
 
+# What goes with a trained probe only, each beside `evaluation.probe`.
+TRAINED_PROBE = {"probe": "lars", "probe_learning_rate": 0.1}
+OF_THE_PROBE = {
+    "probe": "sgd",
+    "probe_learning_rate": 0.2,
+    "probe_epochs": 7,
+    "probe_batch_size": 64,
+    "probe_weight_decay": 1e-4,
+    "probe_augmentation": "none",
+    "probe_normalised": True,
+}
+
+
+def test_every_setting_of_a_trained_probe_decides_the_id():
+    def cell(settings):
+        return Cell.from_config(CONFIG | {"evaluation": CONFIG["evaluation"] | TRAINED_PROBE | settings})
+
+    ids = {Cell.from_config(CONFIG).id, cell({}).id}
+    ids |= {cell({field: value}).id for field, value in OF_THE_PROBE.items()}
+    assert len(ids) == len(OF_THE_PROBE) + 2
+
+
 def test_no_field_is_forgotten_above():
     """A new field must be tried here, so that it cannot be left out of the identity by accident."""
     fields = set()
@@ -140,6 +162,7 @@ def test_no_field_is_forgotten_above():
         if isinstance(section.annotation, type) and issubclass(section.annotation, BaseModel):
             fields |= {(name, key) for key in section.annotation.model_fields}
     tried = {path[:2] for path, _ in leaves(CONFIG) if path != ("seed",)} | OPTIONAL.keys()
+    tried |= {("evaluation", field) for field in OF_THE_PROBE}
     assert fields == tried
 
 

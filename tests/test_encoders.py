@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from clopbench import seeds
 from clopbench.cell import EncoderConfig, ProjectionConfig
 from clopbench.errors import UserError
-from clopbench.training.encoders import build_encoder, build_head
+from clopbench.training.encoders import build_encoder, build_head, has_narrow_shortcut
 from clopbench.training.resnets import build_resnet
 
 BLOCKS = {"resnet18": (2, 2, 2, 2), "resnet50": (3, 4, 6, 3)}
@@ -233,3 +233,11 @@ def test_head_with_batch_norm_normalises_before_the_relu():
     u_BH = (u_BH - u_BH.mean(0)) / (u_BH.var(0, correction=0) + norm.eps).sqrt()
     torch.testing.assert_close(head(h_BF), u_BH.clamp_min(0) @ last.weight.T + last.bias)
     assert count(head) == 4 * 5 + 2 * 5 + 5 * 3 + 3
+
+
+@pytest.mark.parametrize(("width", "narrow"), [(4, True), (7, True), (8, False), (16, False)])
+def test_narrow_shortcuts_are_seen(width, narrow):
+    """One pass through such a block in channels_last breaks the heap on a CPU with AVX2."""
+    encoder, _ = build_encoder(EncoderConfig(name="residual", width=width), 3)
+    assert has_narrow_shortcut(encoder) == narrow
+    assert not has_narrow_shortcut(build_meta("resnet18")[0])

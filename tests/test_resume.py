@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from checkout import pixels_of
 from test_run import digests, leftovers, wait_until
 
 from clopbench import claims
-from clopbench.data import sources
 from clopbench.index import scan
 from clopbench.method import Embedded
 from clopbench.records import PARTIAL, Store
 from clopbench.training.checkpoint import Checkpointer
+from clopbench.training.feed import Resident
 from clopbench.training.loop import Trainer
 from clopbench.training.model import Model, build_model
 from clopbench.training.stop import Stopped, StopRequest
@@ -36,9 +37,10 @@ def small(cell, **changes):
 
 
 def trainer_of(cell, plugins, images=35) -> Trainer:
-    data = sources.load("digits").train
+    data = pixels_of("digits").train
     model = build_model(cell, plugins, 1, 10)
-    return Trainer(cell, model, torch.from_numpy(data.images[:images]), torch.from_numpy(data.labels[:images]))
+    shown = Resident(torch.from_numpy(data.images[:images]))
+    return Trainer(cell, model, shown, torch.from_numpy(data.labels[:images]))
 
 
 def weights(trainer: Trainer) -> torch.Tensor:

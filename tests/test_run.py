@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from checkout import QUICK, ROOT
 
 from clopbench import claims
@@ -392,3 +393,12 @@ def test_publishing_adds_this_folders_results_to_the_report(bench, tmp_path):
     mine = tmp_path / "mine"
     assert bench("report", "--local", "--out", mine, "--suite", own).code == 0
     assert (mine / "RESULTS.md").read_text() == (own / "RESULTS.md").read_text()
+
+
+@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="the kernel does not list instructions here")
+def test_the_doctor_knows_whether_bfloat16_pays(bench):
+    """Against torch's own view of the processor."""
+    has = torch.cpu.get_capabilities()
+    (finding,) = [f for f in json.loads(bench("doctor", "--json").out) if f["check"] == "precision"]
+    native = has.get("avx512_bf16") or has.get("amx_bf16") or has.get("bf16")
+    assert ("is faster here" in finding["text"]) == bool(native)

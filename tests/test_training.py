@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from checkout import pixels_of
 from scipy import stats
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
@@ -13,12 +14,13 @@ from sklearn.preprocessing import StandardScaler
 from clopbench import seeds
 from clopbench.cell import AugmentationConfig, EncoderConfig, ProjectionConfig, TrainingConfig
 from clopbench.contrastive import normalised
-from clopbench.data import augment, sources
+from clopbench.data import augment
 from clopbench.data.subsets import UNLABELLED, show_labels
 from clopbench.errors import UserError
 from clopbench.method import Embedded, Method
 from clopbench.training import evaluate, geometry
 from clopbench.training.encoders import build_encoder, build_head
+from clopbench.training.feed import Resident
 from clopbench.training.loop import Trainer, draw_views
 from clopbench.training.model import Model
 from clopbench.training.optim import learning_rate
@@ -27,7 +29,7 @@ from clopbench.training.optim import learning_rate
 def test_digits_are_the_documented_split():
     from sklearn.datasets import load_digits
 
-    data = sources.load("digits")
+    data = pixels_of("digits")
     flat, target = load_digits(return_X_y=True)
     assert data.train.images.shape == (1437, 1, 8, 8)
     assert data.test.images.shape == (360, 1, 8, 8)
@@ -39,10 +41,10 @@ def test_digits_are_the_documented_split():
 
 
 def test_data_hash_sees_a_single_pixel():
-    data = sources.load("digits")
-    other = sources.load("digits")
+    data = pixels_of("digits")
+    other = pixels_of("digits")
     assert data.sha256 == other.sha256
-    third = sources.load("digits")
+    third = pixels_of("digits")
     third.test.images[5, 0, 3, 3] ^= 1
     assert third.sha256 != data.sha256
 
@@ -90,7 +92,7 @@ def test_digits_recipe_moves_brightens_and_blurs_as_documented():
 
 
 def test_views_belong_to_seed_epoch_and_step():
-    images = torch.from_numpy(sources.load("digits").train.images[:8])
+    images = torch.from_numpy(pixels_of("digits").train.images[:8])
     recipes = [augment.digits, augment.digits]
     views = draw_views(images, recipes, 0, 3, 2)
     assert views.shape == (2, 8, 1, 8, 8)
@@ -149,12 +151,12 @@ def small_model(method):
 
 def test_methods_get_their_own_views_and_teacher(cell):
     short = cell.model_copy(update={"training": SCHEDULE.model_copy(update={"epochs": 1, "warmup_epochs": 0})})
-    images = torch.from_numpy(sources.load("digits").train.images[:10])
+    images = torch.from_numpy(pixels_of("digits").train.images[:10])
     labels = torch.arange(10)
     method = Recorder()
     model = small_model(method)
     start = [p.detach().clone() for p in model.head.parameters()]
-    trainer = Trainer(short, model, images, labels)
+    trainer = Trainer(short, model, Resident(images), labels)
     trainer.run(lambda _: None, lambda _: None)
     first, second = method.seen
     assert first.z_VBD.shape == (3, 4, 4)
@@ -188,10 +190,10 @@ class Exploding(Method):
 
 def test_a_loss_that_is_not_finite_ends_the_run_before_the_step(cell):
     short = cell.model_copy(update={"training": SCHEDULE})
-    images, labels = torch.from_numpy(sources.load("digits").train.images[:8]), torch.zeros(8).long()
+    images, labels = torch.from_numpy(pixels_of("digits").train.images[:8]), torch.zeros(8).long()
     rows = []
     model = small_model(Exploding(at=5))
-    trainer = Trainer(short, model, images, labels)
+    trainer = Trainer(short, model, Resident(images), labels)
     trainer.run(lambda _: None, rows.append)
     assert trainer.diverged == "loss not finite at epoch 3, step 1"
     assert [row["epoch"] for row in trainer.history] == [1, 2]

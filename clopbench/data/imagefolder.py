@@ -51,6 +51,11 @@ class ImageFolderSplit:
     def __init__(self, paths: Sequence[Path], labels: np.ndarray, image_size: int):
         self.paths, self.labels, self.image_size = list(paths), labels, image_size
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+        return 3, self.image_size, self.image_size
+
     def __len__(self) -> int:
         return len(self.paths)
 

@@ -54,7 +54,8 @@ def source(name: str) -> Source:
         summary = (
             f"{counts} images in {meta.num_classes} classes, {'×'.join(map(str, meta.shape))}: {meta.source}"
         )
-        return Source(meta.version, meta.num_classes, summary, partial(store.open_packed, name, meta))
+        open_prepared = store.open_packed if meta.folder is None else store.open_folder
+        return Source(meta.version, meta.num_classes, summary, partial(open_prepared, name, meta))
     if name in SOURCES:
         return SOURCES[name]
     error = unknown("data set", name, {*SOURCES, *store.prepared_names()})

@@ -18,11 +18,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from platformdirs import user_cache_path
 
 from clopbench.errors import UserError
+
+if TYPE_CHECKING:
+    from clopbench.data.imagefolder import ImageFolderSplit
 
 FORMAT = 1
 ARRAYS = ("train_images.npy", "train_labels.npy", "test_images.npy", "test_labels.npy")
@@ -36,6 +40,12 @@ class Split:
     images: np.ndarray
     labels: np.ndarray
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+        channels, height, width = self.images.shape[1:]
+        return channels, height, width
+
 
 @dataclass(frozen=True)
 class DataSet:
@@ -44,12 +54,13 @@ class DataSet:
     name: str
     version: int
     num_classes: int
-    train: Split
-    test: Split
+    train: "Split | ImageFolderSplit"
+    test: "Split | ImageFolderSplit"
 
     @cached_property
     def sha256(self) -> str:
-        """SHA-256 over the pixels and labels of both splits."""
+        """SHA-256 over the pixels and labels of both splits; of a folder's files, what its meta.json says."""
+        assert isinstance(self.train, Split) and isinstance(self.test, Split)
         return sha256((self.train.images, self.train.labels, self.test.images, self.test.labels))
 
 
@@ -128,18 +139,23 @@ def open_packed(name: str, meta: Meta) -> DataSet:
     Raises UserError where files are missing or do not hold what was packed.
     """
     folder = root() / name
-    if meta.folder is not None:
-        raise UserError(
-            f"data set {name}: is decoded from {meta.folder} at run time (too large to pack), and training "
-            "reads packed data only; it is packed smaller by "
-            f"`bench data prepare {name} --from {meta.folder} --image-size 64 --force`"
-        )
     arrays = open_arrays(folder)
     if not _is_verified(folder, meta):
         _check(folder, meta, arrays)
     train, test = Split(arrays[0], arrays[1]), Split(arrays[2], arrays[3])
-    data = DataSet(name, meta.version, meta.num_classes, train, test)
-    vars(data)["sha256"] = meta.sha256  # Just checked: spares every cell the computation.
+    return _with_hash(DataSet(name, meta.version, meta.num_classes, train, test), meta)
+
+
+def open_folder(name: str, meta: Meta) -> DataSet:
+    """Open a data set whose images are decoded at run time. Raises UserError where its tree has changed."""
+    from clopbench.data.imagefolder import open_splits
+
+    return _with_hash(DataSet(name, meta.version, meta.num_classes, *open_splits(meta)), meta)
+
+
+def _with_hash(data: DataSet, meta: Meta) -> DataSet:
+    """Spares every cell the computation of a hash that was checked before."""
+    vars(data)["sha256"] = meta.sha256
     return data
 
 

@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 from clopbench import claims
+from clopbench.data.store import root as data_root
 from clopbench.errors import UserError
 from clopbench.launch import worker
 from clopbench.plan import PlannedCell
@@ -184,8 +185,8 @@ class LocalLauncher:
             "cell": planned.cell.config(),
             "results": str(self.store.root),
             "method_folders": self.method_folders,
-            "threads": planned.launch.threads,
-            "checkpoint_seconds": planned.launch.checkpoint_seconds,
+            "launch": planned.launch.model_dump(),
+            "data": str(data_root().absolute()),
             "device": self.device,
             "gpu": gpu,
             "since": self.since,

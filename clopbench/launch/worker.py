@@ -31,8 +31,10 @@ class Task(TypedDict):
     cell: Mapping[str, Any]
     results: str
     method_folders: list[str]
-    threads: int
-    checkpoint_seconds: float
+    launch: Mapping[str, Any]
+    """A LaunchConfig as plain data."""
+    data: str
+    """The folder of prepared data sets, which a fork server's environment need not name."""
     device: str
     gpu: str | None
     """The GPU that this cell gets, as CUDA_VISIBLE_DEVICES names it."""
@@ -46,6 +48,7 @@ def work(task: Task) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stop = StopRequest()
     stop.install()
+    os.environ["BENCH_DATA"] = task["data"]
     if task["gpu"] is not None:  # Before CUDA starts in this process.
         os.environ["CUDA_VISIBLE_DEVICES"] = task["gpu"]
     store = Store(Path(task["results"]))
@@ -65,19 +68,22 @@ def work(task: Task) -> None:
 
 def _train(task: Task, store: Store, cell: Cell, held: claims.Held, stop: StopRequest) -> int:
     # Imported here: the launcher's own process imports this module and must stay free of torch.
+    from clopbench.declarations import LaunchConfig
     from clopbench.plugins import Plugins
     from clopbench.training.run import Hooks, choose_device, configure, run_cell
+
+    launch = LaunchConfig(**task["launch"])
 
     def on_epoch(row: Mapping[str, Any]) -> None:
         held.report(epoch=row["epoch"], epochs=cell.training.epochs)
         shown = [name for name in row if name in LOGGED or name.startswith("loss")]
         print("  ".join(f"{name} {row[name]:.6g}" for name in shown), flush=True)
 
-    configure(task["threads"])
+    configure(launch.threads)
     plugins = Plugins([Path(folder) for folder in task["method_folders"]])
     print(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} start {cell.id} pid {os.getpid()}", flush=True)
     checkpoint = store.folder(cell.id) / CHECKPOINT
-    hooks = Hooks(on_epoch, checkpoint, task["checkpoint_seconds"], stop)
+    hooks = Hooks(on_epoch, checkpoint, launch, stop)
     try:
         record = run_cell(cell, plugins, choose_device(task["device"]), hooks)
     except Stopped:
@@ -88,7 +94,8 @@ def _train(task: Task, store: Store, cell: Cell, held: claims.Held, stop: StopRe
         print("another process took this cell over; leaving without writing", flush=True)
         return EXIT_HELD
     store.write(record)
-    checkpoint.unlink(missing_ok=True)
+    for path in hooks.saved:
+        path.unlink(missing_ok=True)
     print(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {record.status}", flush=True)
     return EXIT_RECORDED
 
@@ -103,6 +110,7 @@ def check(tasks: list[Task], answer: Connection) -> None:
     configure(1)
     try:
         for task in tasks:
+            os.environ["BENCH_DATA"] = task["data"]
             plugins = Plugins([Path(folder) for folder in task["method_folders"]])
             preflight(Cell.from_config(task["cell"]), plugins)
     except UserError as error:

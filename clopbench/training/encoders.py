@@ -80,3 +80,18 @@ def build_head(config: ProjectionConfig, features: int) -> nn.Module:
     first = nn.Linear(features, config.hidden, bias=not config.batch_norm)
     norm = [nn.BatchNorm1d(config.hidden)] if config.batch_norm else []
     return nn.Sequential(first, *norm, nn.ReLU(inplace=True), nn.Linear(config.hidden, config.dim))
+
+
+def has_narrow_shortcut(encoder: nn.Module) -> bool:
+    """Whether a strided 1×1 convolution reads fewer than 8 channels.
+
+    Its backward pass in channels_last writes outside its memory on CPUs with AVX2 and no more (torch 2.15:
+    SIGABRT or SIGSEGV in most runs), so such an encoder keeps the plain layout there.
+    """
+    return any(
+        isinstance(module, nn.Conv2d)
+        and module.kernel_size == (1, 1)
+        and module.stride != (1, 1)
+        and module.in_channels < 8
+        for module in encoder.modules()
+    )

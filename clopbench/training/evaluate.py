@@ -11,6 +11,7 @@ from scipy.optimize import minimize
 from torch import Tensor, nn
 
 from clopbench.data.augment import to_float
+from clopbench.training.feed import Images, in_order
 
 BATCH = 512
 KNN_TEMPERATURE = 0.1
@@ -24,11 +25,12 @@ Accuracy = tuple[float, ...]
 
 
 @torch.no_grad()
-def extract(network: nn.Module, images: Tensor) -> Tensor:
-    """The network's output for uint8 images, without augmentation, in evaluation mode [N, F]."""
+def extract(network: nn.Module, images: Images) -> Tensor:
+    """The network's output for images without augmentation, in evaluation mode [N, F]."""
     was_training = network.training
     network.eval()
-    outputs = torch.cat([network(to_float(batch)) for batch in images.split(BATCH)])
+    batches = images.batches(in_order(len(images), BATCH))
+    outputs = torch.cat([network(to_float(image_BCHW)) for image_BCHW in batches])
     network.train(was_training)
     return outputs
 

@@ -18,6 +18,7 @@ from clopbench.contrastive import normalised
 from clopbench.data.augment import Recipe, recipe
 from clopbench.method import Embedded
 from clopbench.training import geometry
+from clopbench.training.feed import Images
 from clopbench.training.model import Model, Teacher, backward_in_chunks, embed_in_chunks
 from clopbench.training.optim import build_optimizer, learning_rate, set_learning_rate
 
@@ -31,12 +32,12 @@ class NotFiniteError(Exception):
 class Trainer:
     """A run between two steps: model, optimiser, position, and the history so far.
 
-    images: uint8 [N, C, H, W]; labels: int64 [N], -1 where unlabelled. A last batch that is not full is left
+    images: N of them; labels: int64 [N], -1 where unlabelled. A last batch that is not full is left
     out; the order is new each epoch. Everything random belongs to (seed, epoch, step), so a position and
     the tensors of `state` are all that resuming needs.
     """
 
-    def __init__(self, cell: Cell, model: Model, images: Tensor, labels: Tensor):
+    def __init__(self, cell: Cell, model: Model, images: Images, labels: Tensor):
         self.cell, self.model, self.images, self.labels = cell, model, images, labels
         self.steps_per_epoch = len(images) // cell.training.batch_size
         names = model.method.views or (cell.augmentation.name,) * 2
@@ -60,11 +61,13 @@ class Trainer:
         """
         while self.epoch < self.cell.training.epochs and self.diverged is None:
             order = seeds.numpy_generator(self.cell.seed, "order", self.epoch).permutation(len(self.images))
-            while self.step < self.steps_per_epoch:
+            size = self.cell.training.batch_size
+            chosen = [order[step * size : (step + 1) * size] for step in range(self.step, self.steps_per_epoch)]
+            batches = self.images.batches(chosen)
+            for positions in chosen:
                 begin = time.perf_counter()
-                size = self.cell.training.batch_size
                 try:
-                    self.rows.append(self._step(order[self.step * size : (self.step + 1) * size]))
+                    self.rows.append(self._step(next(batches), positions))
                 except NotFiniteError:
                     self.diverged = f"loss not finite at epoch {self.epoch + 1}, step {self.step + 1}"
                     return
@@ -101,10 +104,10 @@ class Trainer:
 
     _PLAIN = ("epoch", "step", "rows", "history", "views", "seconds")
 
-    def _step(self, chosen: np.ndarray) -> Row:
-        """One step on the chosen images. Raises NotFiniteError before anything is changed."""
-        index_B = torch.from_numpy(chosen).to(self.images.device)
-        view_VBCHW = draw_views(self.images[index_B], self.recipes, self.cell.seed, self.epoch, self.step)
+    def _step(self, image_BCHW: Tensor, positions: np.ndarray) -> Row:
+        """One step on the images at these positions. Raises NotFiniteError before anything is changed."""
+        index_B = torch.from_numpy(positions).to(image_BCHW.device)
+        view_VBCHW = draw_views(image_BCHW, self.recipes, self.cell.seed, self.epoch, self.step)
         chunk = self.cell.training.micro_batch
         batch = self._embed(view_VBCHW, index_B, chunk)
         losses = self.model.method.loss(batch)
@@ -121,7 +124,7 @@ class Trainer:
         set_learning_rate(self.optimizer, row["learning_rate"])
         self.optimizer.step()
         self.teacher.update(self.model)
-        self.views += len(self.recipes) * len(chosen)
+        self.views += len(self.recipes) * len(positions)
         if self.step == self.steps_per_epoch - 1:
             prototype_KD = getattr(self.model.method, "prototype_KD", None)
             row |= geometry.of_batch(normalised(batch.z_VBD.detach()), batch.y_B, prototype_KD)
@@ -143,11 +146,13 @@ class Trainer:
         return {"epoch": self.epoch + 1} | self.rows[-1] | means
 
 
-def draw_views(image_BCHW: Tensor, recipes: list[Recipe], seed: int, epoch: int, step: int) -> Tensor:
+def draw_views(
+    image_BCHW: Tensor, recipes: list[Recipe], seed: int, epoch: int, step: int, stream: str = "augment"
+) -> Tensor:
     """One augmented copy of the batch per recipe, float32 [V, B, C, H, W].
 
     The generator belongs to (seed, epoch, step), so the views of a step do not depend on what ran before.
     """
     generator = torch.Generator(image_BCHW.device)
-    generator.manual_seed(seeds.integer(seed, "augment", epoch, step))
+    generator.manual_seed(seeds.integer(seed, stream, epoch, step))
     return torch.stack([augment(image_BCHW, generator) for augment in recipes])

@@ -5,7 +5,7 @@ Shapes: V views, B images, N = V·B, C channels, H × W pixels, F features, D em
 
 import contextlib
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -30,6 +30,12 @@ class Model:
     """The `prototypes` stream, which a method may go on drawing from."""
     autocast: torch.dtype | None = None
     """Compute encoder and head in this type (weights and losses stay float32)."""
+    network: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None
+    """Encoder and head compiled into one, for training; None: not compiled."""
+
+    def compile(self) -> None:
+        """Compile encoder and head as training calls them. Weights and their names stay as they are."""
+        self.network = torch.compile(self._through)
 
     def modules(self) -> dict[str, nn.Module]:
         return {"encoder": self.encoder, "head": self.head, "method": self.method}
@@ -40,10 +46,22 @@ class Model:
     def embed(self, view_VBCHW: Tensor, y_B: Tensor, index_B: Tensor) -> Embedded:
         """All views in one pass, so that batch norm sees them together (as SimCLR does)."""
         views, images = view_VBCHW.shape[:2]
-        with torch.autocast(view_VBCHW.device.type, self.autocast, enabled=self.autocast is not None):
-            h_NF = self.encoder(view_VBCHW.flatten(0, 1))
-            z_ND = self.head(h_NF)
+        with self._precision(view_VBCHW.device):
+            h_NF, z_ND = (self.network or self._through)(view_VBCHW.flatten(0, 1))
         return Embedded(z_ND.unflatten(0, (views, images)), h_NF.unflatten(0, (views, images)), y_B, index_B)
+
+    def features(self, image_NCHW: Tensor) -> Tensor:
+        """The encoder's features [N, F] in evaluation mode and the precision of training."""
+        self.encoder.eval()
+        with self._precision(image_NCHW.device):
+            return self.encoder(image_NCHW)
+
+    def _through(self, view_NCHW: Tensor) -> tuple[Tensor, Tensor]:
+        h_NF = self.encoder(view_NCHW)
+        return h_NF, self.head(h_NF)
+
+    def _precision(self, device: torch.device) -> torch.autocast:
+        return torch.autocast(device.type, self.autocast, enabled=self.autocast is not None)
 
 
 def build_model(cell: Cell, plugins: Plugins, channels: int, num_classes: int, device: str = "cpu") -> Model:

@@ -1,0 +1,113 @@
+"""What is measured of a trained cell: accuracies of the frozen features, geometry of the test embeddings.
+
+Shapes: N training images, M test images, F features, D embedding dimensions.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from clopbench import seeds
+from clopbench.cell import Cell
+from clopbench.contrastive import normalised
+from clopbench.data.augment import recipe
+from clopbench.training import evaluate, geometry
+from clopbench.training.feed import Images
+from clopbench.training.linear import ProbeTraining
+from clopbench.training.model import Model
+
+AUTHORS_KNN = 100
+ALIGNMENT_BYTES = 2**28  # 10,000 images of 32×32, or 445 of 224×224.
+PAIRS_OF = 10_000
+"""Uniformity is over the pairs of this many images at most."""
+
+Metrics = dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A trained model and everything it is measured on. shown_N and all_N: labels with and without −1."""
+
+    cell: Cell
+    model: Model
+    num_classes: int
+    train: Images
+    shown_N: Tensor
+    all_N: Tensor
+    test: Images
+    y_M: Tensor
+    probe: ProbeTraining
+
+
+def measure(frozen: Frozen) -> tuple[Metrics, tuple[float, ...]]:
+    """All metrics, and the singular values of the test embeddings.
+
+    Where the weights are no longer finite there is nothing to measure, and no metrics are given.
+    """
+    model, y_M = frozen.model, frozen.y_M
+    train_NF = evaluate.extract(model.encoder, frozen.train)
+    test_MF = evaluate.extract(model.encoder, frozen.test)
+    network = nn.Sequential(model.encoder, model.head)
+    z_MD = normalised(evaluate.extract(network, frozen.test))
+    if not all(output.isfinite().all() for output in (train_NF, test_MF, z_MD)):
+        return {}, ()
+    knn, knn100 = evaluate.nearest_neighbours(
+        train_NF, frozen.all_N, test_MF, y_M, (frozen.cell.evaluation.knn, AUTHORS_KNN), frozen.num_classes
+    )
+    singular = geometry.singular_values(z_MD)
+    metrics: Metrics = _probes(frozen, train_NF, test_MF) | {
+        "knn_top1": knn[0],
+        "knn_top5": knn[1],
+        f"knn{AUTHORS_KNN}_top1": knn100[0],
+        f"knn{AUTHORS_KNN}_top5": knn100[1],
+        "effective_rank": geometry.effective_rank(singular),
+        "mean_norm": geometry.mean_norm(z_MD),
+        "alignment": geometry.alignment(*_two_views(frozen.cell, network, frozen.test)),
+        "uniformity": geometry.uniformity(z_MD[:PAIRS_OF]),
+    }
+    prototype_KD = getattr(model.method, "prototype_KD", None)
+    if prototype_KD is not None:
+        own, other = geometry.prototype_cosines(z_MD, y_M, prototype_KD)
+        metrics |= {"prototype_cosine_own": own, "prototype_cosine_other": other}
+    return metrics, tuple(singular.tolist())
+
+
+def _probes(frozen: Frozen, train_NF: Tensor, test_MF: Tensor) -> Metrics:
+    """The linear probe on the labelled subset, and on all labels; one and the same where all are shown."""
+    config = frozen.cell.evaluation
+
+    def probe(protocol: str, y_N: Tensor) -> evaluate.Accuracy:
+        if config.probe == "lbfgs":
+            return evaluate.linear_probe(train_NF, y_N, test_MF, frozen.y_M, config.probe_c)
+        return frozen.probe.accuracy(protocol, y_N, frozen.test, frozen.y_M)
+
+    everything = probe("all", frozen.all_N)
+    labelled = everything if frozen.shown_N.equal(frozen.all_N) else probe("labelled", frozen.shown_N)
+    return {
+        "probe_top1": labelled[0],
+        "probe_top5": labelled[1],
+        "probe_all_top1": everything[0],
+        "probe_all_top5": everything[1],
+    }
+
+
+@torch.no_grad()
+def _two_views(cell: Cell, network: nn.Module, test: Images) -> tuple[Tensor, Tensor]:
+    """Embeddings of two augmented views of test images, drawn from the `evaluate` stream.
+
+    Of all test images, or of the first ones where those would fill more than ALIGNMENT_BYTES as float32.
+    """
+    count = min(len(test), ALIGNMENT_BYTES // (4 * int(np.prod(test.shape))))
+    image_BCHW = next(iter(test.batches([np.arange(count)])))
+    generator = torch.Generator(test.device)
+    generator.manual_seed(seeds.integer(cell.seed, "evaluate"))
+    augment = recipe(cell.augmentation.name)
+    network.eval()
+
+    def embeddings() -> Tensor:
+        view_BCHW = augment(image_BCHW, generator)
+        return normalised(torch.cat([network(part) for part in view_BCHW.split(evaluate.BATCH)]))
+
+    return embeddings(), embeddings()
