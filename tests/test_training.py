@@ -1,6 +1,8 @@
 """Data, augmentation, optimiser schedule, encoders, evaluation and geometry, against hand values and peers."""
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -284,3 +286,19 @@ def test_scipy_agrees_that_the_order_of_batches_is_uniform():
     """First image of each epoch's order: all images are equally likely (chi-squared over 2000 epochs)."""
     firsts = [seeds.numpy_generator(0, "order", epoch).permutation(10)[0] for epoch in range(2000)]
     assert stats.chisquare(np.bincount(firsts, minlength=10)).pvalue > 0.001
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
+def test_a_cells_process_reuses_freed_memory(environment):
+    """50 blocks of 64 MB after each other touch the kernel's pages (4 kB) once, not 50 times."""
+    script = (
+        "import resource, torch; from clopbench.training.run import configure; configure(1)\n"
+        "def faults(): return resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "torch.ones(1 << 24); before = faults()\n"
+        "for _ in range(50): torch.ones(1 << 24)\n"
+        "print(faults() - before)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True
+    )
+    assert int(done.stdout) < 2 * (1 << 26) / 4096
