@@ -2,13 +2,14 @@
 
 Every loss here is one softmax over all other embeddings, contrasted with a set of positives that is
 given by a group number per embedding: same group, positive pair. InfoNCE groups the views of an image;
-SupCon groups the images of a class. The gradient is formed beside the loss, block by block, so nothing
-of size N×N is ever held: time is O(N²·D), memory O(N·D) plus one block.
+SupCon groups the images of a class. The gradient is formed beside the loss, block by block: time is O(N²·D),
+memory O(N·D) plus blocks of at most BLOCK_FLOATS numbers, however large N is.
 
 Shapes: V views, B images, N = V·B embeddings (view-major), D embedding dimensions, G groups, K classes,
-R rows of the current block.
+R rows of the current block, M columns of it.
 """
 
+import math
 from typing import Any, Literal
 
 import torch
@@ -22,6 +23,10 @@ Similarity = Literal["cosine", "euclidean", "manhattan"]
 BLOCK_FLOATS = 1 << 22
 # A GPU is only busy with larger blocks: 1 GB.
 BLOCK_FLOATS_CUDA = 1 << 28
+# Rows of a block of the symmetric matrix: few, so that little is computed twice; a GPU wants larger products.
+ROWS, ROWS_CUDA = 256, 2048
+# exp(-80) and its reciprocal are well within float32.
+SPAN = 80.0
 
 
 def info_nce(z_VBD: Tensor, temperature: float) -> Tensor:
@@ -110,7 +115,7 @@ class _GroupedContrast(torch.autograd.Function):
 def _loss_and_gradient(
     z_ND: Tensor, group_N: Tensor, temperature: float, variant: Variant, needs_gradient: bool
 ) -> tuple[Tensor, Tensor | None]:
-    """Blocks of anchors at a time: similarity, softmax, and both products that the gradient needs.
+    """Loss and gradient for normalised embeddings.
 
     With s = z zᵀ/τ, p the row softmax and q the target distribution over an anchor's positives,
     d loss/d s = w (p - q), w being 1/(number of anchors that have a positive).
@@ -119,15 +124,81 @@ def _loss_and_gradient(
     positives_N = size_G[group_N] - 1
     weight_N = (positives_N > 0).to(z_ND.dtype)
     weight_N = weight_N / weight_N.sum().clamp_min(1)
+    if variant == "in":
+        total, grad_ND = _row_blocks(z_ND, weight_N, temperature, needs_gradient, (group_N, positives_N))
+    else:
+        # Similarities lie within ±1/τ: where that span is small no row needs a peak of its own.
+        contrast = _symmetric_blocks if 2 / temperature <= SPAN else _row_blocks
+        total, grad_ND = contrast(z_ND, weight_N, temperature, needs_gradient)
+        mean_positive_ND = _mean_positive(z_ND, group_N, len(size_G), positives_N)
+        total = total - (weight_N * (z_ND * mean_positive_ND).sum(-1)).sum() / temperature
+        if grad_ND is not None:
+            # Positives are mutual and groups are uniform, so row and column terms are equal.
+            grad_ND -= 2 * weight_N[:, None] * mean_positive_ND
+    return total, None if grad_ND is None else grad_ND / temperature
+
+
+def _symmetric_blocks(
+    z_ND: Tensor, weight_N: Tensor, temperature: float, needs_gradient: bool
+) -> tuple[Tensor, Tensor | None]:
+    """Σ w · log-sum-exp over the other embeddings, and τ times its gradient, from half of the matrix.
+
+    E = exp(s - 1/τ) is symmetric. With row sums t, the gradient is (E ∘ (w/t + (w/t)ᵀ)) z: half of the work
+    that it is row by row. Blocks that are too many to be kept are computed twice.
+    """
+    count, shift = len(z_ND), 1 / temperature
+    rows = ROWS_CUDA if z_ND.is_cuda else ROWS
+    budget = BLOCK_FLOATS_CUDA if z_ND.is_cuda else BLOCK_FLOATS
+    keep = needs_gradient and count * (count + rows) // 2 <= budget
+    scaled_ND = z_ND / temperature
+
+    def block(start: int) -> Tensor:
+        """Rows from `start`, and the columns from there on."""
+        exp_RM = (scaled_ND[start : start + rows] @ z_ND[start:].T).sub_(shift).exp_()
+        exp_RM.diagonal().zero_()
+        return exp_RM
+
+    kept: dict[int, Tensor] = {}
+    sum_N = z_ND.new_zeros(count)
+    for start in range(0, count, rows):
+        exp_RM = block(start)
+        sum_N[start : start + rows] += exp_RM.sum(1)
+        sum_N[start + rows :] += exp_RM[:, rows:].sum(0)
+        if keep:
+            kept[start] = exp_RM
+    sum_N.clamp_min_(math.exp(-SPAN))  # Nothing else than an embedding without others is below.
+    total = (weight_N * (sum_N.log() + shift)).sum()
+    if not needs_gradient:
+        return total, None
+    grad_ND, share_N = torch.zeros_like(z_ND), weight_N / sum_N
+    for start in range(0, count, rows):
+        exp_RM = kept.pop(start) if keep else block(start)
+        exp_RM.mul_(share_N[start : start + rows, None] + share_N[start:])
+        grad_ND[start : start + rows].addmm_(exp_RM, z_ND[start:])
+        grad_ND[start + rows :].addmm_(exp_RM[:, rows:].T, z_ND[start : start + rows])
+    return total, grad_ND
+
+
+def _row_blocks(
+    z_ND: Tensor,
+    weight_N: Tensor,
+    temperature: float,
+    needs_gradient: bool,
+    positives: tuple[Tensor, Tensor] | None = None,
+) -> tuple[Tensor, Tensor | None]:
+    """The same for any temperature: whole rows at a time, each shifted by its own peak.
+
+    positives: groups and numbers of positives [N], for the logarithm of the mean over them (L_in).
+    """
     total = z_ND.new_zeros(())
     grad_ND = torch.zeros_like(z_ND) if needs_gradient else None
-
     budget = BLOCK_FLOATS_CUDA if z_ND.is_cuda else BLOCK_FLOATS
     for rows in torch.arange(len(z_ND), device=z_ND.device).split(max(1, budget // len(z_ND))):
         sim_RN = (z_ND[rows] / temperature) @ z_ND.T
         sim_RN[torch.arange(len(rows), device=rows.device), rows] = -torch.inf
         pulled_R, target_RN = 0.0, None
-        if variant == "in":
+        if positives is not None:
+            group_N, positives_N = positives
             target_RN, pulled_R = _positive_softmax(sim_RN, group_N[rows], group_N, positives_N[rows])
         slope_RN, lse_R = _softmax_(sim_RN)
         total = total + (weight_N[rows] * (lse_R - pulled_R)).sum()
@@ -137,14 +208,7 @@ def _loss_and_gradient(
             slope_RN.mul_(weight_N[rows, None])
             grad_ND[rows] += slope_RN @ z_ND
             grad_ND.addmm_(slope_RN.T, z_ND[rows])
-
-    if variant == "out":
-        mean_positive_ND = _mean_positive(z_ND, group_N, len(size_G), positives_N)
-        total = total - (weight_N * (z_ND * mean_positive_ND).sum(-1)).sum() / temperature
-        if grad_ND is not None:
-            # Positives are mutual and groups are uniform, so row and column terms are equal.
-            grad_ND -= 2 * weight_N[:, None] * mean_positive_ND
-    return total, None if grad_ND is None else grad_ND / temperature
+    return total, grad_ND
 
 
 def _softmax_(sim_RN: Tensor) -> tuple[Tensor, Tensor]:

@@ -103,9 +103,12 @@ def test_prototype_pull_without_labels_is_zero_with_zero_gradient():
     assert z.grad.abs().max() == 0
 
 
-@pytest.mark.parametrize("temperature", [0.05, 0.5])
-def test_gradients_match_finite_differences(temperature, monkeypatch):
-    monkeypatch.setattr(contrastive, "BLOCK_FLOATS", 40)  # Several blocks, the last one not full.
+@pytest.mark.parametrize("block_floats", [40, 1000], ids=["computed twice", "kept"])
+@pytest.mark.parametrize("temperature", [0.02, 0.05, 0.5])
+def test_gradients_match_finite_differences(temperature, block_floats, monkeypatch):
+    """10 embeddings in several blocks, the last one not full; at 0.02 each row has a peak of its own."""
+    monkeypatch.setattr(contrastive, "ROWS", 4)
+    monkeypatch.setattr(contrastive, "BLOCK_FLOATS", block_floats)
     z = embeddings(images=5, dim=3).requires_grad_()
     labels = torch.tensor([0, 0, 1, -1, 1])
     prototypes = torch.eye(3, dtype=torch.float64)
@@ -120,11 +123,34 @@ def test_gradients_match_finite_differences(temperature, monkeypatch):
         assert torch.autograd.gradcheck(loss, (z,))
 
 
-def test_blocks_do_not_change_the_result(monkeypatch):
-    z, labels = embeddings(images=50, dim=8), torch.arange(50) % 4
-    whole = [supcon(z, labels, 0.1, variant).item() for variant in ("out", "in")]
-    monkeypatch.setattr(contrastive, "BLOCK_FLOATS", 700)
-    assert [supcon(z, labels, 0.1, v).item() for v in ("out", "in")] == pytest.approx(whole, rel=1e-12)
+@pytest.mark.parametrize("variant", ["out", "in"])
+@pytest.mark.parametrize("temperature", [0.01, 0.1])
+def test_blocks_do_not_change_the_result(variant, temperature, monkeypatch):
+    labels = torch.arange(50) % 4
+    whole, slope = value_and_gradient(embeddings(images=50, dim=8), labels, temperature, variant)
+    for rows, floats in ((30, 700), (30, 1 << 20), (7, 1 << 20), (100, 9)):
+        monkeypatch.setattr(contrastive, "ROWS", rows)
+        monkeypatch.setattr(contrastive, "BLOCK_FLOATS", floats)
+        value, gradient = value_and_gradient(embeddings(images=50, dim=8), labels, temperature, variant)
+        assert value == pytest.approx(whole, rel=1e-12)
+        torch.testing.assert_close(gradient, slope, rtol=1e-9, atol=1e-12)
+
+
+def value_and_gradient(z, labels, temperature, variant):
+    loss = supcon(z.requires_grad_(), labels, temperature, variant)
+    loss.backward()
+    return loss.item(), z.grad
+
+
+def test_both_ways_to_compute_it_agree_where_they_meet(monkeypatch):
+    """At the smallest temperature of the symmetric way, in float32, on embeddings that are nearly all alike."""
+    z = (1 + 0.01 * torch.randn(2, 40, 16, generator=torch.Generator().manual_seed(1))).requires_grad_()
+    labels = torch.arange(40) % 4
+    symmetric = value_and_gradient(z.detach().clone(), labels, 0.025, "out")
+    monkeypatch.setattr(contrastive, "SPAN", 0)
+    rows = value_and_gradient(z.detach().clone(), labels, 0.025, "out")
+    assert symmetric[0] == pytest.approx(rows[0], rel=1e-6)
+    torch.testing.assert_close(symmetric[1], rows[1], rtol=1e-4, atol=1e-7)
 
 
 @pytest.mark.parametrize("kind", ["equal", "co-linear"])

@@ -290,7 +290,7 @@ def test_scipy_agrees_that_the_order_of_batches_is_uniform():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
 def test_a_cells_process_reuses_freed_memory(environment):
-    """50 blocks of 64 MB, each freed before the next, must not get their pages (4 kB) from the kernel each time.
+    """50 blocks of 64 MB, each freed before the next, do not get all their pages (4 kB) anew.
 
     Alignment makes the heap grow by some blocks before one fits where another was.
     """
