@@ -21,6 +21,7 @@ import torchvision
 from checkout import ROOT, pixels_of
 from PIL import Image
 from scipy import stats
+from sklearn.datasets import load_digits
 from torch.utils.data import DataLoader
 from torchvision import transforms
 
@@ -495,3 +496,11 @@ def test_label_noise_at_its_edges():
     for rate, classes, text in ((1.1, 3, "must be from 0 to 1"), (0.1, 1, "at least two classes")):
         with pytest.raises(UserError, match=rf"data\.label_noise: .*{text}"):
             flip_labels(labels, rate, classes, np.random.default_rng(0))
+
+
+def test_digits_are_those_of_scikit_learn():
+    flat, target = load_digits(return_X_y=True)
+    data = pixels_of("digits")
+    images = np.concatenate([data.train.images, data.test.images])
+    assert np.array_equal(images.reshape(len(images), -1), np.rint(flat * 255 / 16))
+    assert np.array_equal(np.concatenate([data.train.labels, data.test.labels]), target)

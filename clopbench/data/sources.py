@@ -7,6 +7,8 @@ H × W pixels.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 
@@ -85,11 +87,13 @@ def _digits() -> DataSet:
     The split is by position, and the file is ordered by writer: most test digits come from writers that
     are not in the training set, so a perfect score is out of reach and methods can differ.
     """
-    from sklearn.datasets import load_digits
-
-    flat, target = load_digits(return_X_y=True)
-    images = np.rint(np.asarray(flat).reshape(-1, 1, 8, 8) * (255 / 16)).astype(np.uint8)
-    labels = np.asarray(target).astype(np.int64)
+    # The file that sklearn.datasets.load_digits reads, without importing scikit-learn, which takes a second.
+    package = find_spec("sklearn")
+    assert package is not None and package.submodule_search_locations is not None
+    path = Path(package.submodule_search_locations[0], "datasets", "data", "digits.csv.gz")
+    table = np.loadtxt(path, delimiter=",")
+    images = np.rint(table[:, :-1].reshape(-1, 1, 8, 8) * (255 / 16)).astype(np.uint8)
+    labels = table[:, -1].astype(np.int64)
     cut = DIGITS_TRAIN
     return DataSet("digits", 1, 10, Split(images[:cut], labels[:cut]), Split(images[cut:], labels[cut:]))
 

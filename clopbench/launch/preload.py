@@ -3,7 +3,7 @@
 Nothing here may start a thread or touch a GPU: processes are forked from this state.
 """
 
-import sklearn.datasets  # noqa: F401
+import scipy.optimize  # noqa: F401
 import torch
 
 import clopbench.training.run  # noqa: F401

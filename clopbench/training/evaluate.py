@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from scipy.optimize import minimize
 from torch import Tensor, nn
 
 from clopbench.data.augment import to_float
@@ -68,6 +67,8 @@ def _fit(x_NF: Tensor, target_N: Tensor, classes: int, inverse_l2: float) -> tup
         gradient[:-1] = x_NF.T @ slope_NK + parameters[:-1] / (inverse_l2 * len(x_NF))
         gradient[-1] = slope_NK.sum(0)
         return loss.item(), gradient.flatten().cpu().numpy()
+
+    from scipy.optimize import minimize  # Half a second that the start of a cell need not wait for.
 
     start = np.zeros((features + 1) * classes)
     options = {"maxiter": PROBE_ITERATIONS, "gtol": PROBE_TOLERANCE, "ftol": 0.0}
