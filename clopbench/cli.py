@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from clopbench import cli_report
 from clopbench.cli_data import data_app
 from clopbench.cli_options import (
     Device,
@@ -34,8 +35,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-# Without a terminal to ask, wide enough for a table; lines are never cut.
 app.add_typer(data_app, name="data")
+app.command()(cli_report.power)
+# Without a terminal to ask, wide enough for a table; lines are never cut.
 out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 120)
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INCOMPLETE = 1, 2, 3
@@ -165,7 +167,7 @@ def report(
     """Rewrite RESULTS.md and tables/* from the published records."""
     from clopbench.records import Store
     from clopbench.report import publication
-    from clopbench.report.document import collect, make_document
+    from clopbench.report.document import report as make_report
     from clopbench.suite import Suite
 
     found, store = Suite.locate(suite), Store(results)
@@ -177,7 +179,7 @@ def report(
         for line in publication.publish_store(found, store):
             out.print(line, markup=False)
     arms = publication.local_arms(found, store) if local else publication.published_arms(found)
-    document = make_document(found, collect(found, arms))
+    document = make_report(found, arms)
     target = folder or found.root
     if check:
         drift = document.drift(target)

@@ -2,9 +2,10 @@
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from clopbench.parameters import Count, NonNegative, Positive, Strict
+from clopbench.declared_claims import ClaimDeclaration, Direction, Format
+from clopbench.parameters import Count, NonNegative, PointName, Positive, Strict
 
 Overrides = dict[str, Any]
 Coordinates = dict[str, str]
@@ -39,7 +40,7 @@ class BenchmarkDeclaration(Strict):
 
     title: str
     scale: ScaleDeclaration
-    axes: dict[str, dict[str, Overrides]] = Field(min_length=1)
+    axes: dict[str, dict[PointName, Overrides]] = Field(min_length=1)
     """Axis → point → the values that the point sets, by dotted key."""
     method: dict[str, Any]
     data: dict[str, Any]
@@ -54,7 +55,7 @@ class BenchmarkDeclaration(Strict):
 class PaperValue(Strict):
     """One number of the paper; sd and n only where the paper gives them."""
 
-    at: Coordinates
+    at: dict[str, PointName]
     mean: float
     sd: NonNegative | None = None
     n: Count | None = None
@@ -70,16 +71,19 @@ class PaperDeclaration(Strict):
     """Our mean counts as reproduced when it is within this of the paper's."""
     margin_reason: str = ""
 
+    @model_validator(mode="after")
+    def _margin_has_a_reason(self) -> "PaperDeclaration":
+        if self.margin is not None and not self.margin_reason:
+            raise ValueError("margin needs a margin_reason")
+        return self
 
-class ClaimDeclaration(Strict):
-    """'`better` has a higher metric than `than`', to be tested pairwise over seeds."""
 
-    name: str
-    text: str
-    better: Coordinates
-    than: Coordinates
-    paper: str
-    """The paper's own evidence for the claim, in words."""
+class MetricColumn(Strict):
+    """A further metric shown beside the table's own, where records have it (say, another selection rule)."""
+
+    metric: str
+    title: str
+    format: Format = "percent"
 
 
 class TableDeclaration(Strict):
@@ -93,9 +97,13 @@ class TableDeclaration(Strict):
     """The axis that runs across, if there is one."""
     metric: str
     metric_title: str
-    direction: Literal["higher", "lower"] = "higher"
-    format: Literal["percent", "number"] = "percent"
-    labels: dict[str, str] = {}
+    direction: Direction = "higher"
+    format: Format = "percent"
+    also: list[MetricColumn] = []
+    """Metrics shown in columns of their own; verdicts rest on `metric` alone."""
+    labels: dict[PointName, str] = {}
     """Point → how it is written in the table."""
+    diverged_as: dict[str, float] = {}
+    """Scale → the metric that a diverged cell is given (say, chance level). Elsewhere it has no value."""
     paper: PaperDeclaration
     claims: list[ClaimDeclaration] = []

@@ -4,13 +4,13 @@ Plug-in methods annotate their keyword arguments with these names; the declarati
 are pydantic models over the same types. Nothing here imports torch.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from clopbench.errors import UserError, nearest
+from clopbench.errors import UserError, nearest, unknown
 
 Positive = Annotated[float, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]
@@ -20,6 +20,15 @@ AtLeastOne = Annotated[float, Ge(1)]
 Momentum = Annotated[float, Ge(0), Lt(1)]
 Count = Annotated[int, Gt(0)]
 Whole = Annotated[int, Ge(0)]
+
+
+def _as_text(value: Any) -> Any:
+    """YAML reads the point 10 or 0.1 of an axis as a number; points are named by text."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return f"{value:g}" if number else value
+
+
+PointName = Annotated[str, BeforeValidator(_as_text)]
 
 # What an annotation in a method file may say and still be read without importing the file.
 READABLE: dict[str, Any] = {
@@ -62,6 +71,7 @@ def one_line(error: ValidationError, model: type[BaseModel], where: str) -> str:
     first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
     parts = [str(part) for part in first["loc"]]
     field = ".".join([where, *parts]) if where else ".".join(parts)
+    context = first.get("ctx", {})
     if first["type"] == "extra_forbidden":
         known = sorted(_nested(model, first["loc"][:-1]).model_fields)
         close = nearest(parts[-1], known)
@@ -69,18 +79,38 @@ def one_line(error: ValidationError, model: type[BaseModel], where: str) -> str:
         return f"{field}: unknown field{hint} (known: {', '.join(known) or 'none'})"
     if first["type"] == "missing":
         return f"{field}: required, but not given"
+    if first["type"] == "union_tag_not_found":
+        return f"{field}.{_bare(context['discriminator'])}: required, but not given"
+    if first["type"] == "union_tag_invalid":
+        known = [_bare(tag) for tag in context["expected_tags"].split(", ")]
+        problem = unknown(_bare(context["discriminator"]), context["tag"], known)
+        return f"{field}.{_bare(context['discriminator'])}: {problem}"
     rule = first["msg"][0].lower() + first["msg"][1:]
     return f"{field}: {rule} (got {first['input']!r})"
 
 
+def _bare(quoted: str) -> str:
+    return quoted.strip("'")
+
+
 def _nested(model: type[BaseModel], path: tuple[int | str, ...]) -> type[BaseModel]:
-    """The model at a path of fields and list positions, as far as the path leads through models."""
+    """The model at a path of fields, list positions and kinds, as far as the path leads through models."""
+    choices = [model]
     for part in path:
-        if isinstance(part, str) and part in model.model_fields:
-            kind = model.model_fields[part].annotation
-            inner = [k for k in (kind, *get_args(kind)) if isinstance(k, type) and issubclass(k, BaseModel)]
-            model = inner[0] if inner else model
-    return model
+        fields = choices[0].model_fields
+        if len(choices) > 1:
+            choices = [m for m in choices if part in get_args(m.model_fields["kind"].annotation)] or choices
+        elif isinstance(part, str) and part in fields:
+            choices = list(_models(fields[part].annotation)) or choices
+    return choices[0]
+
+
+def _models(kind: Any) -> Iterator[type[BaseModel]]:
+    """The models inside an annotation such as list[A | B]."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        yield kind
+    for inner in get_args(kind):
+        yield from _models(inner)
 
 
 def describe(kind: Any) -> str:

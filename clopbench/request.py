@@ -138,15 +138,24 @@ class Request:
             for planned in plan.cells
         ]
 
-    def tables(self) -> list[Any]:
-        """The tables of the request, filled from the records at hand."""
-        from clopbench.report.tables import build_table, group_by_arm
+    def tables(self, published: bool = False) -> list[Any]:
+        """The tables of the request, filled from the records at hand.
 
-        arms = group_by_arm(entry.content for entry in scan(self.store).values() if entry.text)
-        return [
-            build_table(name, self.suite.table(name), benchmark, arms, self.seeds)
-            for name, benchmark in self._declared
-        ]
+        published: the published records of this scale count too, where the results folder has none.
+        """
+        from clopbench.report.observations import group_by_arm
+        from clopbench.report.publication import published_contents
+        from clopbench.report.tables import build_table, judge_together
+
+        contents = published_contents(self.suite, self.scale) if published else {}
+        contents |= {id: entry.content for id, entry in scan(self.store).items() if entry.text}
+        arms = group_by_arm(contents.values())
+        return judge_together(
+            [
+                build_table(name, self.suite.table(name), benchmark, arms, self.seeds)
+                for name, benchmark in self._declared
+            ]
+        )
 
     def table_rows(self) -> list[dict[str, Any]]:
         """The tables as plain data."""

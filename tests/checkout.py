@@ -1,13 +1,15 @@
 """Where the checkout is, overrides that make a cell take under a second, and data sets as pixels."""
 
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 from clopbench.data import sources
 from clopbench.data.store import DataSet, Split
 
 ROOT = Path(__file__).resolve().parents[1]
 QUICK = ["training.epochs=1", "training.warmup_epochs=0", "encoder.width=4", "evaluation.collapse_rank=0"]
+
+T = TypeVar("T")
 
 
 class Packed(DataSet):
@@ -20,3 +22,9 @@ class Packed(DataSet):
 def pixels_of(name: str) -> Packed:
     """Load a data set that is embedded or packed."""
     return cast(Packed, sources.load(name))
+
+
+def some(value: T | None) -> T:
+    """The value, which must be there."""
+    assert value is not None
+    return value

@@ -13,7 +13,7 @@ from checkout import QUICK, ROOT
 README = (ROOT / "README.md").read_text()
 DOCUMENTS = [
     *("README.md", "CONTRIBUTING.md", "RESULTS.md", "CHANGELOG.md"),
-    *("docs/deviations.md", "tables/table7.md"),
+    *("docs/deviations.md", "docs/statistics.md", "tables/table7.md"),
 ]
 
 
@@ -76,7 +76,7 @@ def test_readme_shows_the_published_table():
     """The rows in README.md are those of RESULTS.md, word for word."""
     results = (ROOT / "RESULTS.md").read_text()
     shown = [line for line in README.splitlines() if line.startswith(("| CLOP", "| Orthonormal"))]
-    assert len(shown) == 3
+    assert len(shown) == 4
     assert all(line in results for line in shown)
 
 
@@ -86,7 +86,7 @@ def test_installed_entry_point_answers(environment):
         capture_output=True, text=True, check=True, env=environment,
     )  # fmt: skip
     assert "Regenerate the tables of the CLOP paper" in done.stdout
-    for verb in ("list", "plan", "run", "report", "show", "methods", "doctor", "data"):
+    for verb in ("list", "plan", "run", "report", "show", "power", "methods", "doctor", "data"):
         assert re.search(rf"^  {verb} ", done.stdout, re.MULTILINE)
 
 

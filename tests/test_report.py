@@ -6,13 +6,14 @@ from synthetic import record
 
 from clopbench.declarations import TableDeclaration
 from clopbench.errors import UserError
-from clopbench.report import formats
-from clopbench.report.document import collect, make_document
-from clopbench.report.tables import build_table, group_by_arm
+from clopbench.report import formats, wording
+from clopbench.report.document import collect, make_document, report
+from clopbench.report.observations import group_by_arm
+from clopbench.report.tables import build_table
 from clopbench.suite import Suite
 
-# Per seed: orthonormal, random. Differences 1, 2, 3 points: mean 2, sd 1, t = 3.4641, p = 0.0742.
-VALUES = {0: (0.92, 0.91), 1: (0.94, 0.92), 2: (0.96, 0.93)}
+# Per seed: orthonormal, random. Differences 1, 1, 4 points: mean 2, sd √3, t = 2, p = 0.1835.
+VALUES = {0: (0.92, 0.91), 1: (0.94, 0.93), 2: (0.96, 0.92)}
 
 
 def records_of(benchmark, values=VALUES):
@@ -40,7 +41,10 @@ def table_of(suite, benchmark, records, seeds=None):
 
 def test_golden_table(suite, benchmark_):
     """Worked by hand: t(0.975, 2) = 4.30265; sd of 92, 94, 96 is 2, half-width 4.30265·2/√3 = 4.97;
-    sd of 91, 92, 93 is 1, half-width 2.48; paired sd 1, half-width 2.48; d = 2, so 5 seeds reach 80 %."""
+    sd of 91, 93, 92 is 1, half-width 2.48; paired sd √3, half-width 4.30.
+
+    Ratio of sds 2; the rows have covariance 1, so sums and differences have variances 7 and 3 and correlate by
+    3/√21; t = 0.866 at 1 df, p = 1 - 2·atan(0.866)/π = 0.546. Holm: 2 · 0.1835, then 0.546."""
     table = table_of(suite, benchmark_, records_of(benchmark_))
     assert formats.markdown_table(formats.headings(table), formats.rows(table)) == (
         "| row | linear probe top-1, % | n | paper | difference | verdict |\n"
@@ -51,11 +55,22 @@ def test_golden_table(suite, benchmark_):
     assert formats.claim_rows(table) == [
         [
             "Orthonormal prototypes beat random ones",
-            "+2.00 [−0.48, +4.48]",
-            "0.074",
+            "+2.00 [−2.30, +6.30]",
+            "–",
+            "0.184",
+            "0.367",
             "3 of 3",
-            "undecided (about 5 seeds would settle it)",
-        ]
+            "undecided (about 10 seeds would settle it)",
+        ],
+        [
+            "Orthonormal prototypes have the smaller spread over seeds",
+            "ratio of sd 2.00 [0.09, 44.11]",
+            "–",
+            "0.546",
+            "0.546",
+            "– of 3",
+            "undecided (about 19 seeds would settle it)",
+        ],
     ]
 
 
@@ -98,13 +113,13 @@ def test_unfinished_collapsed_and_diverged_cells_are_counted(suite, benchmark_):
         record(random.cell(3), status="failed"),
     ]
     table = table_of(suite, benchmark_, records)
-    assert [formats.count(number) for number in table.numbers] == ["2/4 (1 collapsed, 1 diverged)", "1/4"]
+    assert [wording.count(number) for number in table.numbers] == ["2/4 (1 collapsed, 1 diverged)", "1/4"]
     # Collapsed cells are results: the mean holds them.
-    assert formats.mean(table, table.numbers[0]).startswith("55.00 ± ")
+    assert wording.mean(table.numbers[0].summary, "percent").startswith("55.00 ± ")
     # One value: no ±.
-    assert formats.mean(table, table.numbers[1]) == "80.00"
+    assert wording.mean(table.numbers[1].summary, "percent") == "80.00"
     asked = table_of(suite, benchmark_, records, seeds=range(10))
-    assert [formats.count(number) for number in asked.numbers] == ["2/10 (1 collapsed, 1 diverged)", "1/10"]
+    assert [wording.count(number) for number in asked.numbers] == ["2/10 (1 collapsed, 1 diverged)", "1/10"]
 
 
 def test_nothing_run_is_said(suite, benchmark_):
@@ -159,7 +174,7 @@ def test_published_report_of_this_repository_is_up_to_date():
     from clopbench.report.publication import published_arms
 
     suite = Suite(ROOT)
-    document = make_document(suite, collect(suite, published_arms(suite)))
+    document = report(suite, published_arms(suite))
     assert document.drift(ROOT) == []
 
 
@@ -170,6 +185,6 @@ def test_verdicts_appear_for_each_published_claim():
     suite = Suite(ROOT)
     table = collect(suite, published_arms(suite))["table7"][0]
     assert table.scale.name == "laptop"
-    assert [formats.count(number) for number in table.numbers] == ["10", "10"]
+    assert [wording.count(number) for number in table.numbers] == ["10", "10"]
     assert table.claims[0].verdict.verdict in ("supported", "contradicted", "undecided")
     assert not table.claims[0].unpaired

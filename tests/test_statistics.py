@@ -5,13 +5,13 @@ import math
 import numpy as np
 import pytest
 import statsmodels.stats.weightstats as sw
+from checkout import some
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-from statsmodels.stats.power import ttest_power
 
 from clopbench.report import statistics
-from clopbench.report.verdicts import judge_claim, judge_number
+from clopbench.report.verdicts import judge_number
 
 # Table 7 of the paper, section 5.3.
 ORTHONORMAL, RANDOM = (0.780, 0.009, 10), (0.768, 0.015, 10)
@@ -43,39 +43,6 @@ def test_interval_equals_statsmodels(sample):
     assert summary.mean + summary.half_width == pytest.approx(high, rel=1e-6, abs=1e-9)
 
 
-@given(values, st.integers(0, 2**32))
-def test_paired_comparison_equals_scipy(first, seed):
-    second = list(first + np.random.default_rng(seed).normal(0.3, 1, len(first)))
-    paired = statistics.compare_paired(first, second)
-    reference = stats.ttest_rel(first, second)
-    interval = reference.confidence_interval(0.95)
-    assert paired.p == pytest.approx(reference.pvalue, rel=1e-6)
-    assert (paired.low, paired.high) == (pytest.approx(interval.low), pytest.approx(interval.high))
-    assert paired.in_favour == sum(a > b for a, b in zip(first, second, strict=True))
-
-
-def test_paired_comparison_by_hand():
-    # Differences 1, 2, 3: mean 2, sd 1, t = 2 / (1/√3) = 3.4641, two-sided p at 2 df = 0.07418.
-    paired = statistics.compare_paired([2.0, 4.0, 6.0], [1.0, 2.0, 3.0])
-    assert (paired.difference, paired.sd, paired.in_favour) == (2.0, 1.0, 3)
-    assert paired.p == pytest.approx(0.0741799, rel=1e-5)
-
-
-def test_differences_without_spread():
-    same = statistics.compare_paired([0.5, 0.6], [0.5, 0.6])
-    assert (same.difference, same.p) == (0.0, 1.0)
-    constant = statistics.compare_paired([0.6, 0.7], [0.5, 0.6])
-    assert constant.difference == pytest.approx(0.1)
-    assert constant.p == 0.0
-    assert judge_claim({0: 0.6, 1: 0.7}, {0: 0.5, 1: 0.6}).verdict == "supported"
-    assert judge_claim({0: 0.5, 1: 0.6}, {0: 0.5, 1: 0.6}).text.startswith("undecided (more than 10000")
-
-
-def test_pairs_must_match():
-    with pytest.raises(ValueError, match="equally many"):
-        statistics.compare_paired([1.0], [1.0, 2.0])
-
-
 def test_welch_on_the_papers_table_7():
     """t = 0.012 / √(0.009²/10 + 0.015²/10) = 2.169; 14.74 degrees of freedom (Satterthwaite), so p = 0.0468.
 
@@ -88,22 +55,6 @@ def test_welch_on_the_papers_table_7():
     assert freedom == pytest.approx(14.74, abs=0.01)
     assert p == pytest.approx(2 * stats.t.sf(0.012 / math.sqrt(one + two), freedom))
     assert p == pytest.approx(0.0468, abs=0.0001)
-
-
-@pytest.mark.parametrize("effect", [0.2, 0.5, 1.0, 3.0])
-def test_seeds_needed_reach_the_power_and_one_fewer_does_not(effect):
-    n = statistics.seeds_needed(-effect * 2.5, 2.5)
-    assert n is not None
-    assert ttest_power(effect, n, 0.05) >= 0.80
-    assert n == 2 or ttest_power(effect, n - 1, 0.05) < 0.80
-
-
-def test_seeds_needed_of_a_known_case():
-    # Cohen's textbook case for a paired test: d = 0.5, 80 % power, two-sided 5 %: 34 pairs.
-    assert statistics.seeds_needed(0.5, 1.0) == 34
-    assert statistics.seeds_needed(0.0, 1.0) is None
-    assert statistics.seeds_needed(1e-6, 1.0) is None
-    assert statistics.seeds_needed(50.0, 1.0) == 2
 
 
 def test_equivalence_equals_statsmodels_on_raw_data():
@@ -147,29 +98,88 @@ def test_verdict_says_when_the_papers_uncertainty_is_unknown():
     assert verdict.reason == "the paper's uncertainty is not known"
 
 
-def seeds(values):
-    return dict(enumerate(values))
+@given(values, st.integers(0, 2**32))
+def test_pitman_morgan_equals_the_correlation_of_sums_and_differences(first, seed):
+    x = np.array(first)
+    y = x + np.random.default_rng(seed).normal(0, 1, len(x))
+    found = statistics.pitman_morgan(x.tolist(), y.tolist())
+    r, p = stats.pearsonr(x + y, x - y)
+    assert found.ratio == pytest.approx(x.std(ddof=1) / y.std(ddof=1))
+    assert found.correlation == pytest.approx(r, rel=1e-6, abs=1e-9)
+    assert found.p == pytest.approx(p, rel=1e-4, abs=1e-9)
 
 
-def test_verdicts_on_a_claim():
-    rng = np.random.default_rng(1)
-    base = rng.normal(0.77, 0.01, 10)
-    better = seeds(base + 0.01 + rng.normal(0, 0.005, 10))
-    assert judge_claim(better, seeds(base)).verdict == "supported"
-    assert judge_claim(seeds(base), better).verdict == "contradicted"
-    assert judge_claim(better, seeds(base), direction="lower").verdict == "contradicted"
-    assert judge_claim({}, seeds(base)).verdict == "not run"
-    assert judge_claim({0: 0.5}, {1: 0.4}).verdict == "not run"
-    assert judge_claim({0: 0.5}, {0: 0.4}).text == "undecided (one seed says nothing about spread)"
-    noisy = judge_claim(seeds(base), seeds(base + rng.normal(0.001, 0.02, 10)))
-    assert noisy.verdict == "undecided"
-    assert noisy.needed is not None
-    assert noisy.needed > 10
-    assert noisy.text == f"undecided (about {noisy.needed} seeds would settle it)"
+def test_interval_of_the_ratio_holds_what_the_test_does_not_reject():
+    """At each bound θ, the first sample and θ times the second have a correlation with p = 0.05 exactly."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(0, 2, 12)
+    y = 0.4 * x + rng.normal(0, 1, 12)
+    found = statistics.pitman_morgan(x.tolist(), y.tolist())
+    low, high = some(found.low), some(found.high)
+    assert low < some(found.ratio) < high
+    for bound in (low, high):
+        _, p = stats.pearsonr(x + bound * y, x - bound * y)
+        assert p == pytest.approx(0.05, rel=1e-6)
 
 
-def test_a_claim_uses_only_the_seeds_that_both_rows_have():
-    verdict = judge_claim({0: 0.5, 1: 0.6, 2: 0.9}, {1: 0.5, 2: 0.7, 3: 0.1})
-    assert verdict.seeds == (1, 2)
-    assert verdict.paired is not None
-    assert verdict.paired.difference == pytest.approx(0.15)
+def test_pitman_morgan_holds_its_level_where_the_f_test_does_not():
+    """Correlation 0.9 and equal variances: rejected in 5 % of the worlds, by an F test in far fewer."""
+    rng = np.random.default_rng(0)
+    p_values, f_values = [], []
+    for _ in range(2000):
+        x, y = rng.multivariate_normal([0, 0], [[1, 0.9], [0.9, 1]], 10).T
+        p_values.append(statistics.pitman_morgan(x.tolist(), y.tolist()).p)
+        ratio = x.var(ddof=1) / y.var(ddof=1)
+        f_values.append(2 * min(stats.f.sf(ratio, 9, 9), stats.f.cdf(ratio, 9, 9)))
+    assert np.mean(np.array(p_values) < 0.05) == pytest.approx(0.05, abs=0.015)
+    assert np.mean(np.array(f_values) < 0.05) < 0.01
+
+
+def test_spread_of_values_that_do_not_vary():
+    flat, wavy = [0.5, 0.5, 0.5], [0.4, 0.5, 0.7]
+    assert statistics.pitman_morgan(flat, flat).p is None
+    assert statistics.pitman_morgan(flat, wavy).ratio == 0.0
+    assert statistics.pitman_morgan(wavy, flat).ratio == math.inf
+    # The second is the first plus a constant: differences do not vary, so nothing can be said.
+    assert statistics.pitman_morgan(wavy, [v + 0.1 for v in wavy]).p is None
+    assert statistics.pitman_morgan([0.1, 0.2], [0.1, 0.3]).p is None
+    assert statistics.pitman_morgan([0.1], [0.1]).ratio is None
+    with pytest.raises(ValueError, match="equally many"):
+        statistics.pitman_morgan([1.0], [1.0, 2.0])
+
+
+def test_bootstrap_is_scipys_bca_and_repeatable():
+    sample = np.random.default_rng(5).exponential(1, 15)
+    found = some(statistics.bootstrap([sample.tolist()], np.mean))
+    reference = stats.bootstrap(
+        (sample,), np.mean, method="BCa", rng=np.random.default_rng(0), confidence_level=0.95
+    ).confidence_interval  # fmt: skip
+    assert found == (pytest.approx(reference.low), pytest.approx(reference.high))
+    assert statistics.bootstrap([sample.tolist()], np.mean) == found
+    # Skewed data: BCa leans to the right of the percentile interval, as it should.
+    assert found[1] - sample.mean() > sample.mean() - found[0]
+
+
+def test_bootstrap_needs_ten_seeds_that_vary():
+    assert statistics.bootstrap([[1.0, 2.0, 3.0] * 3], np.mean) is None
+    assert statistics.bootstrap([[1.0] * 10], np.mean) is None
+    assert statistics.bootstrap([list(range(10))], np.mean) is not None
+
+
+def test_holm_by_hand():
+    # Sorted 0.01·4, 0.02·3, 0.03·2, 0.5·1, each at least the one before it.
+    assert statistics.holm([0.5, 0.01, 0.03, 0.02]) == pytest.approx([0.5, 0.04, 0.06, 0.06])
+    assert statistics.holm([0.7, 0.9]) == [1.0, 1.0]
+    assert statistics.holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_rejects_what_its_step_down_definition_rejects(p_values):
+    rejected = set()
+    for rank, position in enumerate(np.argsort(p_values, kind="stable")):
+        if p_values[position] >= 0.05 / (len(p_values) - rank):
+            break
+        rejected.add(position)
+    adjusted = statistics.holm(p_values)
+    near = [min(abs(p * k - 0.05) for k in range(1, 13)) < 1e-9 for p in p_values]
+    assert any(near) or {i for i, p in enumerate(adjusted) if p < 0.05} == rejected

@@ -11,6 +11,7 @@ import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from clopbench.report import wording
 from clopbench.report.tables import Table
 
 DPI = 160
@@ -66,4 +67,4 @@ def to_png(figure: Figure) -> bytes:
 
 
 def _wrapped(table: Table, coordinates: dict[str, str]) -> str:
-    return table.label(coordinates).replace(", ", ",\n")
+    return wording.name(table, coordinates).replace(", ", ",\n")

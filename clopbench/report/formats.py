@@ -1,273 +1,193 @@
-"""A table as Markdown, CSV, LaTeX, and for the terminal. Only wording and layout; no numbers are made here."""
+"""A table laid out: as sheets of texts, and these as Markdown and for the terminal."""
 
-import csv
-import io
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import product
 
 from rich import box
 from rich.table import Table as RichTable
 
-from clopbench.declarations import Coordinates, PaperValue
-from clopbench.report.tables import Claim, Number, Table
+from clopbench.declarations import Coordinates
+from clopbench.declared_claims import Format
+from clopbench.report import wording
+from clopbench.report.observations import Number, metric_by_seed
+from clopbench.report.statistics import Summary, summarise
+from clopbench.report.tables import Table
 
-NOT_RUN = "not run"
-
-
-def value(table: Table, amount: float, digits: int = 2, signed: bool = False) -> str:
-    """A metric in the table's unit: per cent, or as it is."""
-    scaled = amount * 100 if table.declaration.format == "percent" else amount
-    text = f"{scaled:+.{digits}f}" if signed else f"{scaled:.{digits}f}"
-    return text.replace("-", "−")
-
-
-def unit(table: Table) -> str:
-    """The unit after an amount, with its space."""
-    return " %" if table.declaration.format == "percent" else ""
+CLAIM_HEADINGS = [
+    *("claim", "effect [95 % interval]", "bootstrap [95 %]", "p", "p (Holm)", "seeds in favour", "verdict"),
+]
 
 
-def mean(table: Table, number: Number) -> str:
-    """'97.12 ± 0.31', without ± at n = 1."""
-    if number.summary is None:
-        return NOT_RUN
-    text = value(table, number.summary.mean)
-    if number.summary.half_width is None:
-        return text
-    return f"{text} ± {value(table, number.summary.half_width)}"
+@dataclass(frozen=True)
+class Sheet:
+    """Texts in rows and columns under a heading; `links` says which entries stand for which point."""
 
+    title: str
+    head: list[str]
+    body: list[list[str]]
+    links: dict[tuple[int, int], Coordinates] = field(default_factory=dict)
 
-def count(number: Number) -> str:
-    """'10', or '7/10' where cells are missing; collapsed and diverged cells are named."""
-    n = number.summary.n if number.summary else 0
-    text = str(n) if n == number.planned else f"{n}/{number.planned}"
-    marks = [f"{k} {status}" for status in ("collapsed", "diverged") if (k := number.count(status))]
-    return f"{text} ({', '.join(marks)})" if marks else text
-
-
-def paper(table: Table, entry: PaperValue | None) -> str:
-    """The paper's mean, with its sd and n where it gives them."""
-    if entry is None:
-        return "not known"
-    text = value(table, entry.mean, 1)
-    sd = f"sd {value(table, entry.sd, 1)}" if entry.sd is not None else "sd not known"
-    n = f"n {entry.n}" if entry.n is not None else "n not known"
-    return f"{text} ({sd}, {n})"
-
-
-def difference(table: Table, number: Number) -> str:
-    """Ours minus the paper's; a dash where one is missing, or where the difference would mean nothing."""
-    if number.difference is None or not table.scale.is_paper:
-        return "–"
-    return value(table, number.difference, 1, signed=True)
-
-
-def verdict(number: Number) -> str:
-    reason = number.verdict.reason
-    return f"{number.verdict.verdict} ({reason})" if reason else number.verdict.verdict
-
-
-def paired(table: Table, claim: Claim) -> str:
-    """'+0.42 [−0.10, +0.94]', positive in the claim's favour."""
-    result = claim.verdict.paired
-    if result is None:
-        return "–"
-    text = value(table, result.difference, signed=True)
-    if result.low is None or result.high is None:
-        return text
-    return f"{text} [{value(table, result.low, signed=True)}, {value(table, result.high, signed=True)}]"
-
-
-def p_value(claim: Claim) -> str:
-    result = claim.verdict.paired
-    if result is None or result.p is None:
-        return "–"
-    return "< 0.001" if result.p < 0.001 else f"{result.p:.3f}"
-
-
-def in_favour(claim: Claim) -> str:
-    result = claim.verdict.paired
-    return f"{result.in_favour} of {result.n}" if result else "–"
-
-
-def anchor(table: Table, coordinates: Coordinates) -> str:
-    """The HTML id under which the cells of a number are listed."""
-    return "-".join([table.scale.name, *coordinates.values()]).replace(" ", "-").lower()
+    def linked(self, link: Callable[[str, Coordinates], str]) -> list[list[str]]:
+        """The body with `link(text, point)` in place of the entries that stand for a point."""
+        return [
+            [
+                link(text, self.links[row, column]) if (row, column) in self.links else text
+                for column, text in enumerate(line)
+            ]
+            for row, line in enumerate(self.body)
+        ]
 
 
 def headings(table: Table) -> list[str]:
-    """Column headings of the table of numbers."""
-    metric = f"{table.declaration.metric_title}{',' if unit(table) else ''}{unit(table)}"
-    return ["row", metric, "n", "paper", "difference", "verdict"]
+    """Column headings of the flat table of numbers."""
+    metric = wording.titled(table.declaration.metric_title, table.declaration.format)
+    others = [wording.titled(column.title, column.format) for column in table.also]
+    return ["row", metric, *others, "n", "paper", "difference", "verdict"]
 
 
-def rows(table: Table) -> list[list[str]]:
-    """The table of numbers, one list of texts per number."""
+def rows(table: Table, numbers: Sequence[Number] | None = None) -> list[list[str]]:
+    """The flat table of numbers, one list of texts per number."""
     return [
         [
-            name(table, number),
-            mean(table, number),
-            count(number),
-            paper(table, number.paper),
-            difference(table, number),
-            verdict(number),
+            wording.name(table, number.coordinates),
+            wording.mean(number.summary, table.declaration.format),
+            *(_other(number, column.metric, column.format) for column in table.also),
+            wording.count(number),
+            wording.paper(table, number.paper),
+            wording.difference(table, number),
+            wording.verdict(number),
         ]
-        for number in table.numbers
+        for number in (table.numbers if numbers is None else numbers)
     ]
 
 
-def name(table: Table, number: Number) -> str:
-    """Row label, with the column's point where the table has columns."""
-    column = table.declaration.columns
-    label = table.label(number.coordinates)
-    return f"{label}, {number.coordinates[column]}" if column else label
-
-
-CLAIM_HEADINGS = ["claim", "paired difference [95 % interval]", "p", "seeds in favour", "verdict"]
+def sheets(table: Table) -> list[Sheet]:
+    """The numbers: one flat sheet, or rows × columns and then the entries that the paper gives."""
+    if table.declaration.columns is None:
+        return [_flat(table, "", table.numbers)]
+    found = [
+        _grid(table, metric, title, kind, rest)
+        for metric, title, kind in _metrics(table)
+        for rest in _other_axes(table)
+    ]
+    known = [number for number in table.numbers if number.paper is not None]
+    return [*found, _flat(table, "Against the paper's numbers", known)] if known else found
 
 
 def claim_rows(table: Table) -> list[list[str]]:
     return [
         [
             claim.declaration.text,
-            paired(table, claim),
-            p_value(claim),
-            in_favour(claim),
+            wording.effect(table, claim),
+            wording.bootstrapped(claim),
+            wording.p_value(claim.verdict.p),
+            wording.p_value(claim.verdict.p_holm),
+            wording.in_favour(claim),
             claim.verdict.text,
         ]
         for claim in table.claims
     ]
 
 
-def markdown_table(head: list[str], body: list[list[str]]) -> str:
+def comparison_rows(table: Table) -> list[list[str]]:
+    """Every comparison of the claims that consist of several."""
+    return [
+        [
+            claim.declaration.text,
+            wording.pair_name(table, pair),
+            wording.comparison(claim, found) if found else wording.NOT_RUN,
+            str(found.n if found else 0),
+            wording.p_value(found.p_for if found else None),
+        ]
+        for claim in table.claims
+        if len(claim.pairs) > 1
+        for pair, found in zip(claim.pairs, claim.tested.comparisons, strict=True)
+    ]
+
+
+COMPARISON_HEADINGS = ["claim", "comparison", "effect [95 % interval]", "n", "one-sided p"]
+
+
+def markdown_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *body]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(text.replace("|", "\\|") for text in line) + " |" for line in lines)
 
 
 def terminal(table: Table) -> list[RichTable]:
-    """The numbers, and the claims if there are any, for a terminal."""
+    """For `bench run` and `bench show`."""
+    title = f"{table.declaration.title}, scale {table.scale.name}"
+    parts = [(_joined(title, sheet.title), sheet.head, sheet.body) for sheet in sheets(table)]
+    if table.claims:
+        parts.append(("Claims", CLAIM_HEADINGS, claim_rows(table)))
     shown = []
-    for title, head, body in (
-        (f"{table.declaration.title} — scale {table.scale.name}", headings(table), rows(table)),
-        ("Claims", CLAIM_HEADINGS, claim_rows(table)),
-    ):
-        if body:
-            grid = RichTable(*head, title=title, title_justify="left", box=box.SIMPLE_HEAD)
-            for line in body:
-                grid.add_row(*line)
-            shown.append(grid)
+    for heading, head, body in parts:
+        grid = RichTable(*head, title=heading, title_justify="left", box=box.SIMPLE_HEAD)
+        for line in body:
+            grid.add_row(*line)
+        shown.append(grid)
     return shown
 
 
-CSV_FIELDS = [
-    *("table", "scale", "kind", "row", "column", "metric", "mean", "sd", "low_95", "high_95", "n", "planned"),
-    *("collapsed", "diverged", "paper_mean", "paper_sd", "paper_n", "difference", "p", "in_favour"),
-    *("verdict", "cells"),
-]
+def _flat(table: Table, title: str, numbers: Sequence[Number]) -> Sheet:
+    links = {(row, 1): number.coordinates for row, number in enumerate(numbers) if number.summary}
+    return Sheet(title, headings(table), rows(table, numbers), links)
 
 
-def to_csv(tables: list[Table]) -> str:
-    """All scales of one table: numbers, then claims (mean: the paired difference, positive in its favour).
-
-    Full precision, metrics as fractions, cell ids separated by spaces.
-    """
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, CSV_FIELDS, lineterminator="\n")
-    writer.writeheader()
-    for table in tables:
-        shared = {"table": table.name, "scale": table.scale.name, "metric": table.declaration.metric}
-        writer.writerows(shared | _number_fields(table, number) for number in table.numbers)
-        writer.writerows(shared | _claim_fields(claim) for claim in table.claims)
-    return buffer.getvalue()
+def _metrics(table: Table) -> list[tuple[str, str, Format]]:
+    declaration = table.declaration
+    own = (declaration.metric, declaration.metric_title, declaration.format)
+    return [own, *((column.metric, column.title, column.format) for column in table.also)]
 
 
-def _number_fields(table: Table, number: Number) -> dict[str, Any]:
-    summary, theirs, column = number.summary, number.paper, table.declaration.columns
-    fields: dict[str, Any] = {
-        "kind": "number",
-        "row": number.coordinates[table.declaration.rows],
-        "column": number.coordinates[column] if column else "",
-        "n": summary.n if summary else 0,
-        "planned": number.planned,
-        "collapsed": number.count("collapsed"),
-        "diverged": number.count("diverged"),
-        "difference": number.difference,
-        "verdict": number.verdict.verdict,
-        "cells": " ".join(cell.id for cell in number.cells),
-    }
-    if summary:
-        fields |= {"mean": summary.mean, "sd": summary.sd}
-        if summary.half_width is not None:
-            low, high = summary.mean - summary.half_width, summary.mean + summary.half_width
-            fields |= {"low_95": low, "high_95": high}
-    if theirs:
-        fields |= {"paper_mean": theirs.mean, "paper_sd": theirs.sd, "paper_n": theirs.n}
-    return fields
+def _other_axes(table: Table) -> list[Coordinates]:
+    """The points of the axes that run neither down nor across: one sheet for each."""
+    shown = (table.declaration.rows, table.declaration.columns)
+    names = [axis for axis in table.axes if axis not in shown]
+    return [dict(zip(names, choice, strict=True)) for choice in product(*(table.axes[n] for n in names))]
 
 
-def _claim_fields(claim: Claim) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        "kind": "claim",
-        "row": claim.declaration.name,
-        "n": len(claim.verdict.seeds),
-        "verdict": claim.verdict.text,
-        "cells": " ".join(cell.id for cell in claim.cells),
-    }
-    if result := claim.verdict.paired:
-        fields |= {"mean": result.difference, "sd": result.sd, "low_95": result.low, "high_95": result.high}
-        fields |= {"p": result.p, "in_favour": result.in_favour}
-    return fields
+def _grid(table: Table, metric: str, title: str, kind: Format, rest: Coordinates) -> Sheet:
+    """Rows × columns of 'mean ± half-width (n)'."""
+    down, across = table.declaration.rows, table.declaration.columns
+    assert across is not None
+    by_place = {frozenset(number.coordinates.items()): number for number in table.numbers}
+    body, links = [], {}
+    for row, point in enumerate(table.axes[down]):
+        line = [table.point_label(point)]
+        for column, other in enumerate(table.axes[across], 1):
+            number = by_place.get(frozenset((rest | {down: point, across: other}).items()))
+            line.append(_entry(table, number, metric, kind))
+            if number is not None and number.cells:
+                links[row, column] = number.coordinates
+        body.append(line)
+    places = ", ".join(table.point_label(point) for point in rest.values())
+    heading = _joined(f"{wording.titled(title, kind)} (n)", places)
+    return Sheet(heading, [down.replace("_", " "), *map(table.point_label, table.axes[across])], body, links)
 
 
-def to_latex(tables: list[Table]) -> str:
-    """Per scale a table of numbers and, where there are any, one of claims, for the package booktabs."""
-    parts = ["% Regenerated by `bench report`; do not edit. Needs \\usepackage{booktabs}."]
-    for table in tables:
-        title = f"{table.declaration.title}. Scale {table.scale.name}: {table.scale.summary}."
-        note = "" if table.scale.is_paper else " Not comparable with the paper's values."
-        caption = f"{title} Mean and half-width of the 95 % t interval over n seeds.{note}"
-        parts.append(_latex_table(caption, headings(table), rows(table)))
-        if table.claims:
-            caption = (
-                f"{title} Claims: paired t test over seeds; positive differences are in the claim's favour."
-            )
-            parts.append(_latex_table(caption, CLAIM_HEADINGS, claim_rows(table)))
-    return "\n\n".join(parts) + "\n"
+def _entry(table: Table, number: Number | None, metric: str, kind: Format) -> str:
+    if number is None or not number.cells:
+        return wording.NOT_RUN
+    if metric == table.declaration.metric:
+        if number.summary is None:
+            return f"no value ({wording.count(number)})"
+        return f"{wording.mean(number.summary, kind)} ({wording.count(number)})"
+    return _other(number, metric, kind)
 
 
-def _latex_table(caption: str, head: list[str], body: list[list[str]]) -> str:
-    lines = [" & ".join(map(_escape, line)) + " \\\\" for line in (head, *body)]
-    return "\n".join(
-        [
-            "\\begin{table}",
-            "\\centering",
-            f"\\caption{{{_escape(caption)}}}",
-            f"\\begin{{tabular}}{{l{'r' * (len(head) - 2)}l}}",
-            "\\toprule",
-            lines[0],
-            "\\midrule",
-            *lines[1:],
-            "\\bottomrule",
-            "\\end{tabular}",
-            "\\end{table}",
-        ]
-    )
+def _other(number: Number, metric: str, kind: Format) -> str:
+    summary = _summary(number, metric)
+    if summary is None:
+        return wording.NOTHING
+    n = "" if number.summary and summary.n == number.summary.n else f" (n {summary.n})"
+    return wording.mean(summary, kind) + n
 
 
-# What LaTeX reads as a command, and the typographic signs used above.
-LATEX = str.maketrans(
-    {
-        "%": "\\%",
-        "&": "\\&",
-        "_": "\\_",
-        "#": "\\#",
-        "<": "$<$",
-        "±": "$\\pm$",
-        "−": "$-$",
-        "–": "--",
-        "×": "$\\times$",
-        "λ": "$\\lambda$",
-    }
-)
+def _summary(number: Number, metric: str) -> Summary | None:
+    values = list(metric_by_seed(number.cells, metric).values())
+    return summarise(values) if values else None
 
 
-def _escape(text: str) -> str:
-    return text.translate(LATEX)
+def _joined(*parts: str) -> str:
+    return ", ".join(part for part in parts if part)

@@ -3,19 +3,26 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from clopbench.index import publish, read_published, scan
 from clopbench.records import RESULT_STATUSES, Record, Store
-from clopbench.report.tables import Arms, group_by_arm
+from clopbench.report.observations import Arms, group_by_arm
 from clopbench.suite import Suite
 
 PUBLISHED = Path("results") / "published"
 
 
+def published_contents(suite: Suite, scale: str) -> dict[str, dict[str, Any]]:
+    """Cell id → what its record.json holds, for the published records of a scale (none: empty)."""
+    path = suite.root / PUBLISHED / f"{scale}.parquet"
+    return {r.cell.id: r.to_json() for r in read_published(path)} if path.exists() else {}
+
+
 def published_arms(suite: Suite) -> dict[str, Arms]:
     """Scale → the arms of its published file. Raises UserError where a file is damaged."""
     return {
-        path.stem: group_by_arm(record.to_json() for record in read_published(path))
+        path.stem: group_by_arm(published_contents(suite, path.stem).values())
         for path in sorted((suite.root / PUBLISHED).glob("*.parquet"))
     }
 

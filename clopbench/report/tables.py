@@ -1,82 +1,17 @@
 """Records → one table at one scale: numbers with n, the paper's values, verdicts, claims. No formatting."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from clopbench.declarations import (
-    ClaimDeclaration,
-    Coordinates,
-    PaperValue,
-    ScaleDeclaration,
-    TableDeclaration,
-)
-from clopbench.errors import UserError
+from clopbench.declarations import Coordinates, MetricColumn, ScaleDeclaration, TableDeclaration
+from clopbench.errors import UserError, unknown
 from clopbench.records import RESULT_STATUSES
-from clopbench.report.statistics import Summary, summarise
-from clopbench.report.verdicts import ClaimVerdict, NumberVerdict, judge_claim, judge_number
+from clopbench.report import selection
+from clopbench.report.claims import Claim, compare
+from clopbench.report.observations import Arms, Number, Observation
+from clopbench.report.statistics import summarise
+from clopbench.report.verdicts import NumberVerdict, judge_claims, judge_number
 from clopbench.suite import Benchmark
-
-
-@dataclass(frozen=True)
-class Observation:
-    """One recorded cell, as far as tables need it."""
-
-    id: str
-    arm: str
-    seed: int
-    status: str
-    metrics: Mapping[str, float | None]
-    pairing: Mapping[str, str]
-    provenance: Mapping[str, Any]
-
-    @classmethod
-    def from_content(cls, content: Mapping[str, Any]) -> "Observation":
-        """From the content of a record.json."""
-        names = ("id", "arm", "seed", "status", "metrics", "pairing", "provenance")
-        return cls(**{name: content[name] for name in names})
-
-
-Arms = Mapping[str, Sequence[Observation]]
-"""Arm → its cells, one per seed."""
-
-
-@dataclass(frozen=True)
-class Number:
-    """One entry of a table: a mean over seeds beside the paper's number."""
-
-    coordinates: Coordinates
-    summary: Summary | None
-    cells: tuple[Observation, ...]
-    """The results behind the mean, by seed; those without a value for the metric are not in the mean."""
-    planned: int
-    paper: PaperValue | None
-    verdict: NumberVerdict
-    metric: str
-
-    @property
-    def difference(self) -> float | None:
-        """Ours minus the paper's."""
-        return self.summary.mean - self.paper.mean if self.summary and self.paper else None
-
-    @property
-    def values(self) -> dict[int, float]:
-        """Seed → metric."""
-        found = {cell.seed: cell.metrics.get(self.metric) for cell in self.cells}
-        return {seed: value for seed, value in found.items() if value is not None}
-
-    def count(self, status: str) -> int:
-        return sum(cell.status == status for cell in self.cells)
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A claim with its verdict, and why its pairs may not be pairs."""
-
-    declaration: ClaimDeclaration
-    verdict: ClaimVerdict
-    cells: tuple[Observation, ...]
-    unpaired: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -92,23 +27,24 @@ class Table:
 
     @property
     def cells(self) -> list[Observation]:
-        return [cell for number in self.numbers for cell in number.cells]
+        """All cells, each once: two entries may be the same cell."""
+        return list({cell.id: cell for number in self.numbers for cell in number.cells}.values())
+
+    @property
+    def also(self) -> list[MetricColumn]:
+        """The further metrics that some record has."""
+        return [
+            column
+            for column in self.declaration.also
+            if any(cell.metrics.get(column.metric) is not None for cell in self.cells)
+        ]
 
     def label(self, coordinates: Coordinates) -> str:
         """The row's name as it is written."""
-        point = coordinates[self.declaration.rows]
+        return self.point_label(coordinates[self.declaration.rows])
+
+    def point_label(self, point: str) -> str:
         return self.declaration.labels.get(point, point)
-
-
-def group_by_arm(contents: Iterable[Mapping[str, Any]]) -> dict[str, list[Observation]]:
-    """Contents of record.json files, by arm, sorted by seed."""
-    arms: dict[str, list[Observation]] = {}
-    for content in contents:
-        observation = Observation.from_content(content)
-        arms.setdefault(observation.arm, []).append(observation)
-    for cells in arms.values():
-        cells.sort(key=lambda cell: cell.seed)
-    return arms
 
 
 def build_table(
@@ -131,52 +67,56 @@ def build_table(
         for entry in benchmark.entries
     }
     wanted = set(seeds) if seeds is not None else {cell.seed for cells in found.values() for cell in cells}
-    comparable = benchmark.scale.is_paper
     numbers = [
-        _number(declaration, entry.coordinates, found[entry.template.id], len(wanted), comparable)
+        _number(declaration, benchmark.scale, entry.coordinates, found[entry.template.id], len(wanted))
         for entry in benchmark.entries
     ]
-    claims = [_claim(claim, declaration, numbers) for claim in declaration.claims]
-    return Table(name, declaration, benchmark.scale, benchmark.axes, numbers, claims)
+    by_place = {tuple(number.coordinates.items()): number for number in numbers}
+    claims = [compare(claim, declaration, benchmark.axes, by_place) for claim in declaration.claims]
+    [table] = judge_together([Table(name, declaration, benchmark.scale, benchmark.axes, numbers, claims)])
+    return table
+
+
+def judge_together(tables: Sequence[Table]) -> list[Table]:
+    """The tables with the verdicts on their claims, corrected as one family (all at one scale)."""
+    verdicts = iter(judge_claims([claim.tested for table in tables for claim in table.claims]))
+    return [
+        replace(table, claims=[replace(claim, verdict=next(verdicts)) for claim in table.claims])
+        for table in tables
+    ]
+
+
+def check_table(name: str, declaration: TableDeclaration, benchmark: Benchmark) -> None:
+    """Raise UserError where a declaration names an axis or a point that the whole benchmark does not have."""
+    _check(name, declaration, benchmark)
+    where = f"tables/{name}.yaml"
+    for value in declaration.paper.values:
+        for axis, point in value.at.items():
+            if point not in benchmark.axes[axis]:
+                problem = unknown(f"point of axis {axis}", point, benchmark.axes[axis])
+                raise UserError(f"{where}: paper: {problem}")
+    for claim in declaration.claims:
+        selection.check(claim, benchmark.axes, where)
 
 
 def _number(
     declaration: TableDeclaration,
+    scale: ScaleDeclaration,
     coordinates: Coordinates,
     observed: Sequence[Observation],
     planned: int,
-    comparable: bool,
 ) -> Number:
     cells = tuple(cell for cell in observed if cell.status in RESULT_STATUSES)
-    values = [cell.metrics.get(declaration.metric) for cell in cells]
-    present = [value for value in values if value is not None]
-    summary = summarise(present) if present else None
     paper = next((value for value in declaration.paper.values if value.at == coordinates), None)
+    number = Number(
+        coordinates, None, cells, planned, paper, NumberVerdict("not run"), declaration.metric,
+        declaration.diverged_as.get(scale.name),
+    )  # fmt: skip
+    present = list(number.values.values())
+    summary = summarise(present) if present else None
     theirs = (paper.mean, paper.sd, paper.n) if paper else (None, None, None)
-    verdict = judge_number(summary, *theirs, declaration.paper.margin, comparable)
-    return Number(coordinates, summary, cells, planned, paper, verdict, declaration.metric)
-
-
-def _claim(claim: ClaimDeclaration, declaration: TableDeclaration, numbers: Sequence[Number]) -> Claim:
-    better, than = (
-        next((number for number in numbers if number.coordinates == at), None)
-        for at in (claim.better, claim.than)
-    )
-    if better is None or than is None:
-        return Claim(claim, ClaimVerdict("not run"), (), ())
-    verdict = judge_claim(better.values, than.values, declaration.direction)
-    cells = tuple(cell for number in (better, than) for cell in number.cells if cell.seed in verdict.seeds)
-    return Claim(claim, verdict, cells, tuple(_unpaired(better, than, verdict.seeds)))
-
-
-def _unpaired(first: Number, second: Number, seeds: Sequence[int]) -> Iterable[str]:
-    """Seeds whose two cells did not share the labelled subset or the initial weights."""
-    words = {"subset": "labelled subsets", "init": "initial weights"}
-    for seed in seeds:
-        one, two = (next(c for c in number.cells if c.seed == seed) for number in (first, second))
-        for key, word in words.items():
-            if one.pairing.get(key) != two.pairing.get(key):
-                yield f"seed {seed}: {word} differ"
+    verdict = judge_number(summary, *theirs, declaration.paper.margin, scale.is_paper)
+    return replace(number, summary=summary, verdict=verdict)
 
 
 def _check(name: str, declaration: TableDeclaration, benchmark: Benchmark) -> None:
@@ -186,8 +126,8 @@ def _check(name: str, declaration: TableDeclaration, benchmark: Benchmark) -> No
         if axis is not None and axis not in benchmark.axes:
             axes = ", ".join(benchmark.axes)
             raise UserError(f"{where}: {field_name}: benchmark {benchmark.name} has no axis '{axis}' ({axes})")
-    places = [value.at for value in declaration.paper.values]
-    places += [at for claim in declaration.claims for at in (claim.better, claim.than)]
-    for at in places:
-        if at.keys() != benchmark.axes.keys():
-            raise UserError(f"{where}: {at} must name a point of each axis ({', '.join(benchmark.axes)})")
+    for value in declaration.paper.values:
+        if value.at.keys() != benchmark.axes.keys():
+            raise UserError(f"{where}: {value.at} must name a point of each axis ({', '.join(benchmark.axes)})")
+    for claim in declaration.claims:
+        selection.check(claim, benchmark.axes, where, known=False)

@@ -1,0 +1,119 @@
+"""The kinds of claims that a table may declare: what is compared with what, and how.
+
+A claim names points by axis: `{method: clop, label_fraction: 10}`. An axis may list several points, and an
+axis that a claim does not name stands for all its points: the claim must then hold at each of them. Where a
+second set of points (`than`, `among`) does not name an axis, it takes the point of the first.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from clopbench.parameters import PointName, Positive, Strict
+
+Direction = Literal["higher", "lower"]
+Format = Literal["percent", "number"]
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+Points = dict[str, Annotated[list[PointName], BeforeValidator(_as_list), Field(min_length=1)]]
+"""Axis → the points meant (one may be written without a list)."""
+
+
+class _Claim(Strict):
+    """What every claim says. Metric, direction and format are the table's where they are not given."""
+
+    name: str
+    text: str
+    paper: str
+    """The paper's own evidence for the claim, in words."""
+    metric: str | None = None
+    direction: Direction | None = None
+    format: Format | None = None
+
+
+class BetterClaim(_Claim):
+    """`better` has the better mean than `than`."""
+
+    kind: Literal["better"]
+    better: Points
+    than: Points
+
+
+class BestClaim(_Claim):
+    """`best` has a better mean than each of the others: of `among`, else of the one axis that it names."""
+
+    kind: Literal["best"]
+    best: Points
+    among: Points | None = None
+
+    @model_validator(mode="after")
+    def _others_are_clear(self) -> "BestClaim":
+        if self.among is None and len(self.best) != 1:
+            raise ValueError("best names several axes, so among must say which points it is compared with")
+        return self
+
+
+class EachBeatsClaim(_Claim):
+    """Every one of `each` has a better mean than the reference `than`."""
+
+    kind: Literal["each_beats"]
+    each: Points
+    than: Points
+
+
+class SpreadClaim(_Claim):
+    """`smaller` varies less over seeds than `than`."""
+
+    kind: Literal["spread"]
+    smaller: Points
+    than: Points
+
+
+class EquivalentClaim(_Claim):
+    """The means of all points of `among` lie within `margin` of each other."""
+
+    kind: Literal["equivalent"]
+    among: Points
+    margin: Positive
+    margin_reason: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _at_least_two(self) -> "EquivalentClaim":
+        if all(len(points) < 2 for points in self.among.values()):
+            raise ValueError("among must list two points or more of an axis")
+        return self
+
+
+class AtLeastAsGoodClaim(_Claim):
+    """`candidate` is not worse than `than` by `margin` or more (non-inferiority)."""
+
+    kind: Literal["at_least_as_good"]
+    candidate: Points
+    than: Points
+    margin: Positive
+    margin_reason: str = Field(min_length=1)
+
+
+class LessSensitiveClaim(_Claim):
+    """`less` changes less along the axis `to` than `than`: best minus worst point, in each seed."""
+
+    kind: Literal["less_sensitive"]
+    less: Points
+    than: Points
+    to: str
+
+
+ClaimDeclaration = Annotated[
+    BetterClaim
+    | BestClaim
+    | EachBeatsClaim
+    | SpreadClaim
+    | EquivalentClaim
+    | AtLeastAsGoodClaim
+    | LessSensitiveClaim,
+    Field(discriminator="kind"),
+]

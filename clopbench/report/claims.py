@@ -1,0 +1,96 @@
+"""A declared claim over the numbers of a table: sides are paired seed by seed, and tested."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from clopbench.declarations import TableDeclaration
+from clopbench.declared_claims import ClaimDeclaration, Format
+from clopbench.report import selection
+from clopbench.report.comparisons import Comparison
+from clopbench.report.observations import Number, Observation
+from clopbench.report.selection import Axes, Pair, Side
+from clopbench.report.verdicts import NOT_RUN, ClaimVerdict, Evidence
+
+Places = Mapping[tuple[tuple[str, str], ...], Number]
+"""Coordinates, as items, → the number there."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim with its comparisons and verdict, and what a reader must know about its pairs."""
+
+    declaration: ClaimDeclaration
+    pairs: Sequence[Pair]
+    tested: Evidence
+    metric: str
+    format: Format
+    cells: tuple[Observation, ...]
+    unpaired: tuple[str, ...]
+    """Seeds whose two cells did not share the labelled subset or the initial weights."""
+    left_out: tuple[str, ...]
+    """Seeds that ended without a value on one side."""
+    verdict: ClaimVerdict = NOT_RUN
+
+    @property
+    def weakest(self) -> tuple[Pair, Comparison] | None:
+        """The comparison that the claim hangs on."""
+        position = self.tested.weakest
+        found = None if position is None else self.tested.comparisons[position]
+        return None if position is None or found is None else (self.pairs[position], found)
+
+
+def compare(claim: ClaimDeclaration, table: TableDeclaration, axes: Axes, places: Places) -> Claim:
+    """Test every pair of a claim, without a verdict: that depends on the other claims (Holm)."""
+    metric = claim.metric or table.metric
+    higher = (claim.direction or table.direction) == "higher"
+    how = selection.hypothesis(claim)
+    pairs = selection.pairs(claim, axes)
+    comparisons: list[Comparison | None] = []
+    cells: dict[str, Observation] = {}
+    unpaired: dict[str, None] = {}
+    left_out: dict[str, None] = {}
+    for pair in pairs:
+        first, second = (_numbers(side, places) for side in (pair.first, pair.second))
+        one, other = (_series(numbers, metric, higher) for numbers in (first, second))
+        seeds = sorted(one.keys() & other.keys())
+        comparisons.append(how.compare([one[s] for s in seeds], [other[s] for s in seeds]) if seeds else None)
+        cells |= {cell.id: cell for number in (*first, *second) for cell in number.cells if cell.seed in seeds}
+        unpaired |= dict.fromkeys(_unpaired([*first, *second], seeds))
+        left_out |= dict.fromkeys(_left_out([*first, *second], seeds))
+    return Claim(
+        claim, pairs, Evidence(how, comparisons, len(left_out)), metric, claim.format or table.format,
+        tuple(cells.values()), tuple(unpaired), tuple(left_out),
+    )  # fmt: skip
+
+
+def _numbers(side: Side, places: Places) -> list[Number]:
+    """The numbers of a side; none where one of them is not in the table (a restricted run)."""
+    found = [places.get(tuple(coordinates.items())) for coordinates in side]
+    return [number for number in found if number is not None] if None not in found else []
+
+
+def _series(numbers: Sequence[Number], metric: str, higher: bool) -> dict[int, float]:
+    """Seed → value, signed so that higher is better; of several points, minus the range over them."""
+    values = [number.values_of(metric) for number in numbers]
+    if not values:
+        return {}
+    if len(values) == 1:
+        return {seed: value if higher else -value for seed, value in values[0].items()}
+    complete = set.intersection(*(set(one) for one in values))
+    return {seed: min(one[seed] for one in values) - max(one[seed] for one in values) for seed in complete}
+
+
+def _unpaired(numbers: Sequence[Number], seeds: Sequence[int]) -> Iterator[str]:
+    words = {"subset": "labelled subsets", "init": "initial weights"}
+    for seed in seeds:
+        cells = [cell for number in numbers for cell in number.cells if cell.seed == seed]
+        for key, word in words.items():
+            if len({cell.pairing.get(key) for cell in cells}) > 1:
+                yield f"seed {seed}: {word} differ"
+
+
+def _left_out(numbers: Sequence[Number], seeds: Iterable[int]) -> Iterator[str]:
+    for number in numbers:
+        for cell in number.cells:
+            if cell.status == "diverged" and cell.seed not in seeds:
+                yield f"seed {cell.seed} diverged ({', '.join(number.coordinates.values())})"

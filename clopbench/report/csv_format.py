@@ -1,0 +1,116 @@
+"""All scales of one table as CSV, in full precision: numbers, claims, and the comparisons behind claims."""
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Any
+
+from clopbench.report import wording
+from clopbench.report.claims import Claim
+from clopbench.report.comparisons import Comparison
+from clopbench.report.observations import Number
+from clopbench.report.tables import Table
+
+FIELDS = [
+    *("table", "scale", "kind", "row", "column", "point", "metric", "mean", "sd", "low_95", "high_95"),
+    *("low_90", "high_90", "bootstrap_low", "bootstrap_high", "n", "planned", "collapsed", "diverged"),
+    *("paper_mean", "paper_sd", "paper_n", "difference", "p", "p_holm", "family", "in_favour", "seeds_needed"),
+    *("verdict", "reason", "cells"),
+]
+
+
+def to_csv(tables: list[Table]) -> str:
+    """Metrics as fractions, cell ids separated by spaces; kind is 'number', a claim's kind, or 'comparison'.
+
+    mean of a claim: its weakest comparison, positive in its favour (for 'spread' the ratio of standard
+    deviations). The p of a comparison is one-sided.
+    """
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, FIELDS, lineterminator="\n")
+    writer.writeheader()
+    for table in tables:
+        shared = {"table": table.name, "scale": table.scale.name}
+        writer.writerows(shared | _number(table, number) for number in table.numbers)
+        for claim in table.claims:
+            writer.writerow(shared | _claim(table, claim))
+            writer.writerows(shared | line for line in _comparisons(table, claim))
+    return buffer.getvalue()
+
+
+def _number(table: Table, number: Number) -> dict[str, Any]:
+    summary, theirs, column = number.summary, number.paper, table.declaration.columns
+    fields: dict[str, Any] = {
+        "kind": "number",
+        "row": number.coordinates[table.declaration.rows],
+        "column": number.coordinates[column] if column else "",
+        "point": " ".join(f"{axis}={point}" for axis, point in number.coordinates.items()),
+        "metric": number.metric,
+        "n": summary.n if summary else 0,
+        "planned": number.planned,
+        "collapsed": number.count("collapsed"),
+        "diverged": number.count("diverged"),
+        "difference": number.difference,
+        "verdict": number.verdict.verdict,
+        "reason": number.verdict.reason,
+        "cells": " ".join(cell.id for cell in number.cells),
+    }
+    if summary:
+        fields |= {"mean": summary.mean, "sd": summary.sd}
+        if summary.half_width is not None:
+            low, high = summary.mean - summary.half_width, summary.mean + summary.half_width
+            fields |= {"low_95": low, "high_95": high}
+    if theirs:
+        fields |= {"paper_mean": theirs.mean, "paper_sd": theirs.sd, "paper_n": theirs.n}
+    return fields
+
+
+def _claim(table: Table, claim: Claim) -> dict[str, Any]:
+    verdict, weakest = claim.verdict, claim.weakest
+    fields: dict[str, Any] = {
+        "kind": claim.declaration.kind,
+        "row": claim.declaration.name,
+        "metric": claim.metric,
+        "n": 0,
+        "p": verdict.p,
+        "p_holm": verdict.p_holm,
+        "family": verdict.family,
+        "seeds_needed": claim.tested.seeds_needed(verdict.alpha),
+        "verdict": verdict.verdict,
+        "reason": verdict.reason,
+        "cells": " ".join(cell.id for cell in claim.cells),
+    }
+    if weakest:
+        pair, found = weakest
+        fields |= {"point": wording.pair_name(table, pair)} | _effect(claim, found)
+    return fields
+
+
+def _comparisons(table: Table, claim: Claim) -> Iterator[dict[str, Any]]:
+    if len(claim.pairs) < 2:
+        return
+    for pair, found in zip(claim.pairs, claim.tested.comparisons, strict=True):
+        fields: dict[str, Any] = {
+            "kind": "comparison",
+            "row": claim.declaration.name,
+            "point": wording.pair_name(table, pair),
+            "metric": claim.metric,
+            "n": 0,
+        }
+        if found:
+            fields |= _effect(claim, found) | {"p": found.p_for}
+        yield fields
+
+
+def _effect(claim: Claim, found: Comparison) -> dict[str, Any]:
+    level = round(claim.tested.hypothesis.confidence * 100)
+    low, high = found.bootstrap or (None, None)
+    return {
+        "mean": found.estimate,
+        "sd": found.sd,
+        f"low_{level}": found.low,
+        f"high_{level}": found.high,
+        "bootstrap_low": low,
+        "bootstrap_high": high,
+        "n": found.n,
+        "in_favour": found.in_favour,
+    }

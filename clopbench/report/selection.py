@@ -1,0 +1,133 @@
+"""Which points of a benchmark a claim speaks of: its declaration → pairs of sides to compare.
+
+A side is one point, or (for the sensitivity along an axis) all points of that axis.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, product
+
+from clopbench.declarations import Coordinates
+from clopbench.declared_claims import (
+    AtLeastAsGoodClaim,
+    BestClaim,
+    BetterClaim,
+    ClaimDeclaration,
+    EachBeatsClaim,
+    EquivalentClaim,
+    LessSensitiveClaim,
+    Points,
+    SpreadClaim,
+)
+from clopbench.errors import UserError, unknown
+from clopbench.report.comparisons import Equivalence, Hypothesis, NonInferiority, Spread, Superiority
+
+Axes = Mapping[str, Sequence[str]]
+Side = tuple[Coordinates, ...]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two sides that a claim compares."""
+
+    first: Side
+    second: Side
+
+
+def hypothesis(claim: ClaimDeclaration) -> Hypothesis:
+    """How each pair of a claim is tested."""
+    match claim:
+        case SpreadClaim():
+            return Spread()
+        case EquivalentClaim():
+            return Equivalence(claim.margin)
+        case AtLeastAsGoodClaim():
+            return NonInferiority(claim.margin)
+        case _:
+            return Superiority()
+
+
+def pairs(claim: ClaimDeclaration, axes: Axes) -> list[Pair]:
+    """All pairs that must agree with the claim, in the order of the axes."""
+    match claim:
+        case EquivalentClaim():
+            return list(_within(claim.among, axes))
+        case LessSensitiveClaim():
+            open_axes = {axis: points for axis, points in axes.items() if axis != claim.to}
+            return [
+                Pair(_along(pair.first[0], claim.to, axes), _along(pair.second[0], claim.to, axes))
+                for pair in _against(claim.less, claim.than, open_axes)
+            ]
+        case BestClaim():
+            others = claim.among or {axis: list(axes[axis]) for axis in claim.best}
+            return list(_against(claim.best, others, axes))
+        case BetterClaim():
+            return list(_against(claim.better, claim.than, axes))
+        case EachBeatsClaim():
+            return list(_against(claim.each, claim.than, axes))
+        case SpreadClaim():
+            return list(_against(claim.smaller, claim.than, axes))
+        case AtLeastAsGoodClaim():
+            return list(_against(claim.candidate, claim.than, axes))
+
+
+def check(claim: ClaimDeclaration, axes: Axes, where: str, known: bool = True) -> None:
+    """Raise UserError where a claim names an axis or (if `known`) a point that the benchmark has not.
+
+    known: whether `axes` holds all declared points; a run restricted by --only has fewer.
+    """
+    where = f"{where}: claim {claim.name}"
+    if isinstance(claim, LessSensitiveClaim):
+        _check_axis(claim.to, axes, f"{where}: to")
+        for points in (claim.less, claim.than):
+            if claim.to in points:
+                raise UserError(f"{where}: axis '{claim.to}' is what `to` runs along, so name no point of it")
+    for field, points in _sets_of_points(claim):
+        for axis, named in points.items():
+            _check_axis(axis, axes, f"{where}: {field}")
+            for point in named:
+                if known and point not in axes[axis]:
+                    problem = unknown(f"point of axis {axis}", point, axes[axis])
+                    raise UserError(f"{where}: {field}: {problem}")
+    if known and not pairs(claim, axes):
+        raise UserError(f"{where}: compares nothing: both sides are the same points")
+
+
+def _check_axis(axis: str, axes: Axes, where: str) -> None:
+    if axis not in axes:
+        raise UserError(f"{where}: {unknown('axis', axis, axes)}")
+
+
+def _sets_of_points(claim: ClaimDeclaration) -> Iterator[tuple[str, Points]]:
+    for field in ("better", "best", "each", "smaller", "candidate", "less", "among", "than"):
+        points = getattr(claim, field, None)
+        if points is not None:
+            yield field, points
+
+
+def _expand(points: Mapping[str, Sequence[str]], axes: Axes) -> Iterator[Coordinates]:
+    """All points of the grid that lie in `points`; an axis not named is free."""
+    choices = [points.get(axis, everywhere) for axis, everywhere in axes.items()]
+    for choice in product(*choices):
+        yield dict(zip(axes, choice, strict=True))
+
+
+def _against(first: Points, second: Points, axes: Axes) -> Iterable[Pair]:
+    """Each point of the first set with each of the second, which takes the first's point of other axes."""
+    for one in _expand(first, axes):
+        bound = {axis: [point] for axis, point in one.items()} | dict(second)
+        for other in _expand(bound, axes):
+            if other != one:
+                yield Pair((one,), (other,))
+
+
+def _within(among: Points, axes: Axes) -> Iterator[Pair]:
+    """Every two points of a set that agree on all axes that it does not name."""
+    for one, other in combinations(_expand(among, axes), 2):
+        if all(one[axis] == other[axis] for axis in axes if axis not in among):
+            yield Pair((one,), (other,))
+
+
+def _along(point: Coordinates, axis: str, axes: Axes) -> Side:
+    """The point's row along an axis, in the order of the grid's axes."""
+    return tuple({name: place if name == axis else point[name] for name in axes} for place in axes[axis])

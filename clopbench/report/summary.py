@@ -1,0 +1,120 @@
+"""The top of RESULTS.md: claims × scales in symbols, the paper's numbers by verdict, what it all cost."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from clopbench.declarations import TableDeclaration
+from clopbench.report.formats import markdown_table
+from clopbench.report.observations import Observation
+from clopbench.report.tables import Table
+from clopbench.suite import Suite
+
+SYMBOLS = {"supported": "✔", "contradicted": "✘", "undecided": "?", "not run": "·"}
+NUMBER_VERDICTS = ("reproduced", "different", "undecided", "not comparable", "not run")
+SMALL_TO_LARGE = ("laptop", "cpu", "gpu", "paper")
+OWN_WORDS = "tables/summary.md"
+
+Tables = Mapping[str, Sequence[Table]]
+"""Table → the table at each scale for which there are records."""
+
+
+def own_words(suite: Suite) -> str:
+    """The paragraph that people write, if there is one: what was and was not reproduced."""
+    path = suite.root / OWN_WORDS
+    return path.read_text().strip() if path.is_file() else ""
+
+
+def summary(suite: Suite, tables: Tables, words: str = "") -> str:
+    """The section 'Summary', as Markdown; `words` come first."""
+    legend = ", ".join(f"{symbol} {verdict}" for verdict, symbol in SYMBOLS.items())
+    parts = ["## Summary\n"]
+    if words:
+        parts.append(words + "\n")
+    parts.append(_counted(suite, tables) + "\n")
+    claims = _claims(suite, tables)
+    if claims:
+        parts.append(f"Claims ({legend}):\n")
+        parts.append(markdown_table(["claim", "table", *_scales(suite)], claims) + "\n")
+    numbers = _numbers(suite, tables)
+    parts.append("The paper's numbers, at its own scale:\n")
+    parts.append(markdown_table(["table", "known", *NUMBER_VERDICTS], numbers) + "\n")
+    return "\n".join(parts)
+
+
+def cost(cells: Iterable[Observation]) -> str:
+    """'20 cells (1 collapsed), 0.1 hours of worker time on CPU AMD EPYC', from the records' provenance."""
+    cells = list(cells)
+    ended = Counter(cell.status for cell in cells)
+    marks = [f"{ended[status]} {status}" for status in ("collapsed", "diverged") if ended[status]]
+    seconds = sum(cell.provenance.get("seconds") or 0 for cell in cells)
+    devices = sorted({str(cell.provenance.get("device")) for cell in cells})
+    note = f" ({', '.join(marks)})" if marks else ""
+    hours = f"{seconds / 3600:.1f} hours" if seconds >= 3600 else f"{seconds / 60:.1f} minutes"
+    return f"{len(cells)} cells{note}, {hours} of worker time on {', '.join(devices)}"
+
+
+def _scales(suite: Suite) -> list[str]:
+    def size(name: str) -> tuple[int, str]:
+        return (SMALL_TO_LARGE.index(name) if name in SMALL_TO_LARGE else len(SMALL_TO_LARGE), name)
+
+    return sorted(suite.scale_names(), key=size)
+
+
+def _claims(suite: Suite, tables: Tables) -> list[list[str]]:
+    lines = []
+    for name, at_scales in tables.items():
+        by_scale = {table.scale.name: table for table in at_scales}
+        for position, claim in enumerate(suite.table(name).claims):
+            found = [
+                by_scale[scale].claims[position].verdict.verdict if scale in by_scale else "not run"
+                for scale in _scales(suite)
+            ]
+            lines.append([claim.text, f"[{name}](tables/{name}.md)", *(SYMBOLS[one] for one in found)])
+    return lines
+
+
+def _numbers(suite: Suite, tables: Tables) -> list[list[str]]:
+    lines = []
+    for name, at_scales in tables.items():
+        declaration = suite.table(name)
+        known = len(declaration.paper.values)
+        verdicts = Counter(_verdicts(declaration, at_scales))
+        counts = [str(verdicts[verdict]) if known else "–" for verdict in NUMBER_VERDICTS]
+        lines.append([f"[{name}](tables/{name}.md)", str(known) if known else "none", *counts])
+    return lines
+
+
+def _verdicts(declaration: TableDeclaration, at_scales: Sequence[Table]) -> list[str]:
+    """One verdict for each known number of the paper; a run at its scale outweighs any other."""
+    best = ["not run"] * len(declaration.paper.values)
+    for table in sorted(at_scales, key=lambda table: table.scale.is_paper):
+        for number in table.numbers:
+            if number.paper is not None and number.verdict.verdict != "not run":
+                best[declaration.paper.values.index(number.paper)] = number.verdict.verdict
+    return best
+
+
+def _counted(suite: Suite, tables: Tables) -> str:
+    """Sentences that hold whatever the records say: they are counted from them."""
+    sentences = []
+    idle = []
+    for scale in _scales(suite):
+        here = [table for at_scales in tables.values() for table in at_scales if table.scale.name == scale]
+        if not here:
+            idle.append(scale)
+            continue
+        verdicts = Counter(claim.verdict.verdict for table in here for claim in table.claims)
+        judged = ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in SYMBOLS)
+        cells = {cell.id: cell for table in here for cell in table.cells}
+        sentences.append(
+            f"Scale {scale}: {len(here)} of {len(tables)} tables; of their {verdicts.total()} claims {judged}; "
+            f"{cost(cells.values())}."
+        )
+    if idle:
+        sentences.append(f"Nothing was run at scale {' or '.join(idle)}.")
+    declared = [suite.table(name) for name in tables]
+    numbers = Counter(v for d, at in zip(declared, tables.values(), strict=True) for v in _verdicts(d, at))
+    if numbers:
+        judged = ", ".join(f"{numbers[verdict]} {verdict}" for verdict in NUMBER_VERDICTS if numbers[verdict])
+        sentences.append(f"Of the paper's {numbers.total()} numbers that are known: {judged}.")
+    return " ".join(sentences)

@@ -1,0 +1,151 @@
+"""Numbers, verdicts and claims in words. No layout, and no numbers are made here."""
+
+import math
+
+from clopbench.declarations import Coordinates, PaperValue
+from clopbench.declared_claims import Format
+from clopbench.report.claims import Claim
+from clopbench.report.comparisons import Comparison, Equivalence, NonInferiority, Spread
+from clopbench.report.observations import Number
+from clopbench.report.selection import Pair
+from clopbench.report.statistics import Summary
+from clopbench.report.tables import Table
+
+NOT_RUN = "not run"
+NOTHING = "–"
+WEAKEST = "weakest of"
+
+
+def value(kind: Format, amount: float, digits: int = 2, signed: bool = False) -> str:
+    """A metric in its unit: per cent, or as it is."""
+    scaled = amount * 100 if kind == "percent" else amount
+    text = f"{scaled:+.{digits}f}" if signed else f"{scaled:.{digits}f}"
+    return text.replace("-", "−")
+
+
+def unit(kind: Format) -> str:
+    """The unit after an amount, with its space."""
+    return " %" if kind == "percent" else ""
+
+
+def titled(title: str, kind: Format) -> str:
+    """A metric's title with its unit: 'linear probe top-1, %'."""
+    return f"{title}{',' if unit(kind) else ''}{unit(kind)}"
+
+
+def mean(summary: Summary | None, kind: Format) -> str:
+    """'97.12 ± 0.31', without ± at n = 1."""
+    if summary is None:
+        return NOT_RUN
+    text = value(kind, summary.mean)
+    return text if summary.half_width is None else f"{text} ± {value(kind, summary.half_width)}"
+
+
+def count(number: Number) -> str:
+    """'10', or '7/10' where cells are missing; collapsed and diverged cells are named."""
+    n = number.summary.n if number.summary else 0
+    text = str(n) if n == number.planned else f"{n}/{number.planned}"
+    marks = [f"{k} {status}" for status in ("collapsed", "diverged") if (k := number.count(status))]
+    return f"{text} ({', '.join(marks)})" if marks else text
+
+
+def paper(table: Table, entry: PaperValue | None) -> str:
+    """The paper's mean, with its sd and n where it gives them."""
+    if entry is None:
+        return "not known"
+    kind = table.declaration.format
+    sd = f"sd {value(kind, entry.sd, 1)}" if entry.sd is not None else "sd not known"
+    n = f"n {entry.n}" if entry.n is not None else "n not known"
+    return f"{value(kind, entry.mean, 1)} ({sd}, {n})"
+
+
+def difference(table: Table, number: Number) -> str:
+    """Ours minus the paper's; a dash where one is missing, or where the difference would mean nothing."""
+    if number.difference is None or not table.scale.is_paper:
+        return NOTHING
+    return value(table.declaration.format, number.difference, 1, signed=True)
+
+
+def verdict(number: Number) -> str:
+    reason = number.verdict.reason
+    return f"{number.verdict.verdict} ({reason})" if reason else number.verdict.verdict
+
+
+def name(table: Table, coordinates: Coordinates) -> str:
+    """A point in words: the row's label, then the points of the other axes."""
+    rows = table.declaration.rows
+    others = [table.point_label(point) for axis, point in coordinates.items() if axis != rows]
+    return ", ".join([table.label(coordinates), *others])
+
+
+def anchor(table: Table, coordinates: Coordinates) -> str:
+    """The HTML id under which the cells of a number are listed."""
+    return "-".join([table.scale.name, *coordinates.values()]).replace(" ", "-").lower()
+
+
+def effect(table: Table, claim: Claim) -> str:
+    """The comparison that the claim hangs on, positive in its favour: '+0.42 [−0.10, +0.94]'."""
+    if claim.weakest is None:
+        return NOTHING
+    pair, found = claim.weakest
+    text = comparison(claim, found)
+    k = len(claim.tested.comparisons)
+    return text if k == 1 else f"{text} ({WEAKEST} {k}: {pair_name(table, pair)})"
+
+
+def comparison(claim: Claim, found: Comparison) -> str:
+    """Estimate, interval, and the margin where there is one."""
+    how, kind = claim.tested.hypothesis, claim.format
+    if found.estimate is None:
+        return "no spread"
+    if isinstance(how, Spread):
+        ratio = "∞" if math.isinf(found.estimate) else f"{found.estimate:.2f}"
+        return f"ratio of sd {ratio}{_interval(claim, found.low, found.high)}"
+    text = value(kind, found.estimate, signed=True) + _interval(claim, found.low, found.high)
+    if isinstance(how, Equivalence):
+        return f"{text}, margin ±{value(kind, how.margin)}"
+    if isinstance(how, NonInferiority):
+        return f"{text}, margin −{value(kind, how.margin)}"
+    return text
+
+
+def bootstrapped(claim: Claim) -> str:
+    """The bootstrap interval of the comparison that the claim hangs on."""
+    if claim.weakest is None or claim.weakest[1].bootstrap is None:
+        return NOTHING
+    return _interval(claim, *claim.weakest[1].bootstrap).strip()
+
+
+def p_value(p: float | None) -> str:
+    if p is None:
+        return NOTHING
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def in_favour(claim: Claim) -> str:
+    """'3 of 10'; a dash for what is not decided seed by seed."""
+    if claim.weakest is None:
+        return NOTHING
+    found = claim.weakest[1]
+    return f"{NOTHING if found.in_favour is None else found.in_favour} of {found.n}"
+
+
+def pair_name(table: Table, pair: Pair) -> str:
+    """What is set against what, naming only the axes on which the two differ after the first side."""
+    first, second = pair.first[0], pair.second[0]
+    changed = {axis: point for axis, point in second.items() if point != first[axis]}
+    shown = first if len(pair.first) == 1 else {axis: first[axis] for axis in changed}
+    one = ", ".join(table.point_label(point) for point in shown.values())
+    return f"{one} against {', '.join(table.point_label(point) for point in changed.values())}"
+
+
+def _interval(claim: Claim, low: float | None, high: float | None) -> str:
+    """' [−0.10, +0.94]'; the confidence is named where it is not the heading's 95 %."""
+    if low is None or high is None:
+        return ""
+    if isinstance(claim.tested.hypothesis, Spread):
+        bounds = f"{low:.2f}, {high:.2f}"
+    else:
+        bounds = ", ".join(value(claim.format, bound, signed=True) for bound in (low, high))
+    confidence = round(claim.tested.hypothesis.confidence * 100)
+    return f" [{bounds}]" if confidence == 95 else f" [{confidence} %: {bounds}]"

@@ -1,0 +1,390 @@
+"""Declared claims over a table with two axes: which points they compare, what they say, what they refuse."""
+
+import shutil
+
+import pytest
+from checkout import ROOT, some
+from synthetic import record
+
+from clopbench.declarations import TableDeclaration
+from clopbench.errors import UserError
+from clopbench.parameters import validated
+from clopbench.report import formats, wording
+from clopbench.report.comparisons import Comparison
+from clopbench.report.document import collect, make_document
+from clopbench.report.observations import group_by_arm
+from clopbench.report.planning import needs
+from clopbench.report.selection import pairs
+from clopbench.report.tables import build_table, judge_together
+from clopbench.suite import Suite
+
+AXES = {"method": ["simclr", "supcon", "clop"], "label_fraction": ["1", "10", "100"]}
+
+BENCHMARK = """\
+defaults:
+  - scale: laptop
+  - _self_
+title: "A grid"
+axes:
+  method:
+    simclr: {method: {name: simclr}}
+    supcon: {method: {name: supcon}}
+    clop: {method: {name: clop}}
+  label_fraction:
+    "1": {data.label_fraction: 0.01}
+    "10": {data.label_fraction: 0.1}
+    "100": {data.label_fraction: 1.0}
+method: {name: clop}
+"""
+SHARED = {
+    "title": "Grid",
+    "benchmark": "grid",
+    "rows": "method",
+    "columns": "label_fraction",
+    "metric": "probe_top1",
+    "metric_title": "top-1",
+    "labels": {"clop": "CLOP", "supcon": "SupCon", "1": "1 %", "10": "10 %"},
+    "paper": {
+        "source": "abstract",
+        "setting": "CIFAR-100",
+        "values": [{"at": {"method": "clop", "label_fraction": 10}, "mean": 0.743}],
+    },
+}
+
+
+def claim(kind, **fields):
+    return {"name": kind, "text": f"It is {kind}", "paper": "words", "kind": kind} | fields
+
+
+def declared(*claims, **changes):
+    return validated(TableDeclaration, SHARED | {"claims": list(claims)} | changes, "tables/grid.yaml")
+
+
+def compared(**fields):
+    """The pairs of one claim, as (method fraction, method fraction)."""
+    found = pairs(declared(claim(**fields)).claims[0], AXES)
+    return [tuple(" ".join(side[0].values()) for side in (pair.first, pair.second)) for pair in found]
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        (
+            # YAML reads 10 as a number; a rival takes the first side's point of an axis it does not name.
+            {
+                "kind": "better",
+                "better": {"method": "clop", "label_fraction": 10},
+                "than": {"method": "supcon"},
+            },
+            [("clop 10", "supcon 10")],
+        ),
+        (
+            # An axis that nobody names: the claim must hold at each of its points.
+            {"kind": "better", "better": {"method": "clop"}, "than": {"method": "supcon"}},
+            [(f"clop {f}", f"supcon {f}") for f in ("1", "10", "100")],
+        ),
+        (
+            {"kind": "best", "best": {"method": "clop"}},
+            [(f"clop {f}", f"{m} {f}") for f in ("1", "10", "100") for m in ("simclr", "supcon")],
+        ),
+        (
+            {
+                "kind": "best",
+                "best": {"method": "clop", "label_fraction": 1},
+                "among": {"method": ["clop", "supcon"]},
+            },
+            [("clop 1", "supcon 1")],
+        ),
+        (
+            {
+                "kind": "each_beats",
+                "each": {"method": "clop", "label_fraction": [10, 100]},
+                "than": {"label_fraction": 1},
+            },
+            [("clop 10", "clop 1"), ("clop 100", "clop 1")],
+        ),
+        (
+            {
+                "kind": "equivalent",
+                "among": {"label_fraction": ["1", "10", "100"], "method": "clop"},
+                "margin": 0.01,
+                "margin_reason": "because",
+            },
+            [("clop 1", "clop 10"), ("clop 1", "clop 100"), ("clop 10", "clop 100")],
+        ),
+        (
+            {
+                "kind": "equivalent",
+                "among": {"label_fraction": ["1", "10"]},
+                "margin": 0.01,
+                "margin_reason": "because",
+            },
+            [(f"{m} 1", f"{m} 10") for m in ("simclr", "supcon", "clop")],
+        ),
+        (
+            {
+                "kind": "at_least_as_good",
+                "candidate": {"method": "clop", "label_fraction": [10, 100]},
+                "than": {"method": ["simclr", "supcon"]},
+                "margin": 0.01,
+                "margin_reason": "because",
+            },
+            [(f"clop {f}", f"{m} {f}") for f in ("10", "100") for m in ("simclr", "supcon")],
+        ),
+        (
+            {
+                "kind": "spread",
+                "smaller": {"method": "clop", "label_fraction": 1},
+                "than": {"label_fraction": 100},
+            },
+            [("clop 1", "clop 100")],
+        ),
+    ],
+)
+def test_points_that_a_claim_compares(fields, expected):
+    assert compared(**fields) == expected
+
+
+def test_sensitivity_is_compared_over_whole_rows():
+    fields = {"less": {"method": "clop"}, "than": {"method": ["simclr", "supcon"]}, "to": "label_fraction"}
+    found = pairs(declared(claim("less_sensitive", **fields)).claims[0], AXES)
+    assert len(found) == 2
+    assert [place["label_fraction"] for place in found[0].second] == ["1", "10", "100"]
+    assert {place["method"] for place in found[0].second} == {"simclr"}
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory):
+    """A suite with one benchmark of two axes, and no tables."""
+    folder = tmp_path_factory.mktemp("suite")
+    shutil.copytree(ROOT / "methods", folder / "methods")
+    shutil.copytree(ROOT / "benchmarks" / "scale", folder / "benchmarks" / "scale")
+    (folder / "benchmarks" / "grid.yaml").write_text(BENCHMARK)
+    (folder / "tables").mkdir()
+    return Suite(folder)
+
+
+# What a seed adds at every point, and to a method's values (times −1, 1 and 2 at the three fractions).
+OFFSETS = (0.0, 0.01, -0.01, 0.02, -0.02)
+NOISE = {"simclr": (3, 1, 0, -2, 1), "supcon": (-1, 2, 0, 1, -2), "clop": (0, 1, -1, -1, 1)}
+MEANS = {"simclr": (0.50, 0.60, 0.70), "supcon": (0.55, 0.65, 0.75), "clop": (0.70, 0.72, 0.74)}
+
+
+def records_of(benchmark, change=lambda place, seed, value: value):
+    records = []
+    for entry in benchmark.entries:
+        method, fraction = entry.coordinates.values()
+        column = AXES["label_fraction"].index(fraction)
+        mean = MEANS[method][column]
+        for seed, (offset, noise) in enumerate(zip(OFFSETS, NOISE[method], strict=True)):
+            top1 = change((method, fraction), seed, mean + offset + noise * (-1, 1, 2)[column] / 1000)
+            status = "done" if top1 is not None else "diverged"
+            records.append(record(entry.cell(seed), top1, status))
+    return records
+
+
+def found(claim) -> Comparison:
+    """The comparison that a claim hangs on."""
+    assert claim.weakest is not None
+    return claim.weakest[1]
+
+
+def table_of(suite, *claims, records=None, **changes):
+    benchmark = suite.benchmark("grid")
+    present = records_of(benchmark) if records is None else records
+    arms = group_by_arm(r.to_json() for r in present)
+    return build_table("grid", declared(*claims, **changes), benchmark, arms)
+
+
+BETTER = claim("better", better={"method": "clop", "label_fraction": 10}, than={"method": "supcon"})
+BEST = claim("best", best={"method": "clop"})
+LESS = claim("less_sensitive", less={"method": "clop"}, than={"method": "supcon"}, to="label_fraction")
+SAME = claim(
+    "equivalent", among={"method": "clop", "label_fraction": ["1", "10", "100"]},
+    margin=0.05, margin_reason="half a step",
+)  # fmt: skip
+GOOD = claim(
+    "at_least_as_good", candidate={"method": "clop"}, than={"method": "supcon"},
+    margin=0.02, margin_reason="a guess",
+)  # fmt: skip
+
+
+def test_verdicts_and_words_of_each_kind(grid):
+    """Means by hand: at 10 % CLOP has 72, SupCon 65, SimCLR 60; CLOP at 100 % is 1 point below SupCon."""
+    table = table_of(grid, BETTER, BEST, LESS, SAME, GOOD)
+    better, _, less, same, _ = table.claims
+    rows = formats.claim_rows(table)
+    assert [c.verdict.verdict for c in table.claims] == [
+        "supported", "contradicted", "supported", "supported", "supported",
+    ]  # fmt: skip
+    assert found(better).estimate == pytest.approx(0.07)
+    assert rows[1][1].startswith("−1.00 [")
+    assert rows[1][1].endswith("(weakest of 6: CLOP, 100 against SupCon)")
+    # Ranges over the fractions: SupCon 20 points, CLOP 4, in every seed.
+    assert found(less).estimate == pytest.approx(0.16)
+    assert found(less).in_favour == 5
+    assert found(same).estimate == pytest.approx(-0.04)
+    assert "[90 %: " in rows[3][1]
+    assert "margin ±5.00" in rows[3][1]
+    assert "margin −2.00" in rows[4][1]
+    assert "(weakest of 3: CLOP, 100 against SupCon)" in rows[4][1]
+    assert all(c.verdict.family == 5 for c in table.claims)
+    assert len(formats.comparison_rows(table)) == 6 + 3 + 3
+
+
+def test_a_claim_may_have_its_own_metric_where_less_is_better(grid):
+    turned = table_of(grid, BETTER | {"metric": "effective_rank", "direction": "lower", "format": "number"})
+    assert found(turned.claims[0]).estimate == 0.0
+    lower = table_of(grid, BETTER, direction="lower")
+    assert found(lower.claims[0]).estimate == pytest.approx(-0.07)
+    assert lower.claims[0].verdict.verdict == "contradicted"
+
+
+def test_rows_times_columns(grid):
+    table = table_of(grid, BETTER)
+    first, against = formats.sheets(table)
+    assert first.head == ["method", "1 %", "10 %", "100"]
+    assert [line[0] for line in first.body] == ["simclr", "SupCon", "CLOP"]
+    # Seeds: 72 + 0, 1.1, −1.1, 1.9, −1.9 has sd 1.553, t(0.975, 4) = 2.7764, half-width 1.93.
+    assert first.body[2][2] == "72.00 ± 1.93 (5)"
+    assert len(first.links) == 9
+    assert [line[0] for line in against.body] == ["CLOP, 10 %"]
+    assert against.body[0][3:] == ["74.3 (sd not known, n not known)", "–", "not comparable"]
+    assert [row[0] for row in formats.rows(table)][:2] == ["simclr, 1 %", "simclr, 10 %"]
+    page = make_document(grid, {}).texts["RESULTS.md"]
+    assert "Nothing was run at scale laptop" in page
+
+
+def test_a_second_metric_is_shown_where_records_have_it(grid):
+    also = [{"metric": "effective_rank", "title": "rank", "format": "number"}]
+    unseen = [{"metric": "probe_best_top1", "title": "best on validation"}]
+    assert len(formats.sheets(table_of(grid))) == 2
+    assert len(formats.sheets(table_of(grid, also=unseen))) == 2
+    sheets = formats.sheets(table_of(grid, also=also + unseen))
+    assert [sheet.title for sheet in sheets[:2]] == ["top-1, % (n)", "rank (n)"]
+    assert sheets[1].body[0][1] == "10.00 ± 0.00"
+    flat = table_of(grid, also=also, columns=None)
+    assert formats.headings(flat)[:4] == ["row", "top-1, %", "rank", "n"]
+
+
+def test_diverged_cells_are_named_and_count_as_declared(grid):
+    def gone(place, seed, value):
+        return None if place == ("supcon", "10") and seed < 2 else value
+
+    records = records_of(grid.benchmark("grid"), gone)
+    table = table_of(grid, BETTER, records=records)
+    assert table.claims[0].left_out == ("seed 0 diverged (supcon, 10)", "seed 1 diverged (supcon, 10)")
+    assert found(table.claims[0]).n == 3
+    assert formats.sheets(table)[0].body[1][2].endswith("(3/5 (2 diverged))")
+    counted = table_of(grid, BETTER, records=records, diverged_as={"laptop": 0.1})
+    assert counted.claims[0].left_out == ()
+    assert found(counted.claims[0]).n == 5
+    assert formats.sheets(counted)[0].body[1][2].endswith("(5 (2 diverged))")
+    none_left = records_of(grid.benchmark("grid"), lambda p, s, v: None if p == ("supcon", "10") else v)
+    verdict = table_of(grid, BETTER, records=none_left).claims[0].verdict
+    assert verdict.text == "undecided (no seed has a value on both sides: see the diverged cells)"
+
+
+def test_a_run_restricted_to_some_points_leaves_the_others_open(grid):
+    benchmark = grid.benchmark("grid", only={"method": ["clop", "supcon"], "label_fraction": ["10"]})
+    arms = group_by_arm(r.to_json() for r in records_of(benchmark))
+    table = build_table("grid", declared(BETTER, BEST, SAME), benchmark, arms)
+    assert [c.verdict.verdict for c in table.claims] == ["supported", "supported", "not run"]
+
+
+def test_claims_of_several_tables_are_corrected_together(grid):
+    one, two = table_of(grid, BETTER, LESS), table_of(grid, SAME, GOOD)
+    together = judge_together([one, two])
+    assert [c.verdict.family for t in together for c in t.claims] == [4, 4, 4, 4]
+    assert one.claims[0].verdict.family == 2
+    smallest = min(some(c.verdict.p) for t in together for c in t.claims)
+    assert min(some(c.verdict.p_holm) for t in together for c in t.claims) == pytest.approx(4 * smallest)
+
+
+def test_power_of_each_claim(grid):
+    few = [r for r in records_of(grid.benchmark("grid")) if r.cell.seed < 2]
+    [too_few] = needs([table_of(grid, BETTER, records=few)])
+    assert (too_few.seeds, too_few.needed, too_few.note) == (2, None, "too little data: 3 seeds at least")
+    [need] = needs([table_of(grid, BETTER)])
+    assert need.seeds == 5
+    assert some(need.cautious) >= some(need.needed)
+    [nothing] = needs([table_of(grid, BETTER, records=[])])
+    assert nothing.note.startswith("too little data")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (claim("bettr"), "tables/grid.yaml.claims.0.kind: unknown kind 'bettr': did you mean 'better'?"),
+        ({"name": "x", "text": "y", "paper": "z"}, "tables/grid.yaml.claims.0.kind: required, but not given"),
+        (
+            BETTER | {"thn": {}},
+            "tables/grid.yaml.claims.0.better.thn: unknown field; did you mean 'than'? (known: better,",
+        ),
+        (claim("better", better={"method": "clop"}), "claims.0.better.than: required, but not given"),
+        (claim("best", best={"method": "clop", "label_fraction": 1}), "so among must say which points"),
+        (SAME | {"margin": 0.0}, "claims.0.equivalent.margin: input should be greater than 0"),
+        (SAME | {"margin_reason": ""}, "claims.0.equivalent.margin_reason: string should have at least 1"),
+        (SAME | {"among": {"method": "clop"}}, "among must list two points or more of an axis"),
+        (BETTER | {"better": {"method": []}}, "should have at least 1 item"),
+    ],
+)
+def test_what_a_declaration_refuses(wrong, message):
+    with pytest.raises(UserError) as caught:
+        declared(wrong)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (
+            BETTER | {"better": {"metod": "clop"}},
+            "tables/grid.yaml: claim better: better: unknown axis 'metod': did you mean 'method'?",
+        ),
+        (
+            BETTER | {"than": {"method": "subcon"}},
+            "claim better: than: unknown point of axis method 'subcon': did you mean 'supcon'?",
+        ),
+        (LESS | {"to": "labels"}, "claim less_sensitive: to: unknown axis 'labels'"),
+        (LESS | {"less": {"label_fraction": 1}}, "axis 'label_fraction' is what `to` runs along"),
+        (BETTER | {"than": {"method": "clop"}}, "compares nothing: both sides are the same points"),
+    ],
+)
+def test_what_does_not_fit_the_benchmark_is_refused(grid, wrong, message):
+    path = grid.root / "tables" / "grid.yaml"
+    import yaml
+
+    path.write_text(yaml.safe_dump(SHARED | {"claims": [wrong]}))
+    try:
+        with pytest.raises(UserError) as caught:
+            collect(grid, {"laptop": {}})
+        assert message in str(caught.value)
+    finally:
+        path.unlink()
+
+
+def test_margins_need_reasons_and_stand_on_the_page(grid):
+    with pytest.raises(UserError, match="margin needs a margin_reason"):
+        declared(paper=SHARED["paper"] | {"margin": 0.01})
+    import yaml
+
+    path = grid.root / "tables" / "grid.yaml"
+    paper = SHARED["paper"] | {"margin": 0.012, "margin_reason": "as large as the effect"}
+    path.write_text(yaml.safe_dump(SHARED | {"claims": [SAME, GOOD], "paper": paper}))
+    try:
+        arms = group_by_arm(r.to_json() for r in records_of(grid.benchmark("grid")))
+        document = make_document(grid, collect(grid, {"laptop": arms}))
+    finally:
+        path.unlink()
+    page = document.texts["tables/grid.md"]
+    assert "Reproduced means within ±1.20 %: as large as the effect." in page
+    assert "Margin of 'It is equivalent': 5.00 %, half a step." in page
+    assert "### Every comparison of the claims" in page
+    assert '<a id="laptop-clop-10"></a>**CLOP, 10 %**' in page
+    results = document.texts["RESULTS.md"]
+    assert "[72.00 ± 1.93 (5)](tables/grid.md#laptop-clop-10)" in results
+    assert "| It is equivalent | [grid](tables/grid.md) | ✔ | · | · | · |" in results
+    assert "45 cells, 45.0 minutes of worker time on CPU test" in results
+    assert wording.p_value(0.0004) == "< 0.001"
