@@ -39,7 +39,9 @@ NO_CONTROLLER = re.compile(
     re.IGNORECASE,
 )
 # Users set these to see other columns or only their jobs: their answers are not for us.
-HIDDEN = ("SQUEUE_", "SACCT_", "SCANCEL_", "SLURM_TIME_FORMAT", "SLURM_BITSTR_LEN")
+HIDDEN = ("SQUEUE_", "SACCT_", "SCANCEL_", "SLURM_TIME_FORMAT")
+# Waiting tasks of an array come as one expression, which squeue otherwise cuts off.
+UNABRIDGED = {"LC_ALL": "C", "SLURM_BITSTR_LEN": "0"}
 
 
 class Refused(UserError):
@@ -100,7 +102,7 @@ def queue(jobs: Iterable[str] | None = None, ended: bool = False) -> dict[str, J
     states = ["--states=all"] if ended else []
     columns = ",".join(f"{field}:|" for field in FIELDS)
     try:
-        answer = client("squeue", "--noheader", "--array", *which, *states, f"--Format={columns}")
+        answer = client("squeue", "--noheader", *which, *states, f"--Format={columns}")
     except Refused as error:
         # Only where a single id is asked for; of several, squeue leaves unknown ones out.
         if "Invalid job id" in str(error):
@@ -171,7 +173,7 @@ def client(*command: str, seconds: float = CLIENT_SECONDS) -> str:
     try:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, errors="replace", env=environment | {"LC_ALL": "C"}, process_group=0,
+            text=True, errors="replace", env=environment | UNABRIDGED, process_group=0,
         )  # fmt: skip
     except OSError as error:
         raise NoAnswer(f"Slurm's {command[0]} cannot be run: {(error.strerror or 'error').lower()}") from None
@@ -214,22 +216,35 @@ def _arrays(jobs: Iterable[str]) -> str:
 
 def _parsed(answer: str) -> Iterator[JobState]:
     for line in answer.splitlines():
-        array, index, state, reason, left, start, node, restarts, status, name = line.split(
+        array, tasks, state, reason, left, start, node, restarts, status, name = line.split(
             "|", len(FIELDS) - 1
         )
         code = int(status) if state in ENDED and status.isdigit() else None  # A status as from waitpid.
-        yield JobState(
-            job=f"{array}_{index}" if index.isdigit() else array,
-            state=state,
-            reason="" if reason == "None" else reason,
-            node=node,
-            seconds_left=duration(left) if state not in ENDED | WAITING else None,
-            starts_unix=_unix(start),
-            restarts=int(restarts),
-            exit_code=None if code is None else code >> 8,
-            signal=None if code is None else code & 127 or None,
-            name=name.removesuffix("|"),
-        )
+        for suffix in _suffixes(tasks):
+            yield JobState(
+                job=array + suffix,
+                state=state,
+                reason="" if reason == "None" else reason,
+                node=node,
+                seconds_left=duration(left) if state not in ENDED | WAITING else None,
+                starts_unix=_unix(start),
+                restarts=int(restarts),
+                exit_code=None if code is None else code >> 8,
+                signal=None if code is None else code & 127 or None,
+                name=name.removesuffix("|"),
+            )
+
+
+def _suffixes(tasks: str) -> Iterator[str]:
+    """'1,5-9:2%4' → _1, _5, _7, _9; 'N/A', of a job without an array → an empty suffix.
+
+    Not left to `squeue --array`, which drops the last task of a range with a step (Slurm 22.05).
+    """
+    if tasks == "N/A":
+        yield ""
+        return
+    for first, last, step in re.findall(r"(\d+)(?:-(\d+)(?::(\d+))?)?", tasks.partition("%")[0]):
+        yield from (f"_{task}" for task in range(int(first), int(last or first) + 1, int(step or 1)))
 
 
 def _unix(text: str) -> float | None:
