@@ -112,10 +112,11 @@ def run(name: str, *arguments: str | Path, **environment: str) -> str:
 
 def lab_command(name: str, *arguments: str | Path, **environment: str) -> "subprocess.CompletedProcess[str]":
     """Run slurm/lab/<name>. Output goes to files: daemons that kept a pipe open would make us wait for them."""
+    ours = {key: value for key, value in os.environ.items() if not key.startswith("LAB_")}
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         done = subprocess.run(
             [COMMANDS / name, *arguments], stdout=out, stderr=err, stdin=subprocess.DEVNULL, check=False,
-            timeout=240, env=os.environ | environment,
+            timeout=240, env=ours | environment,
         )  # fmt: skip
         out.seek(0)
         err.seek(0)

@@ -146,6 +146,7 @@ def test_a_refusal_is_one_line_with_slurm_s_words(lab: Lab):
     assert not isinstance(refusal.value, NoAnswer)
 
 
+@pytest.mark.slow
 def test_a_controller_that_is_down_is_one_line(lab: Lab):
     lab.daemon("stop", "controller")
     for ask in (squeue.queue, lambda: squeue.queue(["1"]), lambda: squeue.cancel(["1"])):
@@ -167,10 +168,8 @@ def test_without_slurm(monkeypatch, tmp_path):
 def test_a_slow_answer_is_not_waited_for(programs, tmp_path):
     """Nor do the children of a wrapper script stay behind."""
     program(programs, "squeue", f"sleep 600 & echo $! > {tmp_path}/child; wait")
-    started = time.monotonic()
     with pytest.raises(NoAnswer, match=r"^Slurm gave no answer to squeue within 1 s$"):
         squeue.client("squeue", seconds=1)
-    assert time.monotonic() - started < 300
     stat = Path(f"/proc/{(tmp_path / 'child').read_text().strip()}/stat")
     deadline = time.monotonic() + 30
     while stat.exists() and ") Z " not in stat.read_text():

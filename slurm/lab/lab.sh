@@ -3,12 +3,15 @@
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin # Debian keeps daemons where users' paths do not look.
 
+# Of an outer job, or for the eyes of a user: not for our daemons and questions.
+unset "${!SLURM@}" "${!SBATCH_@}" "${!SINFO_@}" "${!SQUEUE_@}"
+
 say() { echo "slurm/lab: $*" >&2; }
 die() { say "$*"; exit 1; }
 
 # use_lab DIR: names everything in the lab's folder.
 use_lab() {
-    LAB=$(realpath -m "${1:-${SLURM_LAB:-${TMPDIR:-/tmp}/clop-bench-lab-$(id -u)}}")
+    LAB=$(realpath -m "${1:-${LAB_DIR:-${TMPDIR:-/tmp}/clop-bench-lab-$(id -u)}}")
     export SLURM_CONF=$LAB/etc/slurm.conf
 }
 
