@@ -2,7 +2,9 @@
 
 import os
 import re
+import shutil
 import signal
+import tempfile
 from itertools import groupby
 from pathlib import Path
 
@@ -102,6 +104,29 @@ def test_start_refuses_what_cannot_work(tmp_path, arguments, environment, words)
     assert words in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "lab").exists()
+
+
+def test_a_start_that_fails_shows_why_and_leaves_no_process(tmp_path):
+    """Here the nodes' daemon fails, after munged and the controller have started."""
+    require("slurmctld", "slurmd", "munged")
+    (tmp_path / "slurmd").write_text("#!/bin/sh\necho no room >&2\nexit 1\n")
+    (tmp_path / "slurmd").chmod(0o755)
+    folder = Path(tempfile.mkdtemp(prefix="lab-", dir="/tmp"))
+    done = lab_command("start", folder, PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "could not start" in done.stderr
+    assert "no room" in done.stderr
+    assert "slurmctld version" in done.stderr
+    assert processes(folder) == {}
+    shutil.rmtree(folder)
+
+
+def test_start_refuses_ports_that_are_in_use(lab: Lab):
+    port = re.findall(r"^SlurmctldPort=(\d+)$", lab.conf.read_text(), re.MULTILINE)[0]
+    done = lab_command("start", "/tmp/lab-never", LAB_PORT=port)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"slurm/lab: LAB_PORT: port {port} is in use\n"
+    assert not Path("/tmp/lab-never").exists()
 
 
 def test_install_says_nothing_where_all_is_installed():

@@ -24,6 +24,9 @@ free_ports() {
     local base port
     if [ -n "${LAB_PORT:-}" ]; then
         [[ $LAB_PORT =~ ^[1-9][0-9]*$ ]] || die "LAB_PORT: a whole number above 0 (got '$LAB_PORT')"
+        for ((port = LAB_PORT; port < LAB_PORT + 10 + NODES; port++)); do
+            listens "$port" && die "LAB_PORT: port $port is in use"
+        done
         echo "$LAB_PORT"
         return
     fi
