@@ -13,7 +13,7 @@ from checkout import QUICK, ROOT
 README = (ROOT / "README.md").read_text()
 DOCUMENTS = [
     *("README.md", "CONTRIBUTING.md", "RESULTS.md", "CHANGELOG.md"),
-    *("docs/deviations.md", "docs/statistics.md", "tables/table7.md"),
+    *("docs/deviations.md", "docs/statistics.md", "tables/table7.md", "slurm/lab/README.md"),
 ]
 
 
@@ -32,7 +32,7 @@ def commands() -> list[list[str]]:
 def copy(tmp_path_factory) -> Path:
     """What a fresh clone holds besides the engine, with the README's own example of a method added."""
     folder = tmp_path_factory.mktemp("clone")
-    for name in ("benchmarks", "methods", "tables", "results/published"):
+    for name in ("benchmarks", "methods", "tables", "slurm", "results/published"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "RESULTS.md", folder)
     (folder / "methods" / "align.py").write_text(blocks("python")[0])
