@@ -1,0 +1,90 @@
+# Sourced by the lab's commands: where things lie, and how daemons are started, found and ended.
+# shellcheck shell=bash
+set -euo pipefail
+PATH=$PATH:/usr/sbin:/sbin # Debian keeps daemons where users' paths do not look.
+
+say() { echo "slurm/lab: $*" >&2; }
+die() { say "$*"; exit 1; }
+
+# use_lab DIR: names everything in the lab's folder.
+use_lab() {
+    LAB=$(realpath -m "${1:-${SLURM_LAB:-${TMPDIR:-/tmp}/clop-bench-lab-$(id -u)}}")
+    export SLURM_CONF=$LAB/etc/slurm.conf
+}
+
+# Ended, but not yet reaped by its parent, counts as gone: PID 1 of a container may take seconds.
+alive() { [ -r "/proc/$1/stat" ] && ! grep -q ') Z ' "/proc/$1/stat" 2>/dev/null; }
+
+# gone PID SECONDS: wait for a process to end.
+gone() {
+    local tries=$(($2 * 20))
+    while alive "$1"; do
+        [ $((tries -= 1)) -gt 0 ] || return 1
+        sleep 0.05
+    done
+}
+
+# until_true SECONDS COMMAND...: wait for a command to succeed.
+until_true() {
+    local tries=$(($1 * 10))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ $((tries -= 1)) -gt 0 ] || return 1
+        sleep 0.1
+    done
+}
+
+# pid_of NAME: the running daemon whose pid file is run/NAME.pid; a stale file, or a number that another
+# program now has, counts as none.
+pid_of() {
+    local pid program=${1%%-*}
+    pid=$(cat "$LAB/run/$1.pid" 2>/dev/null) && [ -n "$pid" ] && alive "$pid" || return 1
+    [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = "$program" ] && echo "$pid"
+}
+
+# end NAME SECONDS: ask a daemon to end; kill it where it does not.
+end() {
+    local pid
+    pid=$(pid_of "$1") || return 0
+    kill -TERM "$pid" 2>/dev/null || true
+    gone "$pid" "$2" && return 0
+    say "$1 did not end within $2 s: killed"
+    kill -KILL "$pid" 2>/dev/null || true
+    gone "$pid" 10
+}
+
+# Daemons get no open files of ours; file 9 is the lock of `start`.
+daemon() { "$@" 9<&- </dev/null >>"$LAB/log/start.log" 2>&1; }
+start_controller() { pid_of slurmctld >/dev/null || daemon slurmctld -f "$SLURM_CONF" "$@"; }
+start_node() { pid_of "slurmd-$1" >/dev/null || daemon slurmd -N "$1" -f "$SLURM_CONF"; }
+
+# job_processes [NODE]: step daemons and tasks of this lab, on all nodes or one. A step daemon is known by
+# the log that it writes; a task by its environment (a shell that merely exports SLURM_CONF has no
+# SLURMD_NODENAME), which also finds tasks whose step daemon is gone.
+job_processes() {
+    local file pid node=${1:-[^/]*}
+    for file in $(grep -lx slurmstepd /proc/[0-9]*/comm 2>/dev/null); do
+        pid=${file//[^0-9]/}
+        readlink "/proc/$pid"/fd/* 2>/dev/null | grep -qx "$LAB/log/slurmd-$node\.log" && echo "$pid"
+    done
+    for file in $(grep -lzxF "SLURM_CONF=$SLURM_CONF" /proc/[0-9]*/environ 2>/dev/null); do
+        pid=${file//[^0-9]/}
+        grep -zqx "SLURMD_NODENAME=$node" "$file" 2>/dev/null && alive "$pid" && echo "$pid"
+    done
+    true
+}
+
+# kill_jobs [NODE]: end them all at once, as a power failure would.
+kill_jobs() {
+    local pids round
+    for round in 1 2 3 4 5; do # What is found may start something more while we look.
+        pids=$(job_processes "${1:-}")
+        [ -n "$pids" ] || return 0
+        # shellcheck disable=SC2086
+        kill -KILL $pids 2>/dev/null || true
+        sleep 0.1
+    done
+    [ -z "$(job_processes "${1:-}")" ]
+}
+
+nodes() { sed -n 's/^# nodes: //p' "$SLURM_CONF"; }
