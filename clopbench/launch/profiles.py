@@ -99,7 +99,7 @@ def _refuse_doubles(content: Mapping[str, Any], path: Path) -> None:
     from submitit.slurm.slurm import SlurmExecutor
 
     for generic, option in SlurmExecutor._equivalence_dict().items():
-        for other in {PREFIX + option, PREFIX + generic} & content.keys():
+        for other in {f"{PREFIX}{option}", f"{PREFIX}{generic}"} & content.keys():
             if generic in content:
                 raise UserError(f"{path}.{other}: says the same as {generic}; keep one of them")
 
@@ -136,7 +136,7 @@ def _keys() -> type[Strict]:
     from submitit.slurm.slurm import SlurmExecutor, _make_sbatch_string
 
     options = get_type_hints(_make_sbatch_string)
-    kinds = {PREFIX + name: options[name] for name in SlurmExecutor._valid_parameters()}
+    kinds: dict[str, Any] = {PREFIX + name: options[name] for name in SlurmExecutor._valid_parameters()}
     kinds |= AutoExecutor._typed_parameters()
     # Other whole numbers count something: 1 at least.
     kinds = {name: Count if kind in (int, int | None) else kind for name, kind in kinds.items()} | KINDS
