@@ -13,6 +13,8 @@ from clopbench.cell import Cell
 from clopbench.plugins import Plugins
 from clopbench.suite import Suite
 
+pytest_plugins = ["lab"]
+
 
 @dataclass
 class Done:
@@ -26,9 +28,12 @@ class Done:
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Tests work in a folder of their own, whatever the developer's environment says."""
-    for name in ("BENCH_SUITE", "BENCH_RESULTS", "BENCH_DATA"):
-        monkeypatch.delenv(name, raising=False)
+    for name in list(os.environ):
+        # Slurm's variables too: the tests may themselves run in a job of a cluster.
+        if name.startswith(("BENCH_", "SLURM", "SBATCH_", "SQUEUE_", "SACCT_", "SCANCEL_", "SUBMITIT_")):
+            monkeypatch.delenv(name)
     monkeypatch.setenv("BENCH_SUITE", str(ROOT))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path.parent / "no-configuration"))
     monkeypatch.chdir(tmp_path)
 
 

@@ -147,9 +147,16 @@ def cancel(jobs: Iterable[str], signal_name: str | None = None) -> None:
         client("scancel", "--quiet", *signals, *ids)
 
 
-def max_array_size() -> int:
-    """How many tasks one array of this cluster may have (its MaxArraySize). Raises Refused, NoAnswer."""
-    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", client("scontrol", "show", "config"), re.MULTILINE)
+def max_array_size() -> int | None:
+    """How many tasks one array of this cluster may have (its MaxArraySize); None where nobody answers.
+
+    Raises Refused where the cluster allows no arrays.
+    """
+    try:
+        answer = client("scontrol", "show", "config")
+    except NoAnswer:
+        return None
+    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", answer, re.MULTILINE)
     if found is None or int(found[1]) == 0:
         raise Refused("this cluster allows no job arrays (MaxArraySize in scontrol show config)")
     return int(found[1])
