@@ -13,7 +13,9 @@ PACKAGE = ROOT / "clopbench"
 # Floors of the house, from the top. A module imports only from floors below its own, or its own room.
 FLOORS = [
     {"cli"},
+    {"cli_slurm"},
     {"cli_data", "cli_options"},
+    {"slurm_cli"},
     {"request", "showing", "doctor"},
     {"data_cli"},
     {"launch", "report"},
