@@ -1,17 +1,18 @@
 """What the verbs of Slurm do with a command line: words → order → queue, and the lines to print."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from clopbench import overrides as override_grammar
 from clopbench.errors import UserError, unknown
-from clopbench.launch import sbatch, slurm
-from clopbench.launch.occupancy import Occupancy, look
+from clopbench.launch import sbatch, slurm, squeue
+from clopbench.launch.occupancy import Occupancy, Place, look
 from clopbench.launch.profiles import load_profile
 from clopbench.launch.slurm import Order
-from clopbench.launch.submission import SubmittedCell
+from clopbench.launch.submission import Submission, SubmittedCell, all_submissions
 from clopbench.plan import Plan, PlannedCell
+from clopbench.records import Store
 from clopbench.request import DEVICES, Request
 
 
@@ -30,7 +31,7 @@ def new_order(
     if device not in DEVICES:
         raise unknown("device", device, DEVICES)
     loaded = load_profile(profile, request.suite.root, settings)
-    return Order(request.suite, request.store, loaded, request.scale, device, live, arguments)
+    return Order(request.suite, request.store, loaded, request.scale, settings, device, live, arguments)
 
 
 def submitted_cell(planned: PlannedCell) -> SubmittedCell:
@@ -40,12 +41,14 @@ def submitted_cell(planned: PlannedCell) -> SubmittedCell:
 
 
 def preview(order: Order, plan: Plan) -> Iterator[str]:
-    """The sbatch text of every array of all unfinished cells. Slurm need not be there, and is not asked."""
-    order = replace(order, cells=[submitted_cell(planned) for planned in plan.to_run])
-    if not order.cells:
-        yield "nothing to submit"
-        return
-    submission = order.describe(slurm.ASSUMED_ARRAY_SIZE)
+    """The sbatch text for all unfinished cells. Slurm need not be there, and is not asked."""
+    order.cells = [submitted_cell(planned) for planned in plan.to_run]
+    yield from scripts(order) if order.cells else ["nothing to submit"]
+
+
+def scripts(order: Order) -> Iterator[str]:
+    """The sbatch text of every array of an order."""
+    submission = order.describe(squeue.max_array_size() or slurm.ASSUMED_ARRAY_SIZE)
     for part in submission.parts:
         before = sbatch.waits_for(submission.parts, part, order.at_once)
         dependency = f"afterany:<array {before.number + 1}>" if before else None
@@ -62,6 +65,7 @@ def submit(order: Order, plan: Plan) -> Iterator[str]:
             yield "nothing to submit"
             return
         order.cells = [submitted_cell(planned) for planned in free]
+        order.others = [submitted_cell(planned) for planned in plan.cells if planned not in free]
         order.preflight()
         yield from place(order)
     yield estimate_line(order, plan, free)
@@ -107,3 +111,59 @@ def estimate_line(order: Order, plan: Plan, cells: Sequence[PlannedCell]) -> str
         return f"time not known ({estimate.basis})"
     hours = estimate.seconds / order.profile.cells_per_task / 3600
     return f"about {seconds / 60:.1f} min once started, {hours:.2g} task-hours ({estimate.basis})"
+
+
+def log_lines(store: Store, prefix: str, most: int) -> Iterator[str]:
+    """The last lines of a cell's run.log, and of the output of every Slurm task that had it."""
+    submitted = {cell.id for s in all_submissions(store) for task in s.tasks for cell in task}
+    ids = sorted({*store.find(prefix), *(cell_id for cell_id in submitted if cell_id.startswith(prefix))})
+    if len(ids) != 1:
+        found = f"{len(ids)} cells ({', '.join(ids[:5])} …)" if ids else "no cell"
+        raise UserError(f"'{prefix}': {found} of that name in {store.root}")
+    paths = [store.folder(ids[0]) / "run.log", *_task_logs(store, ids[0])]
+    for path in paths:
+        yield f"==> {path} <=="
+        try:
+            yield from path.read_text(errors="replace").splitlines()[-most:]
+        except FileNotFoundError:
+            yield "(not there: it has not started)"
+
+
+def _task_logs(store: Store, cell_id: str) -> Iterator[Path]:
+    for submission in all_submissions(store):
+        for number, cells in enumerate(submission.tasks):
+            if any(cell.id == cell_id for cell in cells):
+                part = submission.part_of(number)
+                job = submission.job(part)
+                if job is not None:
+                    yield from sorted(submission.logs.glob(f"{job}_{number - part.first}_*"))
+
+
+def cancel(store: Store, tables: Sequence[str]) -> Iterator[str]:
+    """Cancel the queued and running tasks of some tables; of all without names."""
+    occupancy = look(store, {})
+    for name in tables:
+        if name not in occupancy.tables:
+            raise unknown("submitted table", name, occupancy.tables)
+    chosen: dict[tuple[Submission, int], list[Place]] = {}
+    shared = 0
+    for place in occupancy.places.values():
+        if place.queued is None or place.task is None:
+            continue
+        mates = place.submission.tasks[place.task]
+        if tables and not set(place.cell.tables) & set(tables):
+            continue
+        if tables and not all(set(mate.tables) <= set(tables) for mate in mates):
+            shared += 1  # Its task, or the cell itself, serves another table too.
+            continue
+        chosen.setdefault((place.submission, place.task), []).append(place)
+    if shared:
+        yield f"{shared} cells stay in the queue: other tables need their tasks too; name those as well"
+    if not chosen:
+        yield "nothing to cancel"
+        return
+    for submission in {submission for submission, _ in chosen}:
+        submission.cancel({task for owner, task in chosen if owner is submission})
+    squeue.cancel([place.job for places in chosen.values() for place in places[:1] if place.job])
+    cells = sum(len(places) for places in chosen.values())
+    yield f"cancelled {len(chosen)} tasks with {cells} cells; `bench retry` or `bench submit` brings them back"

@@ -15,6 +15,7 @@ FLOORS = [
     {"cli"},
     {"cli_slurm"},
     {"cli_data", "cli_options"},
+    {"retrying"},
     {"slurm_cli"},
     {"request", "showing", "doctor"},
     {"data_cli"},

@@ -1,6 +1,6 @@
 """Which cells are in Slurm's queue, or being trained, as far as folders and squeue can tell."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,16 +17,17 @@ class Place:
     """A cell in a submission: its task, the Slurm task that this became, and what squeue says of it."""
 
     submission: Submission
-    task: int
+    task: int | None
+    """None for a cell that was left out, being finished or on its way already."""
     cell: SubmittedCell
     job: str | None
     """123_4; None where Slurm never took it."""
     queued: JobState | None
 
     @property
-    def sort_key(self) -> tuple[bool, str]:
+    def sort_key(self) -> tuple[bool, bool, str]:
         """A queued place says more than one that has left the queue; then the newer one does."""
-        return self.queued is not None, self.submission.name
+        return self.queued is not None, self.task is not None, self.submission.name
 
 
 class Occupancy:
@@ -41,12 +42,24 @@ class Occupancy:
     def places(self) -> dict[str, Place]:
         """Cell id → the place that says most about it."""
         found: dict[str, Place] = {}
-        for submission in self.submissions:
-            for place in self._of(submission):
-                known = found.get(place.cell.id)
-                if known is None or place.sort_key >= known.sort_key:
-                    found[place.cell.id] = place
+        for place in self._all():
+            known = found.get(place.cell.id)
+            if known is None or place.sort_key >= known.sort_key:
+                found[place.cell.id] = place
         return found
+
+    @cached_property
+    def tables(self) -> dict[str, list[Place]]:
+        """Table → its cells, in the order of submission."""
+        found: dict[str, dict[str, Place]] = {}
+        for place in self._all():
+            for table in place.cell.tables:
+                found.setdefault(table, {})[place.cell.id] = self.places[place.cell.id]
+        return {table: list(places.values()) for table, places in sorted(found.items())}
+
+    def _all(self) -> Iterator[Place]:
+        for submission in self.submissions:
+            yield from self._of(submission)
 
     def _of(self, submission: Submission) -> Iterator[Place]:
         for part in submission.parts:
@@ -56,6 +69,8 @@ class Occupancy:
                 queued = self.queue.get(f"{array}_{number}")
                 for cell in submission.tasks[task]:
                     yield Place(submission, task, cell, f"{array}_{number}" if array else None, queued)
+        for cell in submission.others:
+            yield Place(submission, None, cell, None, None)
 
     def _adopt(self, submission: Submission, name: str) -> str | None:
         """The id of an array that Slurm took just before `bench submit` was killed."""
@@ -88,12 +103,21 @@ class Occupancy:
         return claims.filesystem_now(self.store.root)
 
 
+def all_jobs(submissions: Iterable[Submission]) -> list[str | None]:
+    """Job ids of all arrays; None for one that Slurm has not (as far as we know) taken."""
+    return [submission.job(part) for submission in submissions for part in submission.parts]
+
+
 def look(store: Store, entries: Mapping[str, Entry]) -> Occupancy:
     """Ask the folders and squeue. Raises Refused where Slurm does not answer."""
     occupancy = Occupancy(store, {}, entries)
-    jobs = [submission.job(part) for submission in occupancy.submissions for part in submission.parts]
-    # By id, because a colleague may have submitted them; mine by name, in case an id was lost in a crash.
-    occupancy.queue = squeue.queue([job for job in jobs if job is not None])
-    if None in jobs:
-        occupancy.queue |= squeue.queue()
+    occupancy.queue = ask_queue(all_jobs(occupancy.submissions))
     return occupancy
+
+
+def ask_queue(jobs: Iterable[str | None], ended: bool = False) -> dict[str, JobState]:
+    """What squeue says of arrays; ended: also of tasks that have, as long as it remembers. Raises Refused."""
+    known = set(jobs)
+    # By id, because a colleague may have submitted them; mine by name, in case an id was lost in a crash.
+    found = squeue.queue([job for job in known if job is not None], ended)
+    return found | squeue.queue() if None in known else found

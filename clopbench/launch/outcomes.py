@@ -15,6 +15,9 @@ from clopbench.records import Record, Store
 STOPPED_CODES = (worker.EXIT_STOPPED, 128 + signal.SIGTERM, 128 + signal.SIGUSR2)
 """A worker that was asked to stop: in the middle of training, or before or after it."""
 
+FORK_SERVER_DIED = 255
+"""What multiprocessing reports where it cannot know: the fork server that saw the end was killed too."""
+
 
 def crash(code: int, memory_kills: int = 0) -> dict[str, str]:
     """The failure that an exit status speaks of; negative ones are signals, as multiprocessing has them.
@@ -27,6 +30,8 @@ def crash(code: int, memory_kills: int = 0) -> dict[str, str]:
     if code == -signal.SIGKILL and memory_kills:
         message = "the worker was killed for memory (control group's limit)"
         return {"class": "out_of_memory", "message": message, "traceback": ""}
+    if code == FORK_SERVER_DIED:
+        return {"class": "killed", "message": "the worker's fork server was killed", "traceback": ""}
     if code < 0:
         name = signal.Signals(-code).name
         return {"class": "killed", "message": f"the worker was killed by {name}", "traceback": ""}

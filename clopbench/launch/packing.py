@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -23,6 +23,9 @@ from clopbench.training.stop import STOP_SIGNALS
 RETRY_HELD_SECONDS = 2.0
 FORWARD_SECONDS = 1.0
 """A stop is forwarded this often, until all have left: a process that is only starting may miss one."""
+
+SAME_DEATH_SECONDS = 1.0
+"""Where a whole task is killed, cells may die a moment before us: that is no failure to record."""
 
 
 class StopSignals:
@@ -133,7 +136,11 @@ class Packing:
         except DamagedRecord as damage:
             problem = f"damaged record: {damage}"
         known = record is not None and (record.is_result or code == worker.EXIT_RECORDED)
-        if code in outcomes.STOPPED_CODES and not known and problem is None:
+        killed = code in (-signal.SIGKILL, outcomes.FORK_SERVER_DIED)
+        if killed and not known:
+            time.sleep(SAME_DEATH_SECONDS)
+        stopped = code in outcomes.STOPPED_CODES or (killed and self.stop.requested)
+        if stopped and not known and problem is None:
             if not self.stop.requested:  # The signal was for this process alone.
                 return False
             ended.stopped.append(cell)
@@ -182,6 +189,8 @@ class Packing:
         context.set_forkserver_preload([*PRELOAD, *(PRELOAD_RESNETS if resnets else [])])
         if context.get_start_method() == "forkserver":
             with _blocked():
+                resource_tracker.ensure_running()
+            with _blocked():  # Once more, because starting the tracker unblocks SIGTERM.
                 forkserver.ensure_running()
         return context
 

@@ -1,7 +1,7 @@
 """`bench submit`: from cells to arrays in Slurm's queue, and back to the shell at once."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -21,7 +21,7 @@ from clopbench.suite import Suite
 
 LOCK_SECONDS = 60.0
 ASSUMED_ARRAY_SIZE = 1001
-"""Slurm's own default for MaxArraySize, for a dry run where no Slurm is."""
+"""Slurm's own default for MaxArraySize, where nobody can be asked."""
 
 
 @dataclass
@@ -32,10 +32,14 @@ class Order:
     store: Store
     profile: Profile
     scale: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Keys of the profile that the command line set."""
     device: str = "auto"
     live: bool = False
     arguments: Sequence[str] = ()
     cells: Sequence[SubmittedCell] = ()
+    others: Sequence[SubmittedCell] = ()
+    """Cells of the same tables that are not submitted: finished, or on their way already."""
 
     @property
     def at_once(self) -> int:
@@ -55,7 +59,8 @@ class Order:
     def write(self, submission: Submission) -> None:
         """Write the submission's folder. Raises UserError where the disk does not take it."""
         try:
-            write(submission, self.tasks(), lambda to: None if self.live else snapshot.take(to, self.suite))
+            fill = (lambda _: None) if self.live else (lambda folder: snapshot.take(folder, self.suite))
+            write(submission, self.tasks(), self.others, fill)
         except OSError as error:
             raise UserError(f"{submission.folder} could not be written: {error.strerror}") from None
 
@@ -70,6 +75,7 @@ class Order:
             "tables": sorted({table for cell in self.cells for table in cell.tables}),
             "scale": self.scale,
             "arguments": list(self.arguments),
+            "settings": dict(self.settings),
             "device": self.device,
             "data": str(data_root().absolute()),
             "live": self.live,
@@ -109,7 +115,7 @@ def submit(order: Order) -> Submitted:
 
     A refusal ends it and keeps what was taken; where nothing was, the folder goes too.
     """
-    submission = order.describe(squeue.max_array_size())
+    submission = order.describe(squeue.max_array_size() or ASSUMED_ARRAY_SIZE)
     order.write(submission)
     done = Submitted(submission)
     for part in submission.parts:

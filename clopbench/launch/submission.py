@@ -3,6 +3,7 @@
 results/submissions/<name>/ holds
     submission.json   what was asked for: tables, profile, code, environment, parts (arrays of tasks)
     plan.jsonl        line n is task n: its cells as plain data
+    others.jsonl      cells of the same tables that were done, or somebody else's, already
     snapshot/         the code and declarations that the tasks run (not with --live)
     jobs/<part>.json  the array's job id, once Slurm has given one
     events/<task>.jsonl  what happened to a task: starts, time-outs, requeues
@@ -81,6 +82,11 @@ class Submission:
     @cached_property
     def tasks(self) -> list[list[SubmittedCell]]:
         return [_cells_of(line) for line in self._lines()]
+
+    @cached_property
+    def others(self) -> list[SubmittedCell]:
+        """Cells that the tables have besides: finished, or on their way, when this was submitted."""
+        return [SubmittedCell(**json.loads(line)) for line in (self.folder / "others.jsonl").open()]
 
     def task(self, number: int) -> list[SubmittedCell]:
         """The cells of one task, without reading the others into memory."""
@@ -172,18 +178,21 @@ def describe(store: Store, about: Mapping[str, Any], parts: Sequence[Part], fold
 def write(
     submission: Submission,
     tasks: Sequence[Sequence[SubmittedCell]],
+    others: Sequence[SubmittedCell] = (),
     fill: Callable[[Path], None] = lambda _: None,
 ) -> None:
     """Write a submission's folder, whole or not at all. `fill` puts the code into it."""
     root, name = submission.folder.parent, submission.name
     root.mkdir(parents=True, exist_ok=True)
     partial = root / f"{PARTIAL}{name}"
-    lines = [json.dumps([asdict(cell) for cell in cells]) + "\n" for cells in tasks]
+    plan = [json.dumps([asdict(cell) for cell in cells]) + "\n" for cells in tasks]
+    besides = [json.dumps(asdict(cell)) + "\n" for cell in others]
     try:
         for folder in ("jobs", "events", "logs"):
             (partial / folder).mkdir(parents=True)
         fill(partial)
-        write_atomic(partial / "plan.jsonl", "".join(lines).encode())
+        write_atomic(partial / "plan.jsonl", "".join(plan).encode())
+        write_atomic(partial / "others.jsonl", "".join(besides).encode())
         write_atomic(partial / "submission.json", (json.dumps(submission.about, indent=1) + "\n").encode())
         partial.rename(submission.folder)
     except BaseException:
