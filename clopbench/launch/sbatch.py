@@ -126,8 +126,12 @@ def _executor(submission: Submission, part: Part, dependency: str | None) -> _Ar
 
 def _exports(submission: Submission) -> list[str]:
     """What tasks need in their environment, after the profile's own set-up lines."""
-    # Without the switch `python -m` would put the working folder before PYTHONPATH, and so before the snapshot.
-    lines = ["export PYTHONSAFEPATH=1"]
+    lines = [
+        # Since Slurm 22.05 srun does not take over the CPUs of sbatch, and would bind the task to one of them.
+        "export ${SLURM_CPUS_PER_TASK:+SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK}",
+        # Without it `python -m` would put the working folder before PYTHONPATH, and so before the snapshot.
+        "export PYTHONSAFEPATH=1",
+    ]
     if not submission.about["live"]:
         snapshot = shlex.quote(str(submission.folder / SNAPSHOT))
         lines.append(f'export PYTHONPATH={snapshot}"${{PYTHONPATH:+:$PYTHONPATH}}"')

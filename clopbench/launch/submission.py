@@ -86,7 +86,8 @@ class Submission:
     @cached_property
     def others(self) -> list[SubmittedCell]:
         """Cells that the tables have besides: finished, or on their way, when this was submitted."""
-        return [SubmittedCell(**json.loads(line)) for line in (self.folder / "others.jsonl").open()]
+        lines = (self.folder / "others.jsonl").read_text().splitlines()
+        return [SubmittedCell(**json.loads(line)) for line in lines]
 
     def task(self, number: int) -> list[SubmittedCell]:
         """The cells of one task, without reading the others into memory."""
