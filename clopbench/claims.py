@@ -96,13 +96,17 @@ def acquire(folder: Path) -> Held | None:
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
     except FileExistsError:
         return None
-    with os.fdopen(handle, "wb") as file:
-        file.write(json.dumps(holder).encode())
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(json.dumps(holder).encode())
+    except OSError:  # A full disk: without its holder's name the claim would block the cell until it is stale.
+        path.unlink(missing_ok=True)
+        raise
     return Held(path, holder)
 
 
-def current(folder: Path) -> Claim | None:
-    """The claim in force in a cell's folder, or None."""
+def current(folder: Path, now: float | None = None) -> Claim | None:
+    """The claim in force in a cell's folder, or None. now: from `filesystem_now`, where many are looked at."""
     for path, _ in sorted(_numbered(folder), key=lambda entry: -entry[1]):
         try:
             touched = path.stat().st_mtime
@@ -113,7 +117,7 @@ def current(folder: Path) -> Claim | None:
             holder = json.loads(text)
         except json.JSONDecodeError:
             holder = {}
-        return Claim(path, holder, _filesystem_now(folder) - touched)
+        return Claim(path, holder, (filesystem_now(folder) if now is None else now) - touched)
     return None
 
 
@@ -123,7 +127,7 @@ def _numbered(folder: Path) -> Iterator[tuple[Path, int]]:
             yield path, int(path.suffix[1:])
 
 
-def _filesystem_now(folder: Path) -> float:
+def filesystem_now(folder: Path) -> float:
     """The time by the clock that stamps the heartbeats: a server's clock may differ from this host's."""
     probe = folder / f".now.{os.getpid()}.{threading.get_ident()}"
     try:

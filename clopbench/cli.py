@@ -26,6 +26,7 @@ from clopbench.cli_options import (
     Tables,
     Workers,
 )
+from clopbench.cli_slurm import slurm_app
 from clopbench.errors import UserError
 
 app = typer.Typer(
@@ -36,6 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(data_app, name="data")
+app.add_typer(slurm_app)
 app.command()(cli_report.power)
 # Without a terminal to ask, wide enough for a table; lines are never cut.
 out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 120)
@@ -126,7 +128,7 @@ def run(
         provenance = source_state(request.suite.root) | {"scale": request.scale, "launcher": "local"}
         launcher = LocalLauncher(request.store, request.suite.method_folders, request.slots, device, provenance)
         try:
-            launcher.preflight(todo)
+            launcher.preflight([planned.cell for planned in todo])
         except KeyboardInterrupt:
             out.print("interrupted before the first cell")
             raise typer.Exit(EXIT_INCOMPLETE) from None

@@ -95,8 +95,8 @@ class Request:
             "estimate_from": estimate.basis,
         }
 
-    def headline(self, plan: Plan) -> list[str]:
-        """What is about to happen, in a few lines."""
+    def headline(self, plan: Plan, local: bool = True) -> list[str]:
+        """What is about to happen, in a few lines; `local`: with the time that this machine would take."""
         numbers = self.summary(plan)
         scale = self.benchmarks[0].scale
         lines = [f"{', '.join(numbers['tables'])} at scale {self.scale}: {scale.summary}"]
@@ -104,9 +104,9 @@ class Request:
             lines.append(self._scale_note())
         counts = ", ".join(f"{numbers[state]} {state}" for state in STATES)
         lines.append(f"{numbers['total']} cells: {counts}")
-        if numbers["running_elsewhere"]:
+        if numbers["running_elsewhere"] and local:
             lines.append(f"{numbers['running_elsewhere']} of them are being trained by another process")
-        if plan.to_run:
+        if plan.to_run and local:
             seconds = numbers["estimate_seconds"]
             time = f"about {seconds / 60:.1f} min" if seconds is not None else "time not known"
             basis = numbers["estimate_from"]

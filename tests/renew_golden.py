@@ -2,7 +2,10 @@
 
 from checkout import ROOT
 from test_report import VALUES, arms, records_of
+from test_submit import GOLDEN, golden_submission
 
+from clopbench.launch import sbatch
+from clopbench.launch.submission import Part
 from clopbench.report.document import collect, make_document
 from clopbench.suite import Suite
 
@@ -11,3 +14,4 @@ if __name__ == "__main__":
     records = records_of(suite.benchmark("table7"), VALUES)
     for name, text in make_document(suite, collect(suite, {"laptop": arms(records)})).texts.items():
         (ROOT / "tests" / "golden" / name.replace("/", "_")).write_text(text)
+    GOLDEN.write_text(sbatch.text(golden_submission(), Part(1, 500, 500, 8), "afterany:1234"))

@@ -13,8 +13,10 @@ PACKAGE = ROOT / "clopbench"
 # Floors of the house, from the top. A module imports only from floors below its own, or its own room.
 FLOORS = [
     {"cli"},
-    {"cli_data", "cli_report"},
+    {"cli_data", "cli_report", "cli_slurm"},
     {"cli_options"},
+    {"retrying"},
+    {"slurm_cli"},
     {"request", "showing", "doctor"},
     {"data_cli"},
     {"launch", "report"},

@@ -15,10 +15,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
 
-from clopbench import claims
+from clopbench.cell import Cell
 from clopbench.data.store import root as data_root
 from clopbench.errors import UserError
-from clopbench.launch import worker
+from clopbench.launch import outcomes, worker
 from clopbench.plan import PlannedCell
 from clopbench.records import DamagedRecord, Record, Store
 
@@ -65,14 +65,14 @@ class LocalLauncher:
         self.since = time.time()
         self.context = process_context()
 
-    def preflight(self, cells: Sequence[PlannedCell]) -> None:
+    def preflight(self, cells: Sequence[Cell]) -> None:
         """Build each distinct model once, in a process of its own. Raises UserError; nothing is written."""
-        resnets = any(planned.cell.encoder.name.startswith("resnet") for planned in cells)
+        resnets = any(cell.encoder.name.startswith("resnet") for cell in cells)
         self.context.set_forkserver_preload([*PRELOAD, *(PRELOAD_RESNETS if resnets else [])])
-        distinct = {planned.cell.arm: planned for planned in cells}
+        distinct = {cell.arm: cell.config() for cell in cells}
         ours, theirs = self.context.Pipe(duplex=False)
-        tasks = [self._task(planned) for planned in distinct.values()]
-        process = self.context.Process(target=worker.check, args=(tasks, theirs))
+        task = (list(distinct.values()), self.method_folders, str(data_root()), theirs)
+        process = self.context.Process(target=worker.check, args=task)
         process.start()
         theirs.close()
         try:
@@ -154,7 +154,7 @@ class LocalLauncher:
         except DamagedRecord as damage:
             problem = f"damaged record: {damage}"
         if code != worker.EXIT_RECORDED and problem is None and not (record and record.is_result):
-            record = self._record_crash(planned, code)
+            record = outcomes.record_failure(self.store, planned.cell, outcomes.crash(code), self.provenance)
         if record is not None and record.failure is not None:
             problem = f"{record.failure['class']}: {record.failure['message']}"
         if problem is None:
@@ -162,23 +162,6 @@ class LocalLauncher:
         else:
             outcome.failed.append((planned, problem))
         listener.finished(planned, record, problem)
-
-    def _record_crash(self, planned: PlannedCell, code: int) -> Record:
-        if code == worker.EXIT_STOPPED:
-            message = "the worker was asked to stop; it saved its checkpoint, run again to resume"
-            failure = {"class": "killed", "message": message, "traceback": ""}
-        elif code < 0:
-            name = signal.Signals(-code).name
-            failure = {"class": "killed", "message": f"the worker was killed by {name}", "traceback": ""}
-        else:
-            failure = {"class": "error", "message": f"the worker ended with status {code}", "traceback": ""}
-        record = Record(planned.cell, "failed", failure=failure)
-        record.provenance.update({"ended_unix": time.time()}, **self.provenance)
-        claim = claims.acquire(self.store.folder(planned.cell.id))
-        if claim is not None:  # Otherwise another run has already taken the cell over.
-            with claim:
-                self.store.write(record)
-        return record
 
     def _task(self, planned: PlannedCell, gpu: str | None = None) -> worker.Task:
         return {

@@ -57,8 +57,8 @@ def profile_names(suite_root: Path) -> list[str]:
     return sorted({path.stem for folder in _folders(suite_root) for path in folder.glob("*.yaml")})
 
 
-def load_profile(name: str, suite_root: Path) -> Profile:
-    """Read and validate a profile.
+def load_profile(name: str, suite_root: Path, settings: Mapping[str, Any] | None = None) -> Profile:
+    """Read and validate a profile; `settings` (key → value) replace what the file says.
 
     Raises UserError for an unknown profile or key (with the nearest name), a wrong value, two keys that say
     the same, a file that is not a mapping in YAML, and a profile without a time limit.
@@ -67,6 +67,7 @@ def load_profile(name: str, suite_root: Path) -> Profile:
         raise unknown("profile", name, profile_names(suite_root))
     path = next(path for folder in _folders(suite_root) if (path := folder / f"{name}.yaml").is_file())
     content = {key: value for key, value in _read(path).items() if value is not None}
+    content |= settings or {}
     if "slurm_max_num_timeout" in content:  # Submitit's constructor knows it; it is no parameter.
         raise UserError(f"{path}.slurm_max_num_timeout: here it is called 'requeues'")
     checked = validated(_keys(), content, str(path))

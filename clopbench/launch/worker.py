@@ -24,6 +24,9 @@ CHECKPOINT = "checkpoint.pt"
 LOGGED = ("epoch", "learning_rate", "effective_rank")
 """What run.log shows of an epoch beside its losses; history.csv has everything."""
 
+REPORTED = ("submission", "slurm_job", "slurm_node")
+"""What a claim says of its holder beside host and pid: where the rest of its output is."""
+
 
 class Task(TypedDict):
     """One cell to run."""
@@ -70,12 +73,19 @@ def _train(task: Task, store: Store, cell: Cell, held: claims.Held, stop: StopRe
     # Imported here: the launcher's own process imports this module and must stay free of torch.
     from clopbench.declarations import LaunchConfig
     from clopbench.plugins import Plugins
-    from clopbench.training.run import Hooks, choose_device, configure, run_cell
+    from clopbench.training.run import Hooks, Trainer, choose_device, configure, run_cell
 
     launch = LaunchConfig(**task["launch"])
+    about = {key: value for key, value in task["provenance"].items() if key in REPORTED}
+    about["epochs"] = cell.training.epochs
+    held.report(epoch=0, **about)
 
-    def on_epoch(row: Mapping[str, Any]) -> None:
-        held.report(epoch=row["epoch"], epochs=cell.training.epochs)
+    def on_epoch(row: Mapping[str, Any], trainer: Trainer) -> None:
+        pace = {
+            "views_per_second": round(trainer.views / max(trainer.seconds, 1e-9), 1),
+            "seconds_per_epoch": round(trainer.seconds / max(trainer.epoch, 1), 3),
+        }
+        held.report(epoch=row["epoch"], **about, **pace)
         shown = [name for name in row if name in LOGGED or name.startswith("loss")]
         print("  ".join(f"{name} {row[name]:.6g}" for name in shown), flush=True)
 
@@ -100,19 +110,19 @@ def _train(task: Task, store: Store, cell: Cell, held: claims.Held, stop: StopRe
     return EXIT_RECORDED
 
 
-def check(tasks: list[Task], answer: Connection) -> None:
-    """Preflight: build the model of each task once and send back the first refusal, or None."""
+def check(cells: list[Mapping[str, Any]], method_folders: list[str], data: str, answer: Connection) -> None:
+    """Preflight: build the model of each cell once and send back the first refusal, or None."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from clopbench.errors import UserError
     from clopbench.plugins import Plugins
     from clopbench.training.run import configure, preflight
 
     configure(1)
+    os.environ["BENCH_DATA"] = data
+    plugins = Plugins([Path(folder) for folder in method_folders])
     try:
-        for task in tasks:
-            os.environ["BENCH_DATA"] = task["data"]
-            plugins = Plugins([Path(folder) for folder in task["method_folders"]])
-            preflight(Cell.from_config(task["cell"]), plugins)
+        for cell in cells:
+            preflight(Cell.from_config(cell), plugins)
     except UserError as error:
         answer.send(str(error))
     else:

@@ -78,7 +78,7 @@ def _keep_freed_memory() -> None:
 class Hooks:
     """What the surroundings of a cell want to know, and where its checkpoint lies."""
 
-    on_epoch: Callable[[Row], None]
+    on_epoch: Callable[[Row, Trainer], None]
     checkpoint: Path
     launch: LaunchConfig
     stop: StopRequest
@@ -196,7 +196,7 @@ def _train(trainer: Trainer, hooks: Hooks) -> bool:
     checkpointer = Checkpointer(hooks.checkpoint, hooks.launch.checkpoint_seconds, hooks.stop)
     resumed = checkpointer.restore(trainer)
     hooks.stop.training = True
-    trainer.run(checkpointer.after_step, hooks.on_epoch)
+    trainer.run(checkpointer.after_step, lambda row: hooks.on_epoch(row, trainer))
     hooks.stop.training = False
     return resumed
 

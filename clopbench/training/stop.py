@@ -4,6 +4,8 @@ import signal
 import sys
 from types import FrameType
 
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR2)
+
 
 class Stopped(Exception):
     """The run was asked to stop and has saved its checkpoint."""
@@ -17,8 +19,10 @@ class StopRequest:
         self.training = False
 
     def install(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGUSR2):
+        for number in STOP_SIGNALS:
             signal.signal(number, self._handle)
+        # A launcher may start us with these blocked, so that none is lost before this moment.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         self.requested = True

@@ -1,0 +1,123 @@
+"""Which cells are in Slurm's queue, or being trained, as far as folders and squeue can tell."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from clopbench import claims
+from clopbench.index import Entry
+from clopbench.launch import squeue
+from clopbench.launch.squeue import JobState
+from clopbench.launch.submission import Submission, SubmittedCell, all_submissions
+from clopbench.records import RESULT_STATUSES, Store
+
+
+@dataclass(frozen=True)
+class Place:
+    """A cell in a submission: its task, the Slurm task that this became, and what squeue says of it."""
+
+    submission: Submission
+    task: int | None
+    """None for a cell that was left out, being finished or on its way already."""
+    cell: SubmittedCell
+    job: str | None
+    """123_4; None where Slurm never took it."""
+    queued: JobState | None
+
+    @property
+    def sort_key(self) -> tuple[bool, bool, str]:
+        """A queued place says more than one that has left the queue; then the newer one does."""
+        return self.queued is not None, self.task is not None, self.submission.name
+
+
+class Occupancy:
+    """The submissions of a results folder, joined with one answer of squeue."""
+
+    def __init__(self, store: Store, queue: Mapping[str, JobState], entries: Mapping[str, Entry]):
+        self.store, self.entries = store, entries
+        self.queue = dict(queue)
+        self.submissions = all_submissions(store)
+
+    @cached_property
+    def places(self) -> dict[str, Place]:
+        """Cell id → the place that says most about it."""
+        found: dict[str, Place] = {}
+        for place in self._all():
+            known = found.get(place.cell.id)
+            if known is None or place.sort_key >= known.sort_key:
+                found[place.cell.id] = place
+        return found
+
+    @cached_property
+    def tables(self) -> dict[str, list[Place]]:
+        """Table → its cells, in the order of submission."""
+        found: dict[str, dict[str, Place]] = {}
+        for place in self._all():
+            for table in place.cell.tables:
+                found.setdefault(table, {})[place.cell.id] = self.places[place.cell.id]
+        return {table: list(places.values()) for table, places in sorted(found.items())}
+
+    def _all(self) -> Iterator[Place]:
+        for submission in self.submissions:
+            yield from self._of(submission)
+
+    def _of(self, submission: Submission) -> Iterator[Place]:
+        for part in submission.parts:
+            array = submission.job(part) or self._adopt(submission, submission.job_name(part))
+            for number in range(part.count):
+                task = part.first + number
+                queued = self.queue.get(f"{array}_{number}")
+                for cell in submission.tasks[task]:
+                    yield Place(submission, task, cell, f"{array}_{number}" if array else None, queued)
+        for cell in submission.others:
+            yield Place(submission, None, cell, None, None)
+
+    def _adopt(self, submission: Submission, name: str) -> str | None:
+        """The id of an array that Slurm took just before `bench submit` was killed."""
+        named = (job for job in self.queue.values() if job.name.endswith(name))
+        return next((state.job.partition("_")[0] for state in named), None)
+
+    def is_queued(self, cell_id: str) -> bool:
+        """True where a task in the queue, waiting or running, is going to see to this cell."""
+        place = self.places.get(cell_id)
+        if place is None or place.queued is None:
+            return False
+        entry = self.entries.get(cell_id)
+        if entry is None or entry.status in RESULT_STATUSES or entry.damage:
+            return True
+        # A task does not try again what has failed since it was submitted.
+        ended = entry.content["provenance"].get("ended_unix", 0.0)
+        return ended <= place.submission.about["created_unix"]
+
+    def claim(self, cell_id: str) -> claims.Claim | None:
+        """Who trains the cell, if anybody does."""
+        return claims.current(self.store.folder(cell_id), now=self._clock)
+
+    def is_training(self, cell_id: str) -> bool:
+        claim = self.claim(cell_id)
+        return claim is not None and not claim.stale
+
+    @cached_property
+    def _clock(self) -> float:
+        """Now, by the clock of the file system; asked once."""
+        return claims.filesystem_now(self.store.root)
+
+
+def all_jobs(submissions: Iterable[Submission]) -> list[str | None]:
+    """Job ids of all arrays; None for one that Slurm has not (as far as we know) taken."""
+    return [submission.job(part) for submission in submissions for part in submission.parts]
+
+
+def look(store: Store, entries: Mapping[str, Entry]) -> Occupancy:
+    """Ask the folders and squeue. Raises Refused where Slurm does not answer."""
+    occupancy = Occupancy(store, {}, entries)
+    occupancy.queue = ask_queue(all_jobs(occupancy.submissions))
+    return occupancy
+
+
+def ask_queue(jobs: Iterable[str | None], ended: bool = False) -> dict[str, JobState]:
+    """What squeue says of arrays; ended: also of tasks that have, as long as it remembers. Raises Refused."""
+    known = set(jobs)
+    # By id, because a colleague may have submitted them; mine by name, in case an id was lost in a crash.
+    found = squeue.queue([job for job in known if job is not None], ended)
+    return found | squeue.queue() if None in known else found

@@ -1,0 +1,212 @@
+"""The cells of one Slurm task, some at once, each in its own process; what happens to one is its own affair."""
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from multiprocessing import forkserver, resource_tracker
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from clopbench.cell import Cell
+from clopbench.launch import outcomes, worker
+from clopbench.launch.local import PRELOAD, PRELOAD_RESNETS, process_context
+from clopbench.launch.submission import SubmittedCell
+from clopbench.records import DamagedRecord, Record, Store
+from clopbench.training.stop import STOP_SIGNALS
+
+RETRY_HELD_SECONDS = 2.0
+FORWARD_SECONDS = 1.0
+"""A stop is forwarded this often, until all have left: a process that is only starting may miss one."""
+
+SAME_DEATH_SECONDS = 1.0
+"""Where a whole task is killed, cells may die a moment before us: that is no failure to record."""
+
+
+class StopSignals:
+    """SIGUSR2 (Slurm's warning) and SIGTERM, noted; Slurm often sends both, and more than once."""
+
+    def __init__(self) -> None:
+        self.received: list[int] = []
+
+    def install(self) -> None:
+        for number in (signal.SIGUSR2, signal.SIGTERM):
+            signal.signal(number, lambda received, _frame: self.received.append(received))
+
+    @property
+    def requested(self) -> bool:
+        return bool(self.received)
+
+    @property
+    def warned(self) -> bool:
+        return signal.SIGUSR2 in self.received
+
+
+@dataclass
+class Ended:
+    """How the cells of a task ended; the last three without a record of this turn's making."""
+
+    recorded: list[SubmittedCell] = field(default_factory=list)
+    failed: list[tuple[SubmittedCell, str]] = field(default_factory=list)
+    stopped: list[SubmittedCell] = field(default_factory=list)
+    """Saved in the middle, because a stop was requested."""
+    waiting: list[SubmittedCell] = field(default_factory=list)
+    """Not begun when a stop was requested."""
+    held: list[SubmittedCell] = field(default_factory=list)
+    """Trained by another process."""
+
+
+@dataclass
+class _Running:
+    process: BaseProcess
+    cell: SubmittedCell
+    gpu: str | None
+    memory_kills: int
+
+
+class Packing:
+    """Runs cells in the given slots (GPU names, or None for the CPU), one process each."""
+
+    def __init__(
+        self,
+        store: Store,
+        method_folders: Sequence[str],
+        data: str,
+        slots: Sequence[str | None],
+        device: str,
+        since: float,
+        provenance: dict[str, Any],
+        stop: StopSignals,
+    ):
+        self.store, self.method_folders, self.data = store, list(method_folders), data
+        self.slots, self.device, self.since = list(slots), device, since
+        self.provenance, self.stop = provenance, stop
+
+    def run(self, cells: Sequence[SubmittedCell], patience: float) -> Ended:
+        """Run all cells, or until a stop is requested.
+
+        A cell that another process holds is tried again for `patience` seconds after the others are done.
+        """
+        ended = Ended()
+        queue, held = deque(cells), deque[tuple[float, SubmittedCell]]()
+        active: dict[int, _Running] = {}
+        free = deque(self.slots)
+        context = self._context(cells)
+        idle_since = forwarded = time.monotonic()
+        while active or ((queue or held) and not self.stop.requested):
+            now = time.monotonic()
+            while held and held[0][0] <= now:
+                queue.append(held.popleft()[1])
+            while queue and free and not self.stop.requested:
+                cell, gpu = queue.popleft(), free.popleft()
+                process = context.Process(target=worker.work, args=(self._task(cell, gpu),))
+                process.start()
+                active[process.sentinel] = _Running(process, cell, gpu, outcomes.memory_kills())
+            if self.stop.requested and now - forwarded >= FORWARD_SECONDS:
+                forwarded = now
+                _forward([running.process for running in active.values()])
+            for sentinel in wait(list(active), timeout=0.2):
+                assert isinstance(sentinel, int)
+                running = active.pop(sentinel)
+                free.append(running.gpu)
+                running.process.join()
+                if not self._settle(running, ended):
+                    held.append((time.monotonic() + RETRY_HELD_SECONDS, running.cell))
+                else:
+                    idle_since = time.monotonic()
+            if held and not active and not queue and time.monotonic() - idle_since > patience:
+                break
+        ended.waiting += queue
+        ended.held += [cell for _, cell in held]
+        return ended
+
+    def _settle(self, running: _Running, ended: Ended) -> bool:
+        """Sort a finished process's cell into `ended`; False where it should be tried again later."""
+        cell, code = running.cell, running.process.exitcode or 0
+        if code == worker.EXIT_HELD:
+            return False
+        record, problem = None, None
+        try:
+            record = self.store.read(cell.id)
+        except DamagedRecord as damage:
+            problem = f"damaged record: {damage}"
+        known = record is not None and (record.is_result or code == worker.EXIT_RECORDED)
+        killed = code in (-signal.SIGKILL, outcomes.FORK_SERVER_DIED)
+        if killed and not known:
+            time.sleep(SAME_DEATH_SECONDS)
+        stopped = code in outcomes.STOPPED_CODES or (killed and self.stop.requested)
+        if stopped and not known and problem is None:
+            if not self.stop.requested:  # The signal was for this process alone.
+                return False
+            ended.stopped.append(cell)
+            return True
+        if not known and problem is None:
+            failure = outcomes.crash(code, outcomes.memory_kills() - running.memory_kills)
+            record, problem = self.record_failure(cell, failure)
+        if record is not None and record.failure is not None:
+            problem = f"{record.failure['class']}: {record.failure['message']}"
+        if problem is None:
+            ended.recorded.append(cell)
+        else:
+            ended.failed.append((cell, problem))
+        print(f"{cell.id} {cell.label}: {problem or (record.status if record else '')}", flush=True)
+        return True
+
+    def record_failure(self, cell: SubmittedCell, failure: dict[str, str]) -> tuple[Record | None, str | None]:
+        """Record a failure; where not even that can be written, the second value says so."""
+        try:
+            config = Cell.from_config(cell.config)
+            return outcomes.record_failure(self.store, config, failure, self.provenance), None
+        except OSError as error:  # A full or read-only disk, which is what the cell died of.
+            return None, f"{failure['message']}, and its record could not be written: {error}"
+
+    def _task(self, cell: SubmittedCell, gpu: str | None) -> worker.Task:
+        return {
+            "cell": cell.config,
+            "results": str(self.store.root),
+            "method_folders": self.method_folders,
+            "launch": cell.launch,
+            "data": self.data,
+            "device": self.device,
+            "gpu": gpu,
+            "since": self.since,
+            "provenance": self.provenance,
+        }
+
+    def _context(self, cells: Sequence[SubmittedCell]):
+        """A fork server whose processes start with the stop signals blocked.
+
+        So it survives a signal to the whole task, and a cell that has only just been forked gets the signal
+        when it is ready for it.
+        """
+        context = process_context()
+        resnets = any(cell.config["encoder"]["name"].startswith("resnet") for cell in cells)
+        context.set_forkserver_preload([*PRELOAD, *(PRELOAD_RESNETS if resnets else [])])
+        if context.get_start_method() == "forkserver":
+            with _blocked():
+                resource_tracker.ensure_running()
+            with _blocked():  # Once more, because starting the tracker unblocks SIGTERM.
+                forkserver.ensure_running()
+        return context
+
+
+@contextlib.contextmanager
+def _blocked() -> Iterator[None]:
+    assert threading.current_thread() is threading.main_thread()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _forward(processes: Sequence[BaseProcess]) -> None:
+    for process in processes:
+        if process.pid is not None and process.is_alive():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGUSR2)

@@ -1,0 +1,90 @@
+"""What `bench status` prints: a few lines per table, never one per cell of thousands."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from clopbench.launch.status import CellStatus, Situation, TableStatus
+
+MOST_LINES = 12
+"""Of running, failed, cancelled and stalled cells each; --json has all."""
+
+
+def lines(situation: Situation, tables: Sequence[TableStatus]) -> Iterator[str]:
+    """The whole answer as plain lines."""
+    if situation.problem is not None:
+        yield f"{situation.problem}; what follows is what the files say"
+    for table in tables:
+        yield from _table(table)
+
+
+def _table(table: TableStatus) -> Iterator[str]:
+    counts = ", ".join(f"{number} {state}" for state, number in table.counts.items() if number)
+    left = _left(table)
+    yield f"{table.table}: {len(table.cells)} cells: {counts}{f'; about {left} left' if left else ''}"
+    notes = table.tally("done", "status")
+    if notes.keys() - {"done"}:
+        yield f"  done: {_tally(notes)}"
+    yield from _listed(table, "running", _running)
+    if table.counts["queued"]:
+        yield f"  queued: {_tally(table.tally('queued', 'reason'))}"
+    if table.counts["failed"]:
+        yield f"  failed: {_tally(table.tally('failed', 'class'))}"
+    for state in ("failed", "cancelled", "stalled"):
+        yield from _listed(table, state, lambda cell: cell.details.get("message", ""))
+
+
+def _listed(table: TableStatus, state: str, describe: Callable[[CellStatus], str]) -> Iterator[str]:
+    cells = table.of(state)
+    for status in cells[:MOST_LINES]:
+        kind = f" {status.details['class']}" if "class" in status.details else ""
+        yield f"  {state}{kind}  {status.place.cell.id}  {status.place.cell.label}: {describe(status)}"
+    if len(cells) > MOST_LINES:
+        yield f"  … and {len(cells) - MOST_LINES} more {state} (--json lists all)"
+
+
+def _running(status: CellStatus) -> str:
+    """'epoch 5/25, 1,234 views/s, 2 min left, task 12_3 on n1'."""
+    details = status.details
+    parts = [f"epoch {details['epoch']}/{details['epochs']}"] if "epoch" in details else []
+    if "views_per_second" in details:
+        parts.append(f"{details['views_per_second']:,.0f} views/s")
+    if "seconds_left" in details:
+        parts.append(f"{duration(details['seconds_left'])} left")
+    if "slurm_job" in details:
+        parts.append(f"task {details['slurm_job']} on {details.get('slurm_node') or '?'}")
+    else:
+        parts.append("not a task of Slurm")
+    return ", ".join(parts)
+
+
+def _left(table: TableStatus) -> str | None:
+    """Time by the clock at the present number of running cells, from the cells that are done."""
+    seconds = [cell.details["seconds"] for cell in table.of("done") if cell.details.get("seconds")]
+    running, waiting = table.of("running"), table.counts["queued"]
+    if not running or not seconds:
+        return None
+    mean = sum(seconds) / len(seconds)
+    own = [cell.details.get("seconds_left", mean) for cell in running]
+    return duration((sum(own) + waiting * mean) / len(running))
+
+
+def _tally(counted: dict[str, int]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in counted.items())
+
+
+def duration(seconds: float) -> str:
+    """'45 s', '12 min', '3.4 h', '2.5 days'."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if seconds < 100 * 60:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 48 * 3600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 86400:.1f} days"
+
+
+def exit_status(tables: Sequence[TableStatus]) -> int:
+    """0: all cells have results; 3: some are on their way; 1: some failed, stalled or were cancelled."""
+    states = {cell.state for table in tables for cell in table.cells}
+    if states & {"failed", "cancelled", "stalled"}:
+        return 1
+    return 3 if states - {"done"} else 0

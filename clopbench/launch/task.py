@@ -1,0 +1,148 @@
+"""What one task of a Slurm array does: `python -m clopbench.launch.task SUBMISSION FIRST`.
+
+Runs its cells, saves them when Slurm warns (SIGUSR2) or ends the task (SIGTERM), and asks for another turn
+where Slurm does not give one by itself. The truth is on disk: any turn may be the last, or run twice.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from clopbench.errors import UserError
+from clopbench.launch.allocation import Allocation
+from clopbench.launch.devices import slots
+from clopbench.launch.packing import Ended, Packing, StopSignals
+from clopbench.launch.submission import Submission, SubmittedCell
+from clopbench.records import Store
+
+EXIT_RECORDED, EXIT_FAILED, EXIT_STOPPED = 0, 1, 76
+# A cell that another process is training: a GPU does not wait for it longer than this, but comes back later.
+PATIENCE_SECONDS = 150.0
+COME_BACK_SECONDS = 600.0
+DEFAULT_SIGNAL_SECONDS = 90  # submitit's own.
+
+
+class Turn:
+    """One turn of a task: its submission, its number in the plan, and Slurm's allocation."""
+
+    def __init__(self, submission: Submission, first: int, stop: StopSignals):
+        self.submission, self.stop = submission, stop
+        self.profile: dict[str, Any] = submission.about["profile"]
+        delay = self.profile["parameters"].get("slurm_signal_delay_s", DEFAULT_SIGNAL_SECONDS)
+        self.allocation = Allocation.current(delay)
+        self.number = first + self.allocation.index
+        self.provenance = {
+            **submission.about["source"],
+            "scale": submission.about["scale"],
+            "launcher": "slurm",
+            "submission": submission.name,
+            "slurm_job": self.allocation.job,
+            "slurm_node": self.allocation.node,
+        }
+
+    def run(self) -> int:
+        """Run the cells; returns the exit status of the task."""
+        self.note("start", node=self.allocation.node, host=os.uname().nodename)
+        cells = self.submission.task(self.number)
+        packing = self._packing()
+        try:
+            packing.slots = self._slots(len(cells))
+        except UserError as error:  # A GPU was asked for, and this node shows none.
+            return self._fail(packing, cells, "node", f"{self.allocation.node}: {error}")
+        ended = packing.run(cells, PATIENCE_SECONDS)
+        if self.stop.requested and (ended.stopped or ended.waiting):
+            return self._after_stop(packing, ended)
+        if ended.held:
+            self._come_back(ended)
+        self.note("end", failed=len(ended.failed), held=len(ended.held))
+        return EXIT_FAILED if ended.failed or ended.held else EXIT_RECORDED
+
+    def _slots(self, cells: int) -> list[str | None]:
+        at_once = min(cells, self.profile["cells_per_task"])
+        return slots(self.submission.about["device"], at_once, at_once, 1)
+
+    def _packing(self) -> Packing:
+        about = self.submission.about
+        return Packing(
+            Store(self.submission.folder.parents[1]),
+            [str(folder) for folder in self.submission.method_folders],
+            about["data"],
+            [],
+            about["device"],
+            about["created_unix"],
+            self.provenance,
+            self.stop,
+        )
+
+    def _after_stop(self, packing: Packing, ended: Ended) -> int:
+        """Cells are saved and unfinished: find out why, and ask for another turn where that is right."""
+        cause = self.allocation.cause(self.stop.warned)
+        saved, waiting = len(ended.stopped), len(ended.waiting)
+        self.note("stop", cause=cause, saved=saved, waiting=waiting)
+        print(f"stopped ({cause}): {saved} cells saved, {waiting} not begun", flush=True)
+        if cause == "timeout":
+            self.note("timeout", progress=bool(ended.recorded))
+            turns = self._turns_in_vain()
+            if turns > self.profile["requeues"]:
+                self._give_up(packing, ended.stopped, turns)
+                if not ended.waiting:
+                    return EXIT_FAILED
+        if cause in ("timeout", "preempted") and not self.is_cancelled:
+            self.note("requeue", cause=cause, accepted=self.allocation.requeue())
+        return EXIT_STOPPED
+
+    def _turns_in_vain(self) -> int:
+        """Turns that ran out of time since the last one in which a cell was finished."""
+        progress = [e["progress"] for e in self.submission.events(self.number) if e["event"] == "timeout"]
+        return next((n for n, made in enumerate(reversed(progress)) if made), len(progress))
+
+    def _give_up(self, packing: Packing, cells: list[SubmittedCell], turns: int) -> None:
+        """Out of time as often as the profile allows: that is a failure, with its checkpoint kept."""
+        name, allowed = self.profile["name"], self.profile["requeues"]
+        limit = self.profile["parameters"].get("timeout_min", "?")
+        message = (
+            f"out of time in {turns} turns of {limit} min (profile {name}: requeues {allowed}); "
+            "the checkpoint is kept for `bench retry`"
+        )
+        self._fail(packing, cells, "timeout", message)
+
+    def _fail(self, packing: Packing, cells: list[SubmittedCell], kind: str, message: str) -> int:
+        for cell in cells:
+            packing.record_failure(cell, {"class": kind, "message": message, "traceback": ""})
+        print(message, flush=True)
+        self.note("end", failed=len(cells))
+        return EXIT_FAILED
+
+    def _come_back(self, ended: Ended) -> None:
+        """Another process trains these cells and is alive. Free the GPU, and look again in a while."""
+        for cell in ended.held:
+            print(f"{cell.id} {cell.label}: another process is training it", flush=True)
+        if not self.is_cancelled:
+            accepted = self.allocation.requeue(COME_BACK_SECONDS)
+            self.note("requeue", cause="held", accepted=accepted)
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self.number in self.submission.cancelled
+
+    def note(self, event: str, **details: Any) -> None:
+        """Note an event; a disk that is full or read-only must not cost a checkpoint."""
+        try:
+            self.submission.note(
+                self.number, event, job=self.allocation.job, turn=self.allocation.restarts, **details
+            )
+        except OSError as error:
+            print(f"event {event} not noted: {error}", flush=True)
+
+
+def main(arguments: list[str]) -> int:
+    """Run as `srun python -m clopbench.launch.task SUBMISSION FIRST`."""
+    stop = StopSignals()
+    stop.install()
+    folder, first = arguments
+    return Turn(Submission(Path(folder)), int(first), stop).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
