@@ -43,7 +43,7 @@ StoragePass=slurm
 StorageLoc=slurm_acct_db
 CONF
     chmod 600 "$LAB/etc/slurmdbd.conf"
-    daemon slurmdbd
+    start_daemon slurmdbd slurmdbd
     until_true 30 timeout 5 sacctmgr -n show cluster
     # 'Nothing new added', with status 1, where the folder is used again.
     timeout 30 sacctmgr -i add cluster lab >>"$LAB/log/start.log" 2>&1 || true

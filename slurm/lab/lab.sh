@@ -58,8 +58,27 @@ end() {
 
 # Daemons get no open files of ours; file 9 is the lock of `start`.
 daemon() { "$@" 9<&- </dev/null >>"$LAB/log/start.log" 2>&1; }
-start_controller() { pid_of slurmctld >/dev/null || daemon slurmctld -f "$SLURM_CONF" "$@"; }
-start_node() { pid_of "slurmd-$1" >/dev/null || daemon slurmd -N "$1" -f "$SLURM_CONF"; }
+start_controller() { start_daemon slurmctld slurmctld -f "$SLURM_CONF" "$@"; }
+start_node() { start_daemon "slurmd-$1" slurmd -N "$1" -f "$SLURM_CONF"; }
+
+# start_daemon NAME COMMAND...: and wait for its pid file, by which everybody else will find it.
+start_daemon() {
+    local name=$1
+    shift
+    if ! pid_of "$name" >/dev/null; then
+        daemon "$@"
+        until_true 20 pid_of "$name"
+    fi
+}
+
+# strays: controllers and nodes of this lab without a pid file, because they were interrupted as they started.
+strays() {
+    local file
+    for file in $(grep -lzxF "$SLURM_CONF" /proc/[0-9]*/cmdline 2>/dev/null); do
+        grep -qxE 'slurmctld|slurmd' "${file%cmdline}comm" 2>/dev/null && echo "${file//[^0-9]/}"
+    done
+    true
+}
 
 # job_processes [NODE]: step daemons and tasks of this lab, on all nodes or one. A step daemon is known by
 # the log that it writes; a task by its environment (a shell that merely exports SLURM_CONF has no
@@ -77,17 +96,19 @@ job_processes() {
     true
 }
 
-# kill_jobs [NODE]: end them all at once, as a power failure would.
+# kill_jobs [NODE]: end them all, as a power failure would. All are halted before the first one is killed:
+# a step daemon that saw its task die would still report that as the job's own failure.
 kill_jobs() {
-    local pids round
-    for round in 1 2 3 4 5; do # What is found may start something more while we look.
-        pids=$(job_processes "${1:-}")
-        [ -n "$pids" ] || return 0
+    local now pids=
+    while now=$(job_processes "${1:-}") && [ "$now" != "$pids" ]; do
+        pids=$now
         # shellcheck disable=SC2086
-        kill -KILL $pids 2>/dev/null || true
-        sleep 0.1
+        kill -STOP $pids 2>/dev/null || true
     done
-    [ -z "$(job_processes "${1:-}")" ]
+    # shellcheck disable=SC2086
+    [ -z "$pids" ] || kill -KILL $pids 2>/dev/null || true
+    until_true 10 no_jobs "${1:-}"
 }
+no_jobs() { [ -z "$(job_processes "${1:-}")" ]; }
 
 nodes() { sed -n 's/^# nodes: //p' "$SLURM_CONF"; }
