@@ -153,21 +153,13 @@ class EvaluationConfig(Strict):
 
     @model_validator(mode="after")
     def _fields_of_the_probe(self) -> "EvaluationConfig":
-        of_training = [name for name in sorted(self.model_fields_set) if name in _OF_TRAINED_PROBES]
-        if self.probe == "lbfgs" and (given := [n for n in of_training if self._differs(n)]):
-            raise ValueError(f"{given[0]} goes with probe sgd or lars only")
         if self.probe != "lbfgs" and self.probe_learning_rate is None:
             raise ValueError(f"probe {self.probe} needs a probe_learning_rate")
+        for name, field in type(self).model_fields.items():
+            of_training = name.startswith("probe_") and not field.is_required()
+            if self.probe == "lbfgs" and of_training and getattr(self, name) != field.default:
+                raise ValueError(f"{name} goes with probe sgd or lars only")
         return self
-
-    def _differs(self, name: str) -> bool:
-        return getattr(self, name) != type(self).model_fields[name].default
-
-
-_OF_TRAINED_PROBES = {
-    *("probe_epochs", "probe_batch_size", "probe_learning_rate"),
-    *("probe_weight_decay", "probe_augmentation", "probe_normalised"),
-}
 
 
 class Cell(Strict):

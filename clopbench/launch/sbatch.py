@@ -81,7 +81,7 @@ def split(tasks: int, limit: int, at_once: int) -> list[Part]:
     """Arrays of at most `limit` tasks that together run `at_once` tasks at a time.
 
     Each array gets a share of `at_once` by its size, one at least; where there are more arrays than
-    `at_once`, `dependencies` makes the surplus wait.
+    `at_once`, `waits_for` makes the surplus wait.
     """
     count = -(-tasks // limit)
     sizes = [tasks // count + (number < tasks % count) for number in range(count)]

@@ -14,9 +14,10 @@ from clopbench.launch.allocation import Allocation
 from clopbench.launch.devices import slots
 from clopbench.launch.packing import Ended, Packing, StopSignals
 from clopbench.launch.submission import Submission, SubmittedCell
+from clopbench.launch.worker import EXIT_RECORDED, EXIT_STOPPED
 from clopbench.records import Store
 
-EXIT_RECORDED, EXIT_FAILED, EXIT_STOPPED = 0, 1, 76
+EXIT_FAILED = 1
 # A cell that another process is training: a GPU does not wait for it longer than this, but comes back later.
 PATIENCE_SECONDS = 150.0
 COME_BACK_SECONDS = 600.0
