@@ -18,7 +18,7 @@ from test_run import METHOD, digests, leftovers
 from clopbench.index import scan
 from clopbench.launch import sbatch
 from clopbench.launch.slurm import pack
-from clopbench.launch.submission import Part, Submission, all_submissions
+from clopbench.launch.submission import Part, Submission, all_submissions, describe, write
 from clopbench.records import Store
 
 GOLDEN = ROOT / "tests" / "golden" / "sbatch.sh"
@@ -183,6 +183,15 @@ def test_killed_around_sbatch_nothing_is_lost_and_nothing_doubled(bench, lab: La
     assert bench("cancel", "table7").code == 0
     assert lab.ask("squeue", "-h", "-t", "PD,R") == ""
     assert state(bench)["cancelled"] == 2
+
+
+def test_submissions_of_the_same_second_keep_their_order(tmp_path):
+    """Names decide which submission of a cell is the newer one."""
+    store = Store(tmp_path)
+    made = [describe(store, {"tables": ["table7"]}, [], []) for _ in range(50)]
+    for submission in made:
+        write(submission, [])
+    assert [s.name for s in all_submissions(store)] == [s.name for s in made]
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -170,7 +171,8 @@ class Submission:
 def describe(store: Store, about: Mapping[str, Any], parts: Sequence[Part], folders: list[str]) -> Submission:
     """A submission that is not on disk (yet), under a name of its own."""
     tables = "+".join(about["tables"])[:40]
-    name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{tables}-{secrets.token_hex(2)}"
+    # To the microsecond, because the order of submission is that of the names.
+    name = f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}-{tables}-{secrets.token_hex(2)}"
     content = {"schema": SCHEMA, "name": name, "created_unix": time.time(), **about}
     content |= {"parts": [asdict(part) for part in parts], "method_folders": folders}
     return Submission(store.root / SUBMISSIONS / name, content)
