@@ -22,9 +22,12 @@ ENDS = {0: ("COMPLETED", 0, None), 1: ("FAILED", 3, None), 2: ("FAILED", 0, 9)}
 
 def mixed(lab: Lab) -> str:
     job = lab.sbatch(*MIXED)
-    lab.wait(
-        lambda: lab.states(job).count("RUNNING") == 2 and lab.states(job).count("FAILED") == 2, "the array"
-    )
+
+    def settled() -> bool:
+        states = lab.states(job)  # Once: between two answers, tasks end and others start.
+        return states.count("RUNNING") == 2 and states.count("FAILED") == 2
+
+    lab.wait(settled, "the array")
     return job
 
 
