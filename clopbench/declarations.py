@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from clopbench.declared_claims import ClaimDeclaration, Direction, Format
+from clopbench.declared_thresholds import ThresholdDeclaration
 from clopbench.parameters import Count, NonNegative, PointName, Positive, Strict
 
 Overrides = dict[str, Any]
@@ -106,4 +107,5 @@ class TableDeclaration(Strict):
     diverged_as: dict[str, float] = {}
     """Scale → the metric that a diverged cell is given (say, chance level). Elsewhere it has no value."""
     paper: PaperDeclaration
+    thresholds: list[ThresholdDeclaration] = []
     claims: list[ClaimDeclaration] = []

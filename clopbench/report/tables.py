@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 from clopbench.declarations import Coordinates, MetricColumn, ScaleDeclaration, TableDeclaration
 from clopbench.errors import UserError, unknown
 from clopbench.records import RESULT_STATUSES
-from clopbench.report import selection
+from clopbench.report import selection, threshold_lines
 from clopbench.report.claims import Claim, compare
 from clopbench.report.observations import Arms, Number, Observation
 from clopbench.report.statistics import summarise
+from clopbench.report.threshold_lines import Line
 from clopbench.report.verdicts import NumberVerdict, judge_claims, judge_number
 from clopbench.suite import Benchmark
 
@@ -24,6 +25,7 @@ class Table:
     axes: Mapping[str, Sequence[str]]
     numbers: Sequence[Number]
     claims: Sequence[Claim] = field(default_factory=list)
+    thresholds: Sequence[Line] = ()
 
     @property
     def cells(self) -> list[Observation]:
@@ -73,8 +75,9 @@ def build_table(
     ]
     by_place = {tuple(number.coordinates.items()): number for number in numbers}
     claims = [compare(claim, declaration, benchmark.axes, by_place) for claim in declaration.claims]
-    [table] = judge_together([Table(name, declaration, benchmark.scale, benchmark.axes, numbers, claims)])
-    return table
+    thresholds = threshold_lines.lines(declaration.thresholds, benchmark, numbers)
+    table = Table(name, declaration, benchmark.scale, benchmark.axes, numbers, claims, thresholds)
+    return judge_together([table])[0]
 
 
 def judge_together(tables: Sequence[Table]) -> list[Table]:
@@ -96,7 +99,7 @@ def check_table(name: str, declaration: TableDeclaration, benchmark: Benchmark) 
                 problem = unknown(f"point of axis {axis}", point, benchmark.axes[axis])
                 raise UserError(f"{where}: paper: {problem}")
     for claim in declaration.claims:
-        selection.check(claim, benchmark.axes, where)
+        selection.check(claim, benchmark.axes, where, thresholds=declaration.thresholds)
 
 
 def _number(
@@ -129,5 +132,6 @@ def _check(name: str, declaration: TableDeclaration, benchmark: Benchmark) -> No
     for value in declaration.paper.values:
         if value.at.keys() != benchmark.axes.keys():
             raise UserError(f"{where}: {value.at} must name a point of each axis ({', '.join(benchmark.axes)})")
+    threshold_lines.check(declaration, benchmark, where)
     for claim in declaration.claims:
-        selection.check(claim, benchmark.axes, where, known=False)
+        selection.check(claim, benchmark.axes, where, known=False, thresholds=declaration.thresholds)
