@@ -38,10 +38,10 @@ class Comparison:
     bootstrap: tuple[float, float] | None = None
     in_favour: int | None = None
     """Seeds in which first > second."""
-    tied: int | None = None
-    """Seeds in which neither is larger, for `Order` only."""
     correlation: float | None = None
     """Of sums with differences, for `Spread` only."""
+    tied: int | None = None
+    """Seeds in which neither is larger, for `Order` only."""
 
 
 class Hypothesis(Protocol):
