@@ -91,9 +91,9 @@ def check(table: TableDeclaration, benchmark: Benchmark, where: str) -> None:
         if declaration.name in names:
             raise UserError(f"{here}: there are two of this name")
         names.add(declaration.name)
-        if declaration.axis not in benchmark.axes:
-            raise UserError(f"{here}: {unknown('axis', declaration.axis, benchmark.axes)}")
-        for point in benchmark.axes[declaration.axis]:
+        if declaration.axis not in benchmark.declared_axes:
+            raise UserError(f"{here}: {unknown('axis', declaration.axis, benchmark.declared_axes)}")
+        for point in benchmark.declared_axes[declaration.axis]:
             if not _positive(point):
                 raise UserError(f"{here}: axis {declaration.axis}: '{point}' is not a number above 0")
         if declaration.setting is not None:
