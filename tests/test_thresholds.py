@@ -46,6 +46,7 @@ def exact(value):
         # A broken cell without a value, and one whose value is not below the level: half-way on the log scale.
         ((20, 16, BROKEN), 10, 100, 2, 0.5, False),
         ((20, 16, Reading(15, broken=True)), 10, 100, 2, 0.5, False),
+        ((0, BROKEN), 1, 10, 1, 0.5, False),
         # A broken cell whose value is below: interpolated like any other.
         ((20, 20, Reading(0, broken=True)), 10, 100, 2, 0.5, False),
     ],

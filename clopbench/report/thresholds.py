@@ -60,10 +60,11 @@ def bracket(points: Sequence[float], readings: Sequence[Reading], share: float) 
     for position, reading in enumerate(readings):
         if _is_bad(reading, best, share):
             recovers = any(not _is_bad(later, best, share) for later in readings[position + 1 :])
-            low = points[position - 1] if position else 0.0
-            before = readings[position - 1] if position else None
-            estimate = _crossing(low, points[position], before, reading, share * best) if best else None
-            return Bracket(low, points[position], position, estimate, recovers)
+            if best is None:
+                return Bracket(0.0, points[0], 0, None, recovers)
+            low, high = points[position - 1], points[position]
+            estimate = _crossing(low, high, readings[position - 1], reading, share * best)
+            return Bracket(low, high, position, estimate, recovers)
         assert reading.value is not None
         best = reading.value if best is None else max(best, reading.value)
     return Bracket(points[-1], math.inf, len(points), None)
@@ -75,11 +76,11 @@ def _is_bad(reading: Reading, best: float | None, share: float) -> bool:
     return best is not None and reading.value < share * best
 
 
-def _crossing(low: float, high: float, before: Reading | None, bad: Reading, level: float) -> float:
+def _crossing(low: float, high: float, good: Reading, bad: Reading, level: float) -> float:
     """Where the line from the last good to the first bad point, over log(point), is at `level`."""
     part = 0.5
-    if before is not None and before.value is not None and bad.value is not None and bad.value < level:
-        part = (before.value - level) / (before.value - bad.value)
+    if good.value is not None and bad.value is not None and bad.value < level:
+        part = (good.value - level) / (good.value - bad.value)
     return low * (high / low) ** part
 
 
