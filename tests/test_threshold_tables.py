@@ -1,6 +1,7 @@
 """Declared thresholds from records to pages: what they find, how they are written, what they refuse."""
 
 import csv
+import functools
 import io
 import json
 import shutil
@@ -66,9 +67,10 @@ SUPCON = (0.8, 0.0, 0.0)
 CLOP = {seed: (0.8, 0.8, 0.7) for seed in range(7)} | {7: (0.8, 0.8, None), 8: (0.8, 0.8, None), 9: SUPCON}
 
 
-@pytest.fixture
-def rates(tmp_path):
+@pytest.fixture(scope="module")
+def rates(tmp_path_factory):
     """A suite with one benchmark over learning rates, whose points are not in order, and its table."""
+    tmp_path = tmp_path_factory.mktemp("suite")
     shutil.copytree(ROOT / "methods", tmp_path / "methods")
     shutil.copytree(ROOT / "benchmarks" / "scale", tmp_path / "benchmarks" / "scale")
     (tmp_path / "benchmarks" / "rates.yaml").write_text(BENCHMARK)
@@ -77,9 +79,14 @@ def rates(tmp_path):
     return Suite(tmp_path)
 
 
+@functools.cache
+def benchmark_of(suite):
+    return suite.benchmark("rates")
+
+
 def records_of(suite, seeds=tuple(range(10))):
     records = []
-    for entry in suite.benchmark("rates").entries:
+    for entry in benchmark_of(suite).entries:
         column = ["1", "10", "100"].index(entry.coordinates["learning_rate"])
         for seed in seeds:
             values = SUPCON if entry.coordinates["method"] == "supcon" else CLOP[seed]
@@ -91,7 +98,7 @@ def records_of(suite, seeds=tuple(range(10))):
 def table_of(suite, records, **changes):
     declaration = validated(TableDeclaration, DECLARED | changes, "tables/rates.yaml")
     arms = group_by_arm(one.to_json() for one in records)
-    return build_table("rates", declaration, suite.benchmark("rates"), arms)
+    return build_table("rates", declaration, benchmark_of(suite), arms)
 
 
 def test_thresholds_and_their_words(rates):
@@ -227,8 +234,11 @@ def test_what_is_refused(rates, change, message):
 def test_what_a_claim_refuses(rates, change, message):
     path = rates.root / "tables" / "rates.yaml"
     path.write_text(yaml.safe_dump(DECLARED | {"claims": [HIGHER | change]}))
-    with pytest.raises(UserError) as caught:
-        collect(rates, {"laptop": {}})
+    try:
+        with pytest.raises(UserError) as caught:
+            collect(rates, {"laptop": {}})
+    finally:
+        path.write_text(yaml.safe_dump(DECLARED))
     assert message in str(caught.value)
 
 
