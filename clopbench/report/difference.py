@@ -19,7 +19,7 @@ from clopbench.report.tables import Table, build_table, judge_together
 from clopbench.suite import Suite
 
 Content = Mapping[str, Any]
-"""What a record.json holds; of a damaged record only id, status and why."""
+"""What a record.json holds; of a damaged one its id, and what the damage is."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class CellDifference:
     metrics: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     """The metrics that differ, as they are in A and in B."""
     beside: str = ""
-    """What else differs: pairing, or the history or spectrum where nothing of the record does."""
+    """What else differs: the pairing, or the history or spectrum where nothing more is known; damage."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def read_contents(path: Path) -> dict[str, Content]:
         raise UserError(f"{path}: no such results folder or file of published records")
     found: dict[str, Content] = {r.cell.id: r.to_json() for file in files for r in read_published(file)}
     for entry in scan(Store(path)).values() if path.is_dir() else ():
-        found[entry.id] = entry.content or {"id": entry.id, "status": "damaged", "result_digest": entry.damage}
+        found[entry.id] = entry.content or {"id": entry.id, "status": "damaged", "damage": entry.damage}
     if not found:
         raise UserError(f"{path}: holds no records")
     return found
@@ -96,7 +96,9 @@ def compare(suite: Suite, first: Mapping[str, Content], second: Mapping[str, Con
         for cell in number.cells
     }
     cells = []
-    for cell_id in sorted(first.keys() | second.keys(), key=lambda cell_id: (places.get(cell_id, "~"), cell_id)):
+    for cell_id in sorted(
+        first.keys() | second.keys(), key=lambda cell_id: (places.get(cell_id, "~"), cell_id)
+    ):
         found = _cell(cell_id, places.get(cell_id, "in no table"), first.get(cell_id), second.get(cell_id))
         cells.extend([found] if found else [])
     shared = first.keys() & second.keys()
@@ -112,14 +114,17 @@ def _cell(cell_id: str, place: str, first: Content | None, second: Content | Non
     if first is None or second is None:
         kind = "only in A" if second is None else "only in B"
         return CellDifference(cell_id, seed, place, kind, statuses)
-    if "damaged" not in statuses and first["result_digest"] == second["result_digest"]:
+    damages = [content["damage"] for content in present if "damage" in content]
+    if not damages and first["result_digest"] == second["result_digest"]:
         return None
     one, other = first.get("metrics", {}), second.get("metrics", {})
     names = [name for name in dict.fromkeys([*one, *other]) if one.get(name) != other.get(name)]
-    metrics = {name: (one.get(name), other.get(name)) for name in names}
-    beside = "pairing" if first.get("pairing") != second.get("pairing") else ""
-    if not metrics and not beside and statuses[0] == statuses[1]:
-        beside = "damaged" if "damaged" in statuses else "history or spectrum"
+    metrics = {} if damages else {name: (one.get(name), other.get(name)) for name in names}
+    beside = "; ".join(damages)
+    if not damages and first["pairing"] != second["pairing"]:
+        beside = "pairing differs"
+    elif not damages and not metrics and statuses[0] == statuses[1]:
+        beside = "history or spectrum differs"
     return CellDifference(cell_id, seed, place, "changed", statuses, metrics, beside)
 
 

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table as RichTable
 
 from clopbench.report.difference import CellDifference, Difference, TableDifference
@@ -35,7 +36,7 @@ def shown(found: Difference, first: str, second: str) -> Iterator[str | RichTabl
 def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> RichTable:
     grid = RichTable(*head, box=box.SIMPLE_HEAD)
     for line in lines[:MOST_LINES]:
-        grid.add_row(*line)
+        grid.add_row(*map(escape, line))
     if len(lines) > MOST_LINES:
         grid.add_row(f"… {len(lines) - MOST_LINES} more")
     return grid
@@ -58,7 +59,7 @@ def _what(cell: CellDifference) -> Iterator[str]:
     if len(cell.metrics) > MOST_METRICS:
         yield f"{len(cell.metrics) - MOST_METRICS} more metrics"
     if cell.beside:
-        yield f"{cell.beside} differs" if cell.beside == "pairing" else cell.beside
+        yield cell.beside
 
 
 def _value(found: TableDifference) -> list[str]:

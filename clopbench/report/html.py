@@ -23,7 +23,7 @@ from clopbench.report.tables import Table
 from clopbench.suite import Suite
 
 SCRIPTS = ("sorting.js", "filters.js", "curves.js", "cells.js", "start.js")
-TITLE = "Semi-supervised contrastive learning with orthonormal prototypes: what was reproduced"
+TITLE = "Contrastive learning with orthonormal prototypes: what was reproduced"
 
 ABOUT = """\
 The paper: *Semi-Supervised Contrastive Learning with Orthonormal Prototypes* (CLOP, arXiv 2512.07880).
@@ -39,6 +39,11 @@ def to_html(
     suite: Suite, tables: Mapping[str, Sequence[Table]], document: Document, records: Mapping[str, Record]
 ) -> str:
     """The page. `document`: for its pictures and their captions; `records`: cell id → what was recorded."""
+    sizes = summary.scales(suite)
+    tables = {
+        name: sorted(at_scales, key=lambda table: sizes.index(table.scale.name))
+        for name, at_scales in tables.items()
+    }
     groups = Groups()
     pictures = _by_table(document, list(tables))
     contents = [_table(suite, name, at, pictures.get(name, []), groups) for name, at in tables.items()]
@@ -90,7 +95,9 @@ def _toolbar(suite: Suite, tables: Mapping[str, Sequence[Table]]) -> Element:
         element("button", scale, type_="button", class_="toggle", data_toggles=scale, aria_pressed="true")
         for scale in _scales_with_records(suite, tables)
     ]
-    search = element("input", type_="search", id_="search", placeholder="name, claim, method …", aria_keyshortcuts="/")
+    search = element(
+        "input", type_="search", id_="search", placeholder="name, claim, method …", aria_keyshortcuts="/"
+    )
     return element(
         "div",
         element("label", "Find tables ", search),
@@ -159,7 +166,7 @@ def _table(
 
 
 def _by_table(document: Document, names: Sequence[str]) -> dict[str, list[Element]]:
-    """Table → its pictures: those whose file is named like it, alone or with more after a '-'; '' for others."""
+    """Table → its pictures: those named like it, alone or with more after a '-' or '_'; '' for others."""
     captions = {}
     for text in document.texts.values():
         for caption, path in re.findall(r"!\[([^\]]*)\]\(([^)\s]+)\)", text):

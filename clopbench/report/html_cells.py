@@ -89,7 +89,7 @@ def _curves(record: Record, names: Pool, series: Pool) -> list[Any]:
 
 
 def history_columns(text: str) -> dict[str, list[float | None]]:
-    """Column → values of a history.csv, None where a value is missing or not finite; text columns are left out."""
+    """Column → values of a history.csv, None where one is missing or not finite; text columns are left out."""
     rows = list(csv.DictReader(io.StringIO(text)))
     columns = {name: [_number(row[name]) for row in rows] for name in (rows[0] if rows else ())}
     return {name: values for name, values in columns.items() if any(v is not None for v in values)}

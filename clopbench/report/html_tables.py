@@ -35,7 +35,9 @@ class Groups:
         """The key under which a number's cells open."""
         label = wording.name(table, number.coordinates)
         key = f"{table.name}-{wording.anchor(table, number.coordinates)}"
-        return self._add(key, table, label, {cell.id: label for cell in number.cells}, [number.metric])
+        axes = [f"{axis} {table.point_label(point)}" for axis, point in number.coordinates.items()]
+        cells = {cell.id: label for cell in number.cells}
+        return self._add(key, table, label, cells, [number.metric], ", ".join(axes).replace("_", " "))
 
     def add_claim(self, table: Table, claim: Claim) -> str:
         """The key under which a claim's cells open."""
@@ -44,14 +46,16 @@ class Groups:
         key = f"{table.name}-{table.scale.name}-claim-{claim.declaration.name}"
         return self._add(key, table, claim.declaration.text, cells, [claim.metric])
 
-    def _add(self, key: str, table: Table, title: str, cells: Mapping[str, str], metrics: list[str]) -> str:
+    def _add(
+        self, key: str, table: Table, title: str, cells: Mapping[str, str], metrics: list[str], point: str = ""
+    ) -> str:
         own = table.declaration
         known = {own.metric: (own.metric_title, own.format)}
         known |= {column.metric: (column.title, column.format) for column in table.also}
         shown = dict.fromkeys([*metrics, *known])
         self.content[key] = {
             "title": title,
-            "where": f"{own.title}, scale {table.scale.name}",
+            "where": f"{own.title}, scale {table.scale.name}{': ' if point else ''}{point}",
             "metrics": [[metric, *known.get(metric, (metric, "number"))] for metric in shown],
             "cells": list(cells.items()),
         }
@@ -64,7 +68,10 @@ def at_scale(table: Table, groups: Groups) -> Element:
     made = element("section", class_="scale", id_=anchor, data_scale=table.scale.name)
     append(made, element("h3", "Scale ", table.scale.name, element("small", inline(table.scale.summary))))
     if not table.scale.is_paper:
-        append(made, element("p", "Absolute values are not comparable with the paper’s: another scale.", class_="note"))
+        append(
+            made,
+            element("p", "Absolute values are not comparable with the paper’s: another scale.", class_="note"),
+        )
     for sheet in formats.sheets(table):
         append(made, _sheet(table, sheet, groups))
     if table.claims:
@@ -72,7 +79,9 @@ def at_scale(table: Table, groups: Groups) -> Element:
     if comparisons := formats.comparison_rows(table):
         lines = [[grid_entry(text) for text in line] for line in comparisons]
         count = f"Every comparison of the claims ({len(lines)})"
-        append(made, element("details", element("summary", count), grid("", formats.COMPARISON_HEADINGS, lines)))
+        append(
+            made, element("details", element("summary", count), grid("", formats.COMPARISON_HEADINGS, lines))
+        )
     append(made, element("p", provenance(table.cells), class_="provenance"))
     return made
 
@@ -101,11 +110,11 @@ def leading_number(text: str) -> str | None:
     return found[1].replace("−", "-").replace("∞", "Infinity").removeprefix("+") if found else None
 
 
-def chip(verdict: str, text: str = "") -> Element:
+def chip(verdict: str) -> Element:
     """A verdict with its symbol; colour is never the only sign."""
     kind = verdict.replace(" ", "-").replace("'", "")
     symbol = element("span", CHIPS.get(verdict, "·"), aria_hidden="true", class_="symbol")
-    return element("span", symbol, text or verdict, class_=f"chip {kind}")
+    return element("span", symbol, verdict, class_=f"chip {kind}")
 
 
 def _heading(text: str) -> Element:
@@ -113,7 +122,19 @@ def _heading(text: str) -> Element:
 
 
 def _opener(text: str, key: str) -> Element:
-    return element("button", text, type_="button", class_="number", data_opens=key, aria_haspopup="dialog")
+    """The button that a number is. Its value is not broken; what stands beside it in brackets may be."""
+    value, bracket, aside = text.partition(" (")
+    parts = [element("span", value, class_="value")]
+    if bracket:
+        parts += [" ", element("span", f"({aside}", class_="aside")]
+    return element("button", *parts, type_="button", class_="number", data_opens=key, aria_haspopup="dialog")
+
+
+def _verdict(verdict: str, text: str) -> Element:
+    """An entry with a verdict, and its reason below."""
+    reason = text.removeprefix(verdict).strip(" ()")
+    small = element("small", reason) if reason else None
+    return grid_entry("", chip(verdict), small, class_="verdict")
 
 
 def _sheet(table: Table, sheet: Sheet, groups: Groups) -> Element:
@@ -129,7 +150,7 @@ def _sheet(table: Table, sheet: Sheet, groups: Groups) -> Element:
                 entries.append(grid_entry(text, opener, class_=_endings(number)))
             elif sheet.head[column] == "verdict":
                 verdict = next((word for word in CHIPS if text.startswith(word)), text)
-                entries.append(grid_entry("", chip(verdict, text)))
+                entries.append(_verdict(verdict, text))
             else:
                 entries.append(grid_entry(text, header=column == 0))
         lines.append(entries)
@@ -152,7 +173,7 @@ def _claims(table: Table, groups: Groups) -> Element:
                 grid_entry("", inline(text), header=True),
                 grid_entry(effect, _opener(effect, key) if key else effect),
                 *(grid_entry(other) for other in others),
-                grid_entry("", chip(claim.verdict.verdict, verdict)),
+                _verdict(claim.verdict.verdict, verdict),
                 grid_entry("", inline(claim.declaration.paper), class_="evidence"),
             ]
         )

@@ -12,7 +12,7 @@ _MARKDOWN = MarkdownIt("commonmark", {"html": False, "xhtmlOut": True}).enable("
 
 
 def element(tag: str, *children: Child, **attributes: object) -> Element:
-    """One element. Attributes: class_ is 'class', aria_label 'aria-label'; True has no value, None is left out."""
+    """One element. class_ is the attribute 'class', aria_label 'aria-label'; None means: without it."""
     made = Element(tag)
     for name, value in attributes.items():
         if value is not None and value is not False:

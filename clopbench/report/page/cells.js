@@ -47,7 +47,9 @@ function fields(title, values) {
   const entries = Object.entries(values);
   if (!entries.length) return undefined;
   const list = make("dl", {});
-  for (const [name, value] of entries) list.append(make("dt", {}, name), make("dd", {}, fieldText(value)));
+  for (const [name, value] of entries) {
+    list.append(make("div", {}, make("dt", {}, name), make("dd", {}, fieldText(value))));
+  }
   return make("section", { class: "fields" }, make("h4", {}, title), list);
 }
 
@@ -55,24 +57,25 @@ function statusChip(status) {
   return make("span", { class: `chip ${status}` }, status);
 }
 
-/** Colours tell points apart where there are several; else all curves share one. */
-function colourOf(cells) {
+/** Label → colour and dashes, which tell points apart; when all colours are used, dashes begin. */
+function strokes(cells) {
   const labels = [...new Set(cells.map((cell) => cell.label))];
-  const colours = new Map(labels.map((label, i) => [label, `var(--c${i % COLOURS})`]));
-  return { labels, colour: (cell) => colours.get(cell.label) };
+  const dashes = ["none", "7 3", "2 4", "9 3 2 3"];
+  const stroke = (i) => ({ colour: `var(--c${i % COLOURS})`, dash: dashes[Math.floor(i / COLOURS) % dashes.length] });
+  return new Map(labels.map((label, i) => [label, stroke(i)]));
 }
 
 function curveSection(cells) {
   const titles = [...new Set(cells.flatMap((cell) => [...cell.curves.keys()]))];
   if (!titles.length) return undefined;
-  const { labels, colour } = colourOf(cells);
+  const byLabel = strokes(cells);
   const place = make("div", { class: "place" });
   const select = make("select", { id: "curve" }, ...titles.map((title) => make("option", {}, title)));
   const draw = () => {
     const lines = cells.flatMap((cell) => {
       const [x, y] = cell.curves.get(select.value) ?? [[], []];
-      const label = labels.length > 1 ? `${cell.label}, seed ${cell.seed}` : `seed ${cell.seed}`;
-      return y.some((value) => value !== null) ? [{ cell: cell.id, label, colour: colour(cell), x, y }] : [];
+      const label = byLabel.size > 1 ? `${cell.label}, seed ${cell.seed}` : `seed ${cell.seed}`;
+      return y.some((value) => value !== null) ? [{ cell: cell.id, label, ...byLabel.get(cell.label), x, y }] : [];
     });
     const x = select.value === "singular values" ? "position" : "epoch";
     place.replaceChildren(...(lines.length ? chart(lines, { x, y: select.value }) : ["no values"]));
@@ -83,12 +86,11 @@ function curveSection(cells) {
     draw();
   });
   draw();
-  const legend = labels.length > 1 ? make("ul", { class: "legend" }) : undefined;
-  labels.forEach((label, i) => {
-    const swatch = make("span", { class: "swatch" });
-    swatch.style.background = `var(--c${i % COLOURS})`;
-    legend?.append(make("li", {}, swatch, label));
-  });
+  const legend = byLabel.size > 1 ? make("ul", { class: "legend" }) : undefined;
+  for (const [label, stroke] of byLabel) {
+    const sample = svg("svg", { class: "swatch", viewBox: "0 0 26 10", "aria-hidden": "true" }, drawnLine("M1 5H25", stroke));
+    legend?.append(make("li", {}, sample, label));
+  }
   return make("section", { class: "curves" }, make("label", { for: "curve" }, "Curve "), select, place, legend);
 }
 
@@ -118,11 +120,11 @@ function cellBody(cell, group, withLabel) {
   const row = make("tr", {},
     withLabel ? make("td", {}, cell.label) : undefined,
     make("td", { "data-value": cell.seed }, String(cell.seed)),
+    make("td", {}, toggle),
     make("td", {}, statusChip(cell.status)),
     ...numbers,
     make("td", {}, make("code", {}, commit)),
-    make("td", {}, fieldText(cell.origin.device)),
-    make("td", { class: "id" }, toggle));
+    make("td", {}, fieldText(cell.origin.device)));
   const body = make("tbody", { class: cell.status }, row, detail);
   const mark = (near) => () => {
     document.querySelector(`#cells path[data-cell="${cell.id}"]`)?.classList.toggle("near", near);
@@ -136,7 +138,7 @@ function cellBody(cell, group, withLabel) {
 function cellTable(cells, group) {
   const withLabel = new Set(cells.map((cell) => cell.label)).size > 1;
   const units = group.metrics.map(([, title, format]) => (format === "percent" ? `${title}, %` : title));
-  const head = [...(withLabel ? ["point"] : []), "seed", "status", ...units, "commit", "hardware", "cell"];
+  const head = [...(withLabel ? ["point"] : []), "seed", "cell", "status", ...units, "commit", "hardware"];
   const headings = head.map((text) => make("th", { scope: "col" }, make("button", { type: "button", class: "sort" }, text)));
   const table = make("table", { class: "sortable by-body" },
     make("thead", {}, make("tr", {}, ...headings)), ...cells.map((cell) => cellBody(cell, group, withLabel)));

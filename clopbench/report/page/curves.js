@@ -1,6 +1,7 @@
-// Curves: a small line chart as inline SVG. lines: [{ label, colour, x: [number], y: [number, or null for a gap] }]
+// Curves: a small line chart as inline SVG.
+// lines: [{ cell, label, colour, dash, x: [number], y: [number, or null for a gap] }]
 
-const SIZE = { width: 640, height: 300, left: 62, right: 14, top: 12, bottom: 44 };
+const FRAME = { height: 300, left: 62, right: 14, top: 12, bottom: 44 };
 
 function svg(tag, attributes = {}, ...children) {
   const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -66,14 +67,26 @@ function nearestPoint(lines, toX, toY, left, top) {
   return best;
 }
 
-function axes(xs, ys, toX, toY, titles) {
-  const { width, height, left, right, top, bottom } = SIZE;
+/** As wide as the panel will be, so that letters keep their size on a small screen. */
+function frame() {
+  return { ...FRAME, width: Math.max(280, Math.min(860, innerWidth - 70)) };
+}
+
+function drawnLine(path, { colour, dash }, attributes = {}) {
+  const made = svg("path", { class: "curve", d: path, ...attributes });
+  made.style.stroke = colour;
+  made.style.strokeDasharray = dash;
+  return made;
+}
+
+function axes(size, xs, ys, toX, toY, titles) {
+  const { width, height, left, right, top, bottom } = size;
   const parts = [];
   for (const y of ticks(...ys, 5)) {
     parts.push(svg("line", { class: "gridline", x1: left, x2: width - right, y1: toY(y), y2: toY(y) }));
     parts.push(svg("text", { x: left - 7, y: toY(y) + 4, "text-anchor": "end" }, tickLabel(y)));
   }
-  for (const x of ticks(...xs, 8)) {
+  for (const x of ticks(...xs, width / 80)) {
     parts.push(svg("text", { x: toX(x), y: height - bottom + 18, "text-anchor": "middle" }, tickLabel(x)));
   }
   parts.push(svg("line", { class: "axis", x1: left, x2: width - right, y1: height - bottom, y2: height - bottom }));
@@ -87,21 +100,18 @@ function axes(xs, ys, toX, toY, titles) {
 
 /** The chart, and a line of text beside it that says what is under the pointer. */
 function chart(lines, titles) {
-  const { width, height, left, right, top, bottom } = SIZE;
+  const size = frame();
+  const { width, height, left, right, top, bottom } = size;
   const xs = range(lines.flatMap((line) => line.x));
   const ys = range(lines.flatMap((line) => line.y));
   const toX = (x) => left + ((x - xs[0]) / (xs[1] - xs[0])) * (width - left - right);
   const toY = (y) => height - bottom - ((y - ys[0]) / (ys[1] - ys[0])) * (height - top - bottom);
-  const drawn = lines.map((line) => {
-    const path = svg("path", { class: "curve", d: pathThrough(line, toX, toY), "data-cell": line.cell });
-    path.style.stroke = line.colour;
-    return path;
-  });
+  const drawn = lines.map((line) => drawnLine(pathThrough(line, toX, toY), line, { "data-cell": line.cell }));
   const marker = svg("circle", { class: "marker", r: 4, visibility: "hidden" });
   const label = `${titles.y} by ${titles.x}, ${lines.length} cells, from ${tickLabel(ys[0])} to ${tickLabel(ys[1])}`;
   const picture = svg(
     "svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label, class: "chart" },
-    ...axes(xs, ys, toX, toY, titles), ...drawn, marker,
+    ...axes(size, xs, ys, toX, toY, titles), ...drawn, marker,
   );
   const readout = document.createElement("p");
   readout.className = "readout";
