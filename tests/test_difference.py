@@ -81,11 +81,11 @@ def test_missing_cells_and_a_changed_status(difference, records):
     collapsed = replace(records["random", 0], status="collapsed")
     second = records | {("random", 0): collapsed}
     first = {key: one for key, one in records.items() if key != ("orthonormal", 0)}
-    del second["random", 2]
+    del second["random", 1]
     found = difference(first.values(), second.values())
     assert sorted((cell.kind, cell.seed, cell.statuses) for cell in found.cells) == [
         ("changed", 0, ("done", "collapsed")),
-        ("only in A", 2, ("done", None)),
+        ("only in A", 1, ("done", None)),
         ("only in B", 0, (None, "done")),
     ]
     assert found.same == 3
@@ -93,7 +93,7 @@ def test_missing_cells_and_a_changed_status(difference, records):
     assert values["CLOP, orthonormal prototypes", "n"] == (2, 3)
     assert values["CLOP, random prototypes", "n"] == (3, 2)
     assert values["CLOP, random prototypes", "collapsed"] == (0, 1)
-    assert values["CLOP, random prototypes", "mean"] == pytest.approx((0.92, 0.92))
+    assert values["CLOP, random prototypes", "mean"] == pytest.approx((0.92, 0.915))
 
 
 def test_same_metrics_on_another_way_are_a_difference(difference, records):

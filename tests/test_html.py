@@ -12,6 +12,7 @@ from pages import EVIL, FLAT, flat_records, make_suite, sweep_records
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
@@ -56,9 +57,10 @@ def data_of(page):
 # What stands in the file.
 
 
-def test_equal_records_give_equal_bytes(made, page):
+def test_equal_records_give_equal_bytes(made):
     suite, records = made
-    assert html.report(suite, {scale: found[::-1] for scale, found in records.items()}) == page
+    flat = records["laptop"][:8]
+    assert html.report(suite, {"laptop": flat[::-1]}) == html.report(suite, {"laptop": flat})
 
 
 def test_the_data_are_those_of_the_records(made, page):
@@ -148,11 +150,6 @@ def test_pictures_stand_with_the_table_that_they_are_named_after():
 def test_command_line(bench, tmp_path, cell):
     from clopbench.records import Store
 
-    assert bench("report", "--html").out == "wrote results/report.html\n"
-    published = [one for found in published_records(Suite(ROOT)).values() for one in found]
-    assert data_of((tmp_path / "results/report.html").read_text())["cells"].keys() == {
-        one.cell.id for one in published
-    }
     Store(tmp_path / "own").write(record(cell, provenance={"host": "secret-node", "device": "CPU test"}))
     done = bench("report", "--html", "--local", "--results", "own", "--out", "elsewhere/mine.html")
     assert done.out == "wrote elsewhere/mine.html\n"
@@ -262,7 +259,7 @@ def test_a_click_on_a_heading_sorts_by_number(report):
 
 
 def test_keyboard_alone_sorts_and_opens(report):
-    table = "#sweep-laptop .scroll:first-of-type table"
+    table = "#sweep-laptop > .scroll:nth-of-type(1) table"
     report.one(f"{table} th:nth-child(2) button").send_keys(Keys.ENTER)
     means = [float(text.partition(" ±")[0]) for text in report.column(table, 2)]
     assert means == sorted(means)
@@ -284,7 +281,7 @@ def test_scales_are_hidden_and_shown(report):
         return [report.one(place).is_displayed() for place in places]
 
     button = report.one('[data-toggles="laptop"]')
-    assert shown() == [True, True, False, True] or shown() == [True] * 4
+    assert shown() == [True] * 4
     button.click()
     assert button.get_attribute("aria-pressed") == "false"
     assert shown() == [False, False, False, True]
@@ -315,7 +312,7 @@ def test_a_number_opens_its_cells(report, made):
     assert len(expected) == SEEDS
     report.one('#sweep-laptop [data-opens="sweep-laptop-supcon-5"]').click()
     assert report.opened() == "SupCon, 5"
-    assert report.one("#cells .endings").text == f"{SEEDS} cells: {SEEDS} collapsed"
+    assert report.one("#cells .endings").text.split() == [str(SEEDS), "cells:", str(SEEDS), "collapsed"]
     assert report.column("#cells .by-body", 1) == [str(seed) for seed in range(SEEDS)]
     assert report.column("#cells .by-body", 2) == [one.cell.id for one in expected]
     assert set(report.column("#cells .by-body", 3)) == {"collapsed"}
@@ -328,6 +325,8 @@ def test_a_number_opens_its_cells(report, made):
     assert len(curves) == SEEDS
     # A curve of 25 epochs: one point set down, then 24 lines.
     assert some(curves[0].get_attribute("d")).count("L") == 24
+    ActionChains(report.browser).move_to_element(report.one("#cells .chart")).perform()
+    assert re.fullmatch(r"seed \d: loss_total [\d.]+ at epoch \d+", report.one("#cells .readout").text)
     config = report.one("#cells > .dialog-body > details").text
     assert re.search(r"training\.learning_rate\s+5\n", config)
     assert re.search(r"method\.name\s+supcon\n", config)
@@ -358,7 +357,7 @@ def test_collapsed_and_diverged_cells_are_seen(report):
     )
     report.open("sweep-laptop-supcon-10")
     report.opened()
-    assert report.one("#cells .endings").text == f"{SEEDS} cells: {SEEDS} diverged"
+    assert report.one("#cells .endings").text.split() == [str(SEEDS), "cells:", str(SEEDS), "diverged"]
     report.one("#cells .toggle-cell").click()
     assert "loss not finite at epoch 3" in report.one("#cells .detail").text
 
@@ -449,9 +448,11 @@ def test_a_phone_scrolls_tables_but_not_the_page(report):
     assert not report.one("nav ul").is_displayed()
 
 
-def test_the_published_report_opens(chromium, tmp_path):
-    target = tmp_path / "report.html"
-    target.write_text(html.report(Suite(ROOT), published_records(Suite(ROOT))))
+def test_the_published_report_opens(bench, chromium, tmp_path):
+    assert bench("report", "--html").out == "wrote results/report.html\n"
+    target = tmp_path / "results" / "report.html"
+    published = [one for found in published_records(Suite(ROOT)).values() for one in found]
+    assert data_of(target.read_text())["cells"].keys() <= {one.cell.id for one in published}
     chromium.get_log("browser")
     shown = Page(chromium, target.as_uri())
     shown.one("#table7-laptop .number").click()

@@ -142,7 +142,10 @@ def _claim_matrix(suite: Suite, tables: Mapping[str, Sequence[Table]]) -> Elemen
             shown = element("a", chip(verdict), href=f"#{name}-{scale}") if scale in present else chip(verdict)
             entries.append(grid_entry("", shown, data_scale=scale))
         lines.append([grid_entry("", inline(claim.text), header=True), _link_entry(name), *entries])
-    return grid("claims at each scale", head, lines)
+    made = grid("claims at each scale", head, lines)
+    for heading, scale in zip(made.findall(".//thead//th")[2:], summary.scales(suite), strict=True):
+        heading.set("data-scale", scale)
+    return made
 
 
 def _link_entry(name: str) -> Element:

@@ -77,13 +77,13 @@ def _curves(record: Record, names: Pool, series: Pool) -> list[Any]:
     """[titles, [x, y], [x, y], …] as positions in the pools: the columns of the history, and the spectrum."""
     columns = history_columns(record.history)
     epochs = columns.pop("epoch", None)
+    curves: dict[str, tuple[Sequence[float | None] | None, Sequence[float | None]]]
     curves = {name: (epochs, values) for name, values in columns.items()}
     if record.spectrum:
-        places = list(range(1, len(record.spectrum) + 1))
-        curves["singular values"] = (places, list(record.spectrum))
+        curves["singular values"] = (None, record.spectrum)
     packed: list[Any] = [names.put(list(curves))]
     for x, y in curves.values():
-        places = x or list(range(1, len(y) + 1))
+        places = x or range(1, len(y) + 1)
         packed.append([series.put(thinned(places)), series.put([rounded(v, CURVE_DIGITS) for v in thinned(y)])])
     return packed
 

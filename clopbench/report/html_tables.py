@@ -164,6 +164,7 @@ def _endings(number: Number) -> str | None:
 
 
 def _claims(table: Table, groups: Groups) -> Element:
+    """The claims; verdicts stand in front, so that they are seen where the table is too wide."""
     lines = []
     for claim, texts in zip(table.claims, formats.claim_rows(table), strict=True):
         text, effect, *others, verdict = texts
@@ -171,13 +172,14 @@ def _claims(table: Table, groups: Groups) -> Element:
         lines.append(
             [
                 grid_entry("", inline(text), header=True),
+                _verdict(claim.verdict.verdict, verdict),
                 grid_entry(effect, _opener(effect, key) if key else effect),
                 *(grid_entry(other) for other in others),
-                _verdict(claim.verdict.verdict, verdict),
                 grid_entry("", inline(claim.declaration.paper), class_="evidence"),
             ]
         )
-    return grid("Claims", [*formats.CLAIM_HEADINGS, "the paper"], lines)
+    text, *others, verdict = formats.CLAIM_HEADINGS
+    return grid("Claims", [text, verdict, *others, "the paper"], lines)
 
 
 def _problems(table: Table) -> Element | None:
