@@ -371,8 +371,9 @@ def test_a_claim_opens_both_sides(report):
     differs = report.one('#cells [aria-label="What differs"]').text
     assert "training.learning_rate" in differs
     report.one("#cells .close").click()
-    report.wait(lambda: not report.all("#cells[open]"))
-    assert report.browser.execute_script("return location.hash") == ""
+    # The address follows once the dialog has told that it is closed.
+    report.wait(lambda: report.browser.execute_script("return location.hash") == "")
+    assert not report.all("#cells[open]")
 
 
 def test_the_back_button_closes_what_a_click_opened(report):
