@@ -1,7 +1,7 @@
 """torch's optimisers without its compiler, which they import only to tell it to keep out of their way.
 
-That import is 900 modules and two seconds at the start of every process (torch 2.15). The mathematics is torch's
-own: what is taken off are the wrappers around it. Where torch has changed them, they stay, and only time is lost.
+That import is 900 modules and two seconds at the start of every process (torch 2.15). The mathematics is all
+torch's: only the wrappers around it are taken off. Where torch has changed them, they stay, and cost that time.
 """
 
 import inspect
@@ -14,10 +14,10 @@ from torch.optim import Optimizer
 
 
 @cache
-def lean(optimizer: type[Optimizer]) -> type[Optimizer]:
+def lean(optimizer: Callable[..., Optimizer]) -> Callable[..., Optimizer]:
     """A subclass of one of torch's optimisers whose steps do not import the compiler."""
-    plain: Callable[..., Any] = inspect.unwrap(optimizer.step)
-    return type(optimizer.__name__, (optimizer,), {"step": torch.no_grad()(plain)})
+    kind: Any = optimizer
+    return type(kind.__name__, (kind,), {"step": torch.no_grad()(inspect.unwrap(kind.step))})
 
 
 def keep_compiler_out() -> None:

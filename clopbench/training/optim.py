@@ -29,7 +29,8 @@ def build_optimizer(parameters: Iterable[nn.Parameter], config: TrainingConfig) 
         case "sgd":
             return lean(torch.optim.SGD)(parameters, lr=rate, momentum=config.momentum, weight_decay=decay)
         case "adamw":
-            return lean(torch.optim.AdamW)(parameters, lr=rate, betas=(config.momentum, 0.999), weight_decay=decay)
+            betas = (config.momentum, 0.999)
+            return lean(torch.optim.AdamW)(parameters, lr=rate, betas=betas, weight_decay=decay)
         case "lars":
             return LARS(
                 parameters,
