@@ -24,6 +24,7 @@ FLOORS = [
     {"index", "suite"},
     {"overrides"},
     {"records", "claims", "declarations", "plugins"},
+    {"declared_figures"},
     {"declared_claims"},
     {"data", "method"},
     {"cell"},

@@ -1,0 +1,117 @@
+"""Singular values of the embeddings: whether they use all their dimensions, or have collapsed onto one.
+
+After Figure 1 of the paper, which sets two learning rates beside each other.
+"""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullFormatter
+
+from clopbench.declarations import Coordinates
+from clopbench.declared_figures import SpectrumFigure
+from clopbench.report import canvas, placement, wording
+from clopbench.report.attachments import Attachments
+from clopbench.report.curves import colours, legend
+from clopbench.report.observations import Number
+from clopbench.report.paired_dots import counted
+from clopbench.report.tables import Table
+
+COLUMNS = 3
+HEIGHT = 2.4
+DASHES: list[tuple[float, ...]] = [
+    *((), (4, 1.5), (1, 1), (3, 1.25, 1.5, 1.25), (5, 1, 1, 1)),
+    *((6, 2), (2, 2), (8, 1), (6, 1, 2, 1), (1, 3)),
+]
+DOWN_TO = 0.7e-2
+"""The axis reaches at least so far down, so that it shows three powers of ten."""
+SMALLEST = 1e-8
+"""Below the rounding of float32 a singular value means nothing; smaller ones are drawn here."""
+
+
+def draw(figure: SpectrumFigure, tables: Sequence[Table], attachments: Attachments) -> Figure:
+    """A part for each scale, in it a panel per point of `panels`; median and range over seeds."""
+    layouts = [list(placement.places(placement.shown(figure, t.axes), [figure.panels])) for t in tables]
+    bands = [canvas.bands(len(layout), COLUMNS) for layout in layouts]
+    drawn, parts = canvas.by_scale(tables, [0.45 + HEIGHT * band for band in bands])
+    for table, layout, part in zip(tables, layouts, parts, strict=True):
+        part.suptitle(f"scale {table.scale.name}, {seeds_text(figure, table, attachments)}")
+        grid = canvas.panels(part, len(layout), COLUMNS, sharex=True, sharey=True)
+        for panel, place in zip(grid, layout, strict=True):
+            _panel(panel, figure, table, place, attachments)
+            panel.set_title(canvas.heading(table, place))
+    handles = legend(figure.lines, tables[0], placement.shown(figure, tables[0].axes))
+    for line, dashes in zip(handles.values(), DASHES, strict=False):
+        line.set(marker="", linewidth=1.4)
+        line.set_linestyle((0, dashes) if dashes else "-")
+    drawn.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=5, frameon=False)
+    return drawn
+
+
+def caption(figure: SpectrumFigure, tables: Sequence[Table], attachments: Attachments) -> str:
+    """What is to be seen, what the band is, and n."""
+    seeds = {table.scale.name: seeds_text(figure, table, attachments) for table in tables}
+    title = figure.title or "Singular values of the test embeddings"
+    return (
+        f"{title} in descending order, divided by the root of the number of images (their squares sum to 1). "
+        "Lines are medians over seeds, bands reach from the smallest to the largest; values below "
+        f"{SMALLEST:g} are drawn there. {counted(seeds)}."
+    )
+
+
+def shows(figure: SpectrumFigure, table: Table, attachments: Attachments) -> bool:
+    return bool(_counts(figure, table, attachments))
+
+
+def missing(figure: SpectrumFigure, table: Table, attachments: Attachments) -> list[str]:
+    """The points that have been run and of which no spectrum is known."""
+    return [
+        f"{wording.name(table, number.coordinates)} (no spectrum)"
+        for number in placement.at(table.numbers, placement.shown(figure, table.axes), {})
+        if number.cells and not _spectra(number, attachments)
+    ]
+
+
+def seeds_text(figure: SpectrumFigure, table: Table, attachments: Attachments) -> str:
+    return canvas.seeds_text(_counts(figure, table, attachments))
+
+
+def _counts(figure: SpectrumFigure, table: Table, attachments: Attachments) -> list[int]:
+    numbers = placement.at(table.numbers, placement.shown(figure, table.axes), {})
+    counts = [len(_spectra(number, attachments)) for number in numbers]
+    return [count for count in counts if count]
+
+
+def _spectra(number: Number, attachments: Attachments) -> list[tuple[float, ...]]:
+    """The spectra of all cells of an entry that have one."""
+    found = [attachments.spectrum(cell.id) for cell in number.cells]
+    return [spectrum for spectrum in found if spectrum]
+
+
+def _panel(
+    axes: Axes, figure: SpectrumFigure, table: Table, place: Coordinates, attachments: Attachments
+) -> None:
+    kept = placement.shown(figure, table.axes)
+    order = [table.point_label(point) for point in kept[figure.lines]]
+    frame = pd.DataFrame(
+        [
+            (index, max(value, SMALLEST), table.point_label(number.coordinates[figure.lines]))
+            for number in placement.at(table.numbers, kept, place)
+            for spectrum in _spectra(number, attachments)
+            for index, value in enumerate(spectrum, 1)
+        ],
+        columns=["index", "value", "line"],
+    )
+    axes.set_yscale("log")
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    sns.lineplot(
+        frame, x="index", y="value", hue="line", style="line", hue_order=order, style_order=order,
+        palette=colours(len(order)), dashes=DASHES[: len(order)], estimator="median", errorbar=("pi", 100),
+        err_style="band", err_kws={"alpha": 0.2, "lw": 0}, lw=1.4, legend=False, ax=axes,
+    )  # fmt: skip
+    axes.set(xlabel="index of the singular value", ylabel="singular value")
+    axes.set_ylim(min(axes.get_ylim()[0], DOWN_TO), 1.5)
