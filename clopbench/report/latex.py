@@ -1,11 +1,13 @@
 """Tables as LaTeX, for the packages array and booktabs, in columns that fit the text of a page.
 
 Widths are in em of the table's own type. A table too wide even with its cells broken into lines is set in
-blocks of columns below one another, each with the first column repeated.
+blocks of columns below one another, each with the first column repeated; one too long, in several floats.
 """
 
+import math
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from clopbench.report import formats
 from clopbench.report.tables import Table
@@ -15,6 +17,8 @@ PAGE = 40.0
 GAP = 0.72
 """Between two columns, as TABCOLSEP makes it."""
 TABCOLSEP = "3pt"
+LINES, BETWEEN = 44, 0.6
+"""Lines of the rows of one float, and what a row takes beyond its lines; a page has room for 57 in all."""
 
 
 def to_latex(tables: list[Table]) -> str:
@@ -26,40 +30,67 @@ def to_latex(tables: list[Table]) -> str:
         for sheet in formats.sheets(table):
             heading = f" {sheet.title[0].upper()}{sheet.title[1:]}." if sheet.title else ""
             caption = f"{title}{heading} Mean and half-width of the 95 % t interval over n seeds.{note}"
-            parts.append(_table(caption, sheet.head, sheet.body))
+            parts.extend(_floats(caption, sheet.head, sheet.body))
         if table.claims:
             caption = f"{title} Claims: effects over paired seeds, positive in the claim's favour; p by Holm."
-            parts.append(_table(caption, formats.CLAIM_HEADINGS, formats.claim_rows(table)))
+            parts.extend(_floats(caption, formats.CLAIM_HEADINGS, formats.claim_rows(table)))
     return "\n\n".join(parts) + "\n"
 
 
-def _table(caption: str, head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    lines = [[_tied(text) for text in line] for line in (head, *body)]
-    columns = [list(column) for column in zip(*lines, strict=True)]
-    tabulars = "\n\n\\medskip\n".join(_tabular(block) for block in _blocks(columns))
+@dataclass(frozen=True)
+class Block:
+    """Columns of texts that stand beside each other, each with its heading first, and their widths."""
+
+    columns: Sequence[Sequence[str]]
+    widths: Sequence[float]
+
+    def height(self, row: int) -> int:
+        """Lines of type in a row, about."""
+        return max(
+            math.ceil(_em(column[row]) / width) for column, width in zip(self.columns, self.widths, strict=True)
+        )
+
+    def tabular(self, rows: Sequence[int]) -> str:
+        """Some of the rows; columns of numbers, but not the first, are set flush right."""
+        sides = ["right", *("left" if _has_numbers(column) else "right" for column in self.columns[1:])]
+        preamble = "\n".join(
+            f"  >{{\\ragged{side}\\arraybackslash}}p{{{width:.2f}em}}"
+            for side, width in zip(sides, self.widths, strict=True)
+        )
+        head, *body = (
+            " & ".join(escape(column[row]) for column in self.columns) + " \\\\" for row in (0, *rows)
+        )
+        between = " \\addlinespace\n" if any(self.height(row) > 1 for row in rows) else "\n"
+        opening = f"\\begin{{tabular}}{{@{{}}\n{preamble}\n  @{{}}}}"
+        return "\n".join(
+            [opening, "\\toprule", head, "\\midrule", between.join(body), "\\bottomrule", "\\end{tabular}"]
+        )
+
+
+def _floats(caption: str, head: Sequence[str], body: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A table as one float, or as several where its rows do not fit a page."""
+    columns = [[_tied(text) for text in column] for column in zip(head, *body, strict=True)]
+    blocks = [Block(some, _widths(some)) for some in _blocks(columns)]
     opening = ["\\begin{table}", "\\centering", "\\footnotesize", f"\\setlength{{\\tabcolsep}}{{{TABCOLSEP}}}"]
-    return "\n".join([*opening, f"\\caption{{{escape(caption)}}}", tabulars, "\\end{table}"])
+    for part, rows in enumerate(
+        _pages([sum(block.height(row + 1) for block in blocks) for row in range(len(body))])
+    ):
+        heading = escape(caption + (" (Continued.)" if part else ""))
+        tabulars = "\n\n\\medskip\n".join(block.tabular([row + 1 for row in rows]) for block in blocks)
+        yield "\n".join([*opening, f"\\caption{{{heading}}}", "\\vspace{6pt}", tabulars, "\\end{table}"])
 
 
-def _tabular(columns: Sequence[Sequence[str]]) -> str:
-    """Columns of texts, each with its heading first; numbers, but for the first column, are flush right."""
-    sides = ["right", *("left" if _has_numbers(column) else "right" for column in columns[1:])]
-    kinds = "\n".join(
-        f"  >{{\\ragged{side}\\arraybackslash}}p{{{width:.2f}em}}"
-        for side, width in zip(sides, _widths(columns), strict=True)
-    )
-    lines = [" & ".join(map(escape, line)) + " \\\\" for line in zip(*columns, strict=True)]
-    return "\n".join(
-        [
-            f"\\begin{{tabular}}{{@{{}}\n{kinds}\n  @{{}}}}",
-            "\\toprule",
-            lines[0],
-            "\\midrule",
-            *lines[1:],
-            "\\bottomrule",
-            "\\end{tabular}",
-        ]
-    )
+def _pages(heights: Sequence[int]) -> Iterator[list[int]]:
+    """The numbers of the rows, in parts of at most LINES lines."""
+    page: list[int] = []
+    filled = 0.0
+    for row, height in enumerate(heights):
+        if page and filled + height + BETWEEN > LINES:
+            yield page
+            page, filled = [], 0.0
+        page.append(row)
+        filled += height + BETWEEN
+    yield page
 
 
 def _has_numbers(column: Sequence[str]) -> bool:
@@ -84,13 +115,20 @@ def _split(items: Sequence, count: int) -> Iterator[Sequence]:
 
 
 def _widths(columns: Sequence[Sequence[str]]) -> list[float]:
-    """As wide as the texts where all fit; else each its narrowest, and what is left in proportion."""
-    least = [_narrowest(column) for column in columns]
-    most = [max(_em(text) for text in column) for column in columns]
-    left = PAGE - GAP * (len(columns) - 1) - sum(least)
-    wanted = sum(most) - sum(least)
-    share = min(1.0, max(0.0, left) / wanted) if wanted else 0.0
-    return [low + share * (high - low) for low, high in zip(least, most, strict=True)]
+    """As wide as the texts where all fit; else what is left goes in equal parts to those that want more."""
+    widths = [_narrowest(column) for column in columns]
+    wanted = [_widest(column) - width for column, width in zip(columns, widths, strict=True)]
+    left = max(0.0, PAGE - GAP * (len(columns) - 1) - sum(widths))
+    modest_first = sorted(range(len(columns)), key=lambda place: wanted[place])
+    for served, place in enumerate(modest_first):
+        given = min(wanted[place], left / (len(columns) - served))
+        widths[place] += given
+        left -= given
+    return widths
+
+
+def _widest(column: Sequence[str]) -> float:
+    return max(_em(text) for text in column)
 
 
 def _narrowest(column: Sequence[str]) -> float:
@@ -109,7 +147,7 @@ def _em(text: str) -> float:
 
 def _tied(text: str) -> str:
     """No line breaks inside 'mean ± half-width', inside an interval, or before a unit."""
-    text = text.replace(" ± ", "\u00a0±\u00a0").replace(" %", "\u00a0%")
+    text = text.replace(" ± ", "\u00a0±\u00a0").replace(" %", "\u00a0%").replace("< ", "<\u00a0")
     return re.sub(r"\[[^\]]*\]", lambda interval: interval[0].replace(" ", "\u00a0"), text)
 
 

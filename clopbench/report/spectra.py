@@ -105,13 +105,13 @@ def _panel(
         ],
         columns=["index", "value", "line"],
     )
-    axes.set_yscale("log")
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes.yaxis.set_minor_formatter(NullFormatter())
     sns.lineplot(
         frame, x="index", y="value", hue="line", style="line", hue_order=order, style_order=order,
         palette=colours(len(order)), dashes=DASHES[: len(order)], estimator="median", errorbar=("pi", 100),
         err_style="band", err_kws={"alpha": 0.2, "lw": 0}, lw=1.4, legend=False, ax=axes,
     )  # fmt: skip
-    axes.set(xlabel="index of the singular value", ylabel="singular value")
+    # Only now: on a logarithmic axis seaborn would take the median of the logarithms.
+    axes.set(xlabel="index of the singular value", ylabel="singular value", yscale="log")
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_ylim(min(axes.get_ylim()[0], DOWN_TO), 1.5)
