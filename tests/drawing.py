@@ -33,7 +33,7 @@ BENCHMARK = {
     },
     "method": {"name": "clop"},
 }
-TABLE = {
+TABLE: dict[str, Any] = {
     "title": "Learning rates",
     "benchmark": "rates",
     "rows": "method",
@@ -44,17 +44,20 @@ TABLE = {
     "labels": {"simclr": "SimCLR", "supcon": "SupCon", "clop": "CLOP"},
     "paper": {"source": "summary", "setting": "ImageNet-200"},
 }
-CURVE = {
+CURVE: dict[str, Any] = {
     "kind": "curve", "along": "learning_rate", "lines": "method", "x": "log", "label": "learning rate",
     "metrics": ["probe_top1", "effective_rank"],
 }  # fmt: skip
-SPECTRUM = {
+SPECTRUM: dict[str, Any] = {
     "kind": "spectrum", "lines": "method", "panels": "learning_rate", "points": {"learning_rate": [0.1, 1]},
 }  # fmt: skip
-TSNE = {"kind": "tsne", "points": {"learning_rate": [0.1, 10]}}
-HEATMAP = {"kind": "prototype_heatmap", "points": {"method": "clop", "learning_rate": [0.1, 10]}}
-DOTS = {"kind": "paired_dots"}
-ALL = (DOTS, CURVE, SPECTRUM, TSNE, HEATMAP)
+TSNE: dict[str, Any] = {"kind": "tsne", "points": {"learning_rate": [0.1, 10]}}
+HEATMAP: dict[str, Any] = {
+    "kind": "prototype_heatmap",
+    "points": {"method": "clop", "learning_rate": [0.1, 10]},
+}
+DOTS: dict[str, Any] = {"kind": "paired_dots"}
+ALL: tuple[dict[str, Any], ...] = (DOTS, CURVE, SPECTRUM, TSNE, HEATMAP)
 
 
 def make_suite(folder: Path, figures: Sequence[dict[str, Any]] | None = ALL, **changes: Any) -> Suite:
@@ -104,7 +107,7 @@ def write_embeddings(
     z_ND = prototype_KD[y_N] + spread * generator.normal(size=(200, dim))
     z_ND = (z_ND / np.linalg.norm(z_ND, axis=1, keepdims=True)).astype(np.float16)
     path.parent.mkdir(parents=True, exist_ok=True)
-    arrays = {"z_ND": z_ND, "y_N": y_N} | ({"prototype_KD": prototype_KD} if prototypes else {})
+    arrays: dict[str, Any] = {"z_ND": z_ND, "y_N": y_N} | ({"prototype_KD": prototype_KD} if prototypes else {})
     np.savez_compressed(path, **arrays)
     return z_ND.astype(float), y_N, prototype_KD
 

@@ -6,6 +6,7 @@ A figure is as wide as the text of a page, so that its type has its true size (7
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib
 
@@ -29,7 +30,10 @@ WIDTH = 7.0
 COLOURS = 256
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p")
 """Beside the ten colours of seaborn's palette for the colour-blind, so that no line rests on colour alone."""
-GREY = "0.35"
+DASHES: tuple[tuple[float, ...], ...] = (
+    *((), (4, 1.5), (1, 1), (3, 1.25, 1.5, 1.25), (5, 1, 1, 1)),
+    *((6, 2), (2, 2), (8, 1), (6, 1, 2, 1), (1, 3)),
+)
 SETTINGS = {
     "font.size": 8,
     "axes.titlesize": 8,
@@ -48,7 +52,7 @@ SETTINGS = {
 @contextmanager
 def theme() -> Iterator[None]:
     """Seaborn's look for paper, for what is drawn and saved inside."""
-    looks = sns.plotting_context("paper") | sns.axes_style("whitegrid") | SETTINGS
+    looks: dict[Any, Any] = sns.plotting_context("paper") | sns.axes_style("whitegrid") | SETTINGS
     with plt.rc_context(looks), sns.color_palette("colorblind"):
         yield
 
@@ -60,11 +64,11 @@ def by_scale(tables: Sequence[Table], heights: Sequence[float]) -> tuple[Figure,
     return figure, list(parts)
 
 
-def panels(part: SubFigure, count: int, columns: int, **sharing: bool) -> list[Axes]:
+def panels(part: SubFigure, count: int, columns: int, sharex: bool = False, sharey: bool = False) -> list[Axes]:
     """Axes of `count` panels, at most `columns` beside each other and about equally many in each row."""
     rows = bands(count, columns)
     columns = -(-count // rows)
-    grid = part.subplots(rows, columns, squeeze=False, **sharing).ravel()
+    grid = part.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey).ravel()
     for unused in grid[count:]:
         unused.set_visible(False)
     for above in grid[count - columns : count]:  # Panels with none below them bear the scale.
@@ -78,13 +82,9 @@ def bands(count: int, columns: int) -> int:
 
 
 def heading(table: Table, place: Coordinates) -> str:
-    """'CLOP, learning rate 0.1': a point in words; the axis that runs down the table is not named."""
-    return ", ".join(
-        table.point_label(point)
-        if axis == table.declaration.rows
-        else f"{axis.replace('_', ' ')} {table.point_label(point)}"
-        for axis, point in place.items()
-    )
+    """A point in words: 'CLOP, learning rate 0.1'. An axis is named where its points have no labels."""
+    labels = table.declaration.labels
+    return ", ".join(labels.get(point, f"{axis.replace('_', ' ')} {point}") for axis, point in place.items())
 
 
 def limits(values: Iterable[float], bounds: tuple[float, float], kind: Format) -> tuple[float, float]:

@@ -82,6 +82,7 @@ def draw_heatmap(figure: PrototypeHeatmap, tables: Sequence[Table], attachments:
             unused.set_visible(False)
         for row, entries in enumerate(rows):
             for column, (shown, embeddings) in enumerate(entries):
+                assert embeddings.prototype_KD is not None
                 above, below = grid[2 * row : 2 * row + 2, column]
                 _matrix(above, class_means(embeddings), embeddings.prototype_KD, "mean of class", column == 0)
                 _matrix(below, embeddings.prototype_KD, embeddings.prototype_KD, "prototype", column == 0)
@@ -151,7 +152,9 @@ def plane(figure: TsneFigure, embeddings: Embeddings) -> np.ndarray:
     if embeddings.prototype_KD is not None:
         z_PD = np.concatenate([z_PD, embeddings.prototype_KD])
     perplexity = min(figure.perplexity, (len(z_PD) - 1) / 3)
-    tsne = TSNE(perplexity=perplexity, init=start(z_PD), random_state=figure.seed, learning_rate="auto")
+    # Its stub takes the words for `init` only, though the class takes an array too.
+    given = start(z_PD)
+    tsne = TSNE(perplexity=perplexity, init=given, random_state=figure.seed)  # pyright: ignore[reportArgumentType]
     with threadpool_limits(1):
         return tsne.fit_transform(z_PD.astype(np.float32))
 
@@ -219,9 +222,8 @@ def _classes(layouts: Sequence[Sequence[tuple[Shown, Embeddings]]]) -> dict[str,
     return {"handles": handles, "labels": labels}
 
 
-def _matrix(axes: Axes, rows: np.ndarray, columns: np.ndarray | None, name: str, first: bool) -> None:
+def _matrix(axes: Axes, rows: np.ndarray, columns: np.ndarray, name: str, first: bool) -> None:
     """One matrix of cosines; the numbers themselves where they fit."""
-    assert columns is not None
     axes.set_visible(True)
     sns.heatmap(
         cosines(rows, columns), vmin=-1, vmax=1, cmap="vlag", square=True, cbar=False, ax=axes, rasterized=True,

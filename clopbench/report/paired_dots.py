@@ -1,6 +1,7 @@
 """Each seed's value in each row of a table, joined by lines: whether rows differ in every seed or in one."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 import seaborn as sns
@@ -108,7 +109,7 @@ def _panel(axes: Axes, table: Table, numbers: Sequence[Number]) -> None:
     for _, one_seed in frame.groupby("seed"):
         axes.plot(one_seed["value"], one_seed["place"], color="0.8", lw=0.7, zorder=1)
     for done, marker in ((True, "o"), (False, "X")):
-        some = frame[(frame["status"] == "done") == done]
+        some: Any = frame[(frame["status"] == "done") == done]
         if len(some):
             sns.stripplot(
                 some, x="value", y="row", order=order, hue="row", hue_order=order, legend=False, jitter=False,

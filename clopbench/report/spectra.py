@@ -3,29 +3,26 @@
 After Figure 1 of the paper, which sets two learning rates beside each other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from clopbench.declarations import Coordinates
 from clopbench.declared_figures import SpectrumFigure
 from clopbench.report import canvas, placement, wording
 from clopbench.report.attachments import Attachments
-from clopbench.report.curves import colours, legend
+from clopbench.report.curves import Style, styled
 from clopbench.report.observations import Number
 from clopbench.report.paired_dots import counted
 from clopbench.report.tables import Table
 
 COLUMNS = 3
 HEIGHT = 2.4
-DASHES: list[tuple[float, ...]] = [
-    *((), (4, 1.5), (1, 1), (3, 1.25, 1.5, 1.25), (5, 1, 1, 1)),
-    *((6, 2), (2, 2), (8, 1), (6, 1, 2, 1), (1, 3)),
-]
 DOWN_TO = 0.7e-2
 """The axis reaches at least so far down, so that it shows three powers of ten."""
 SMALLEST = 1e-8
@@ -35,19 +32,20 @@ SMALLEST = 1e-8
 def draw(figure: SpectrumFigure, tables: Sequence[Table], attachments: Attachments) -> Figure:
     """A part for each scale, in it a panel per point of `panels`; median and range over seeds."""
     layouts = [list(placement.places(placement.shown(figure, t.axes), [figure.panels])) for t in tables]
+    styles = styled(figure, tables)
     bands = [canvas.bands(len(layout), COLUMNS) for layout in layouts]
     drawn, parts = canvas.by_scale(tables, [0.45 + HEIGHT * band for band in bands])
     for table, layout, part in zip(tables, layouts, parts, strict=True):
         part.suptitle(f"scale {table.scale.name}, {seeds_text(figure, table, attachments)}")
         grid = canvas.panels(part, len(layout), COLUMNS, sharex=True, sharey=True)
         for panel, place in zip(grid, layout, strict=True):
-            _panel(panel, figure, table, place, attachments)
+            _panel(panel, figure, table, place, styles, attachments)
             panel.set_title(canvas.heading(table, place))
-    handles = legend(figure.lines, tables[0], placement.shown(figure, tables[0].axes))
-    for line, dashes in zip(handles.values(), DASHES, strict=False):
-        line.set(marker="", linewidth=1.4)
-        line.set_linestyle((0, dashes) if dashes else "-")
-    drawn.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=5, frameon=False)
+    handles = [
+        Line2D([], [], color=style.colour, lw=1.4, ls=(0, style.dashes) if style.dashes else "-")
+        for style in styles.values()
+    ]
+    drawn.legend(handles, list(styles), loc="outside lower center", ncols=5, frameon=False)
     return drawn
 
 
@@ -92,10 +90,14 @@ def _spectra(number: Number, attachments: Attachments) -> list[tuple[float, ...]
 
 
 def _panel(
-    axes: Axes, figure: SpectrumFigure, table: Table, place: Coordinates, attachments: Attachments
+    axes: Axes,
+    figure: SpectrumFigure,
+    table: Table,
+    place: Coordinates,
+    styles: Mapping[str, Style],
+    attachments: Attachments,
 ) -> None:
     kept = placement.shown(figure, table.axes)
-    order = [table.point_label(point) for point in kept[figure.lines]]
     frame = pd.DataFrame(
         [
             (index, max(value, SMALLEST), table.point_label(number.coordinates[figure.lines]))
@@ -107,8 +109,9 @@ def _panel(
     )
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     sns.lineplot(
-        frame, x="index", y="value", hue="line", style="line", hue_order=order, style_order=order,
-        palette=colours(len(order)), dashes=DASHES[: len(order)], estimator="median", errorbar=("pi", 100),
+        frame, x="index", y="value", hue="line", style="line", hue_order=list(styles),
+        style_order=list(styles), palette=[style.colour for style in styles.values()],
+        dashes=[style.dashes for style in styles.values()], estimator="median", errorbar=("pi", 100),
         err_style="band", err_kws={"alpha": 0.2, "lw": 0}, lw=1.4, legend=False, ax=axes,
     )  # fmt: skip
     # Only now: on a logarithmic axis seaborn would take the median of the logarithms.
