@@ -51,7 +51,7 @@ CURVE: dict[str, Any] = {
 SPECTRUM: dict[str, Any] = {
     "kind": "spectrum", "lines": "method", "panels": "learning_rate", "points": {"learning_rate": [0.1, 1]},
 }  # fmt: skip
-TSNE: dict[str, Any] = {"kind": "tsne", "points": {"learning_rate": [0.1, 10]}}
+TSNE: dict[str, Any] = {"kind": "tsne", "points": {"method": ["simclr", "clop"], "learning_rate": 0.1}}
 HEATMAP: dict[str, Any] = {
     "kind": "prototype_heatmap",
     "points": {"method": "clop", "learning_rate": [0.1, 10]},

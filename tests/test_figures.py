@@ -126,7 +126,7 @@ def test_one_point_is_no_curve(tmp_path):
     records = make_records(suite)
     at_first = [r for r in records if r.cell.training.learning_rate == 0.1]
     text = make_document(suite, {"rates": make_tables(suite, at_first)}).texts["RESULTS.md"]
-    assert "Not in figure rates_curve at scale laptop: fewer than two points of a line have values.\n" in text
+    assert "Not in figure rates_curve at scale laptop: no line has two points.\n" in text
     two = [r for r in records if r.cell.method.name == "clop" and r.cell.training.learning_rate < 1]
     tables = make_tables(suite, [*two, *at_first])
     figure = curves.draw(Curve(**CURVE), tables, Attachments(suite))

@@ -95,7 +95,7 @@ class Kind:
 
 KINDS = {
     PairedDots: Kind("each seed", "no values", paired_dots.shows, paired_dots.draw, paired_dots.caption),
-    Curve: Kind("curves", "fewer than two points of a line have values", curves.shows, curves.draw, curves.caption),
+    Curve: Kind("curves", "no line has two points", curves.shows, curves.draw, curves.caption),
     SpectrumFigure: Kind(
         "spectra", "no spectra", spectra.shows, spectra.draw, spectra.caption, spectra.missing
     ),
