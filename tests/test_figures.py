@@ -157,6 +157,23 @@ def test_spectrum_shows_median_and_range_over_seeds(drawn):
     np.testing.assert_allclose([min(at_last), max(at_last)], [seeds[:, -1].min(), seeds[:, -1].max()])
 
 
+def test_empty_panels_say_so(drawn):
+    """A rate at which nothing was run, beside one at which all was."""
+    suite, _, attachments = drawn
+    some = [r for r in make_records(suite) if r.cell.training.learning_rate <= 0.5]
+    tables = make_tables(suite, some)
+    by_rate = {**CURVE, "along": "method", "lines": None, "panels": "learning_rate", "x": "linear"}
+    by_rate |= {"values": {method: place for place, method in enumerate(METHODS)}, "metrics": []}
+    for figure in (
+        spectra.draw(SpectrumFigure(**SPECTRUM), tables, attachments),
+        curves.draw(Curve(**by_rate), tables, attachments),
+    ):
+        panels = panels_of(figure)
+        said = [[text.get_text() for text in panel.texts] for panel in panels]
+        assert said == [[] if len(panel.lines) else ["no values"] for panel in panels]
+        assert ["no values"] in said
+
+
 def test_spectra_come_from_published_files_too(drawn, tmp_path):
     from clopbench.index import publish
 

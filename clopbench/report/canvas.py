@@ -76,6 +76,11 @@ def panels(part: SubFigure, count: int, columns: int, sharex: bool = False, shar
     return list(grid[:count])
 
 
+def without_values(axes: Axes) -> None:
+    """Say in a panel that there is nothing in it."""
+    axes.text(0.5, 0.5, "no values", transform=axes.transAxes, ha="center", va="center", color="0.4")
+
+
 def bands(count: int, columns: int) -> int:
     """Rows of panels that `count` of them need, at most `columns` beside each other."""
     return -(-count // columns)

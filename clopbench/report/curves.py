@@ -146,7 +146,7 @@ def _panel(
 ) -> None:
     kept = placement.shown(figure, table.axes)
     here = placement.at(table.numbers, kept, place)
-    factor = 100 if metric.format == "percent" else 1
+    factor, unit = (100, " (%)") if metric.format == "percent" else (1, "")
     frame = pd.DataFrame(
         [
             (_x(figure, number), _line(figure, table, number), value * factor)
@@ -155,7 +155,18 @@ def _panel(
         ],
         columns=["x", "line", "value"],
     )
-    points = [figure.number(point) for point in kept[figure.along]]
+    _scale(axes, figure, [figure.number(point) for point in kept[figure.along]])
+    if frame.empty:
+        canvas.without_values(axes)
+    else:
+        _draw_lines(axes, frame, styles)
+        axes.set_ylim(canvas.limits(frame["value"], axes.get_ylim(), metric.format))
+    axes.set(xlabel=figure.label, ylabel=textwrap.fill(f"{metric.title}{unit}", LETTERS))
+    _mark_failures(axes, figure, table, metric, here, styles)
+
+
+def _scale(axes: Axes, figure: Curve, points: Sequence[float]) -> None:
+    """The horizontal axis, the same whichever of its points have been run."""
     if figure.x == "log":
         axes.set_xlim(min(points) / BESIDE, max(points) * BESIDE)
         axes.set_xscale("log")
@@ -164,6 +175,9 @@ def _panel(
     else:
         beside = BESIDE_LINEAR * (max(points) - min(points))
         axes.set_xlim(min(points) - beside, max(points) + beside)
+
+
+def _draw_lines(axes: Axes, frame: pd.DataFrame, styles: Mapping[str, Style]) -> None:
     sns.lineplot(
         frame, x="x", y="value", hue="line", style="line", hue_order=list(styles), style_order=list(styles),
         palette=[style.colour for style in styles.values()], dashes=False,
@@ -171,13 +185,9 @@ def _panel(
         errorbar=t_interval, err_style="band", err_kws={"alpha": 0.18, "lw": 0}, legend=False, ax=axes,
     )  # fmt: skip
     for label, alone in frame.groupby("line"):
-        if alone["x"].nunique() == 1:  # A band needs two points.
+        if len(set(alone["x"])) == 1:  # A band needs two points.
             low, high = t_interval(alone["value"])
             axes.vlines(alone["x"].iloc[0], low, high, color=styles[str(label)].colour, lw=1)
-    axes.set_ylim(canvas.limits(frame["value"], axes.get_ylim(), metric.format))
-    _mark_failures(axes, figure, table, metric, here, styles)
-    unit = " (%)" if metric.format == "percent" else ""
-    axes.set(xlabel=figure.label, ylabel=textwrap.fill(f"{metric.title}{unit}", LETTERS))
 
 
 def _mark_failures(

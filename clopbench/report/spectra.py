@@ -25,7 +25,7 @@ COLUMNS = 3
 HEIGHT = 2.4
 DOWN_TO = 0.7e-2
 """The axis reaches at least so far down, so that it shows three powers of ten."""
-SMALLEST = 1e-8
+SMALLEST = 1e-7
 """Below the rounding of float32 a singular value means nothing; smaller ones are drawn here."""
 
 
@@ -107,14 +107,22 @@ def _panel(
         ],
         columns=["index", "value", "line"],
     )
+    if frame.empty:
+        canvas.without_values(axes)
+    else:
+        _draw_lines(axes, frame, styles)
+    # Only now: on a logarithmic axis seaborn would take the median of the logarithms.
+    axes.set(xlabel="index of the singular value", ylabel="singular value", yscale="log")
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlim(left=0.5)
+    axes.set_ylim(min(axes.get_ylim()[0], DOWN_TO), 1.5)
+
+
+def _draw_lines(axes: Axes, frame: pd.DataFrame, styles: Mapping[str, Style]) -> None:
     sns.lineplot(
         frame, x="index", y="value", hue="line", style="line", hue_order=list(styles),
         style_order=list(styles), palette=[style.colour for style in styles.values()],
         dashes=[style.dashes for style in styles.values()], estimator="median", errorbar=("pi", 100),
         err_style="band", err_kws={"alpha": 0.2, "lw": 0}, lw=1.4, legend=False, ax=axes,
     )  # fmt: skip
-    # Only now: on a logarithmic axis seaborn would take the median of the logarithms.
-    axes.set(xlabel="index of the singular value", ylabel="singular value", yscale="log")
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.set_ylim(min(axes.get_ylim()[0], DOWN_TO), 1.5)
