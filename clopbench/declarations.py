@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from clopbench.declared_claims import ClaimDeclaration, Direction, Format, as_list
 from clopbench.declared_figures import Curve, FigureDeclaration, PairedDots, shared_name
+from clopbench.declared_thresholds import ThresholdDeclaration
 from clopbench.parameters import Count, NonNegative, PointName, Positive, Strict
 
 Overrides = dict[str, Any]
@@ -119,6 +120,7 @@ class TableDeclaration(Strict):
     diverged_as: dict[str, float] = {}
     """Scale → the metric that a diverged cell is given (say, chance level). Elsewhere it has no value."""
     paper: PaperDeclaration
+    thresholds: list[ThresholdDeclaration] = []
     claims: list[ClaimDeclaration] = []
     figures: list[FigureDeclaration] = [PairedDots()]
 

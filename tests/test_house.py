@@ -25,7 +25,7 @@ FLOORS = [
     {"overrides", "scales"},
     {"records", "claims", "declarations", "plugins"},
     {"declared_figures"},
-    {"declared_claims"},
+    {"declared_claims", "declared_thresholds"},
     {"data", "method"},
     {"cell"},
     {"contrastive", "prototypes", "seeds", "parameters"},
