@@ -185,6 +185,7 @@ def report(
     """Rewrite RESULTS.md and tables/* from the published records, or write them as one HTML page."""
     from clopbench.records import Store
     from clopbench.report import publication
+    from clopbench.report.attachments import LocalAttachments
     from clopbench.report.document import report as make_report
     from clopbench.suite import Suite
 
@@ -202,7 +203,7 @@ def report(
         for line in publication.publish_store(found, store):
             out.print(line, markup=False)
     arms = publication.local_arms(found, store) if local else publication.published_arms(found)
-    document = make_report(found, arms)
+    document = make_report(found, arms, LocalAttachments(store) if local else None)
     target = folder or found.root
     if check:
         drift = document.drift(target)

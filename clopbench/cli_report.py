@@ -66,11 +66,12 @@ def write_html(suite: "Suite", store: "Store", local: bool, path: Path | None) -
     """Write the report as one HTML file and return its path; `path` may be a folder."""
     from clopbench.records import write_atomic
     from clopbench.report import html, publication
+    from clopbench.report.attachments import LocalAttachments
 
     records = publication.local_records(suite, store) if local else publication.published_records(suite)
     path = path or store.root
     if path.suffix != ".html":
         path = path / "report.html"
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, html.report(suite, records).encode())
+    write_atomic(path, html.report(suite, records, LocalAttachments(store) if local else None).encode())
     return path

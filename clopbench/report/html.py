@@ -14,6 +14,7 @@ from xml.etree.ElementTree import Element
 
 from clopbench.records import Record
 from clopbench.report import summary
+from clopbench.report.attachments import Attachments
 from clopbench.report.document import Document, collect, make_document, margins, not_run
 from clopbench.report.html_cells import cells_data, embedded
 from clopbench.report.html_tables import Groups, at_scale, chip, grid, grid_entry
@@ -63,11 +64,13 @@ def to_html(
     )
 
 
-def report(suite: Suite, records_by_scale: Mapping[str, Sequence[Record]]) -> str:
+def report(
+    suite: Suite, records_by_scale: Mapping[str, Sequence[Record]], attachments: Attachments | None = None
+) -> str:
     """The page on some records, as the other documents are made of them."""
     tables = collect(suite, {scale: arms_of(records) for scale, records in records_by_scale.items()})
     by_id = {record.cell.id: record for records in records_by_scale.values() for record in records}
-    return to_html(suite, tables, make_document(suite, tables), by_id)
+    return to_html(suite, tables, make_document(suite, tables, "", attachments), by_id)
 
 
 def _page(name: str) -> str:
@@ -175,14 +178,12 @@ def _by_table(document: Document, names: Sequence[str]) -> dict[str, list[Elemen
         for caption, path in re.findall(r"!\[([^\]]*)\]\(([^)\s]+)\)", text):
             captions.setdefault(path.rpartition("/")[2], caption)
     found: dict[str, list[Element]] = {}
-    for path, content in document.pictures.items():
-        if not path.endswith(".png"):
-            continue
+    for path in (path for path in document.pictures if path.endswith(".png")):
         file = path.rpartition("/")[2]
         stem = file.removesuffix(".png")
         owners = [name for name in names if stem == name or stem.startswith((f"{name}-", f"{name}_"))]
         caption = captions.get(file, stem)
-        found.setdefault(max(owners, key=len, default=""), []).append(_figure(content, caption))
+        found.setdefault(max(owners, key=len, default=""), []).append(_figure(document.pictures[path], caption))
     return found
 
 

@@ -2,15 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from clopbench.index import publish, read_published, scan
 from clopbench.records import RESULT_STATUSES, Record, Store
+from clopbench.report.attachments import PUBLISHED, cells_to_embed, publish_embeddings
 from clopbench.report.observations import Arms, group_by_arm
 from clopbench.suite import Suite
-
-PUBLISHED = Path("results") / "published"
 
 
 def published_contents(suite: Suite, scale: str) -> dict[str, dict[str, Any]]:
@@ -53,6 +51,7 @@ def publish_store(suite: Suite, store: Store) -> Iterator[str]:
     A local record replaces a published one of the same cell. Cells that belong to no table any more go.
     """
     entries = scan(store)
+    embedded: set[str] = set()
     for scale in suite.scale_names():
         wanted = {
             entry.template.arm
@@ -70,6 +69,8 @@ def publish_store(suite: Suite, store: Store) -> Iterator[str]:
         if records:
             publish(records.values(), path)
             yield f"published {len(records)} cells: {path}"
+        embedded |= cells_to_embed(suite, scale) & records.keys()
+    yield from publish_embeddings(suite, store, embedded)
 
 
 def without_host(record: Record) -> Record:
