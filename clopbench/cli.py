@@ -38,6 +38,8 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.add_typer(slurm_app)
+app.command()(cli_report.report)
+app.command("import")(cli_report.import_records)
 app.command()(cli_report.power)
 app.command()(cli_report.diff)
 # Without a terminal to ask, wide enough for a table; lines are never cut.
@@ -160,61 +162,6 @@ def run(
     if failed:
         out.print(f"{failed} of {len(planned.cells)} cells have no result")
         raise typer.Exit(EXIT_FAILED)
-
-
-@app.command()
-def report(
-    check: Annotated[
-        bool, typer.Option("--check", help="Change nothing; exit 1 if files would change.")
-    ] = False,
-    publish: Annotated[
-        bool, typer.Option("--publish", help="First add this results folder's records to results/published/.")
-    ] = False,
-    local: Annotated[
-        bool, typer.Option("--local", help="Report this results folder instead of results/published/.")
-    ] = False,
-    html: Annotated[
-        bool, typer.Option("--html", help="Write one self-contained page instead, RESULTS/report.html.")
-    ] = False,
-    folder: Annotated[
-        Path | None, typer.Option("--out", help="Where to write; default: the suite. With --html: the file.")
-    ] = None,
-    suite: SuiteDir = None,
-    results: Results = Path("results"),
-) -> None:
-    """Rewrite RESULTS.md and tables/* from the published records, or write them as one HTML page."""
-    from clopbench.records import Store
-    from clopbench.report import publication
-    from clopbench.report.attachments import LocalAttachments
-    from clopbench.report.document import report as make_report
-    from clopbench.suite import Suite
-
-    found, store = Suite.locate(suite), Store(results)
-    if html:
-        if check or publish:
-            raise UserError("--html: only writes a page, so it cannot go with --check or --publish")
-        out.print(f"wrote {cli_report.write_html(found, store, local, folder)}", markup=False)
-        return
-    if local and folder is None:
-        raise UserError("--local: needs --out DIR, so that the published report is not overwritten")
-    if check and publish:
-        raise UserError("--check: changes nothing, so it cannot go with --publish")
-    if publish:
-        for line in publication.publish_store(found, store):
-            out.print(line, markup=False)
-    arms = publication.local_arms(found, store) if local else publication.published_arms(found)
-    document = make_report(found, arms, LocalAttachments(store) if local else None)
-    target = folder or found.root
-    if check:
-        drift = document.drift(target)
-        for name in drift:
-            out.print(f"differs from the records: {target / name}", markup=False)
-        if drift:
-            raise typer.Exit(EXIT_FAILED)
-        out.print("up to date with the records")
-        return
-    for path in document.write(target):
-        out.print(f"wrote {path}", markup=False)
 
 
 @app.command()

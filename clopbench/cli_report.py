@@ -11,10 +11,65 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from clopbench.cli_options import Json, Results, Scale, SuiteDir, Tables
+from clopbench.errors import UserError
 
 if TYPE_CHECKING:
     from clopbench.records import Store
     from clopbench.suite import Suite
+
+
+def report(
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; exit 1 if files would change.")
+    ] = False,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="First add this results folder's records to results/published/.")
+    ] = False,
+    local: Annotated[
+        bool, typer.Option("--local", help="Report this results folder instead of results/published/.")
+    ] = False,
+    html: Annotated[
+        bool, typer.Option("--html", help="Write one self-contained page instead, RESULTS/report.html.")
+    ] = False,
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="Where to write; default: the suite. With --html: the file.")
+    ] = None,
+    suite: SuiteDir = None,
+    results: Results = Path("results"),
+) -> None:
+    """Rewrite RESULTS.md and tables/* from the published records, or write them as one HTML page."""
+    from clopbench.records import Store
+    from clopbench.report import publication
+    from clopbench.report.attachments import LocalAttachments
+    from clopbench.report.document import report as make_report
+    from clopbench.suite import Suite
+
+    found, store = Suite.locate(suite), Store(results)
+    if html:
+        if check or publish:
+            raise UserError("--html: only writes a page, so it cannot go with --check or --publish")
+        print(f"wrote {write_html(found, store, local, folder)}")
+        return
+    if local and folder is None:
+        raise UserError("--local: needs --out DIR, so that the published report is not overwritten")
+    if check and publish:
+        raise UserError("--check: changes nothing, so it cannot go with --publish")
+    if publish:
+        for line in publication.publish_store(found, store):
+            print(line)
+    arms = publication.local_arms(found, store) if local else publication.published_arms(found)
+    document = make_report(found, arms, LocalAttachments(store) if local else None)
+    target = folder or found.root
+    if check:
+        drift = document.drift(target)
+        for name in drift:
+            print(f"differs from the records: {target / name}")
+        if drift:
+            raise typer.Exit(1)
+        print("up to date with the records")
+        return
+    for path in document.write(target):
+        print(f"wrote {path}")
 
 
 def power(
@@ -40,6 +95,18 @@ def power(
     console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 140)
     console.print(grid)
     console.print(planning.explanation(found), markup=False)
+
+
+def import_records(
+    path: Annotated[Path, typer.Argument(help="Published records, a folder of them, or a results folder.")],
+    results: Results = Path("results"),
+) -> None:
+    """Take over results that were made elsewhere: runs skip their cells from then on."""
+    from clopbench.importing import import_records
+    from clopbench.records import Store
+
+    new, known = import_records(path, Store(results))
+    print(f"{new} results imported into {results}, {known} were there already")
 
 
 def diff(

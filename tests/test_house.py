@@ -17,7 +17,7 @@ FLOORS = [
     {"cli_options"},
     {"retrying"},
     {"slurm_cli"},
-    {"request", "showing", "doctor"},
+    {"request", "showing", "doctor", "importing"},
     {"data_cli"},
     {"launch", "report"},
     {"plan", "training"},

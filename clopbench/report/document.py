@@ -195,7 +195,7 @@ def _section(table: Table, page: str) -> str:
         if sheet.title:
             parts.append(f"{sheet.title[0].upper()}{sheet.title[1:]}:\n")
         parts.append(formats.markdown_table(sheet.head, sheet.linked(link)) + "\n")
-    parts.extend(_skipped(table))
+    parts.extend(skipped(table))
     if table.claims:
         claims = [
             [*line, claim.declaration.paper]
@@ -210,7 +210,8 @@ def _section(table: Table, page: str) -> str:
     return "\n".join(parts)
 
 
-def _skipped(table: Table) -> Iterator[str]:
+def skipped(table: Table) -> Iterator[str]:
+    """A sentence on each reason for which points are not run at this scale."""
     for reason, points in table.skipped.items():
         names = "; ".join(wording.name(table, coordinates) for coordinates in points)
         yield f"Not run at this scale: {names}: {reason}.\n"

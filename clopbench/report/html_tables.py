@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element
 
 from clopbench.report import formats, wording
 from clopbench.report.claims import Claim
-from clopbench.report.document import provenance
+from clopbench.report.document import provenance, skipped
 from clopbench.report.formats import Sheet
 from clopbench.report.markup import Child, append, element, inline
 from clopbench.report.observations import Number
@@ -74,6 +74,11 @@ def at_scale(table: Table, groups: Groups) -> Element:
         )
     for sheet in formats.sheets(table):
         append(made, _sheet(table, sheet, groups))
+    for sheet in formats.threshold_sheets(table):
+        lines = [[grid_entry(text) for text in line] for line in sheet.body]
+        append(made, grid(sheet.title, sheet.head, lines))
+    for sentence in skipped(table):
+        append(made, element("p", sentence.strip(), class_="note"))
     if table.claims:
         append(made, _claims(table, groups), _problems(table))
     if comparisons := formats.comparison_rows(table):

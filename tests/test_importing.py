@@ -1,0 +1,52 @@
+"""Records made elsewhere: taken over once, whole, and never in place of what is here."""
+
+import json
+
+import pytest
+from synthetic import record
+
+from clopbench.index import publish, scan
+from clopbench.records import Store
+
+
+@pytest.fixture
+def cells(suite):
+    return [entry.cell(seed) for entry in suite.benchmark("table7").entries for seed in range(2)]
+
+
+def test_published_records_are_imported_and_their_cells_skipped(bench, cells, tmp_path):
+    publish([record(cell) for cell in cells[:3]], tmp_path / "laptop.parquet")
+    store = Store(tmp_path / "results")
+    store.write(record(cells[0], top1=0.5))
+    store.write(record(cells[1], status="failed"))
+    done = bench("import", "laptop.parquet")
+    assert done.out == "2 results imported into results, 1 were there already\n"
+    read = [store.read(cell.id) for cell in cells]
+    assert [r and r.metrics["probe_top1"] for r in read] == [0.5, 0.9, 0.9, None]
+    assert read[1] == record(cells[1])
+    plan = json.loads(bench("plan", "table7", "--seeds", "2", "--json").out)
+    assert (plan["done"], plan["missing"]) == (3, 1)
+    assert bench("import", "laptop.parquet").out.startswith("0 results imported")
+
+
+def test_another_results_folder_is_imported_without_its_failures(bench, cells, tmp_path):
+    other = Store(tmp_path / "other")
+    other.write(record(cells[0]))
+    other.write(record(cells[1], status="failed"))
+    assert bench("import", "other").out == "1 results imported into results, 0 were there already\n"
+    assert list(scan(Store(tmp_path / "results"))) == [cells[0].id]
+
+
+def test_a_record_that_cannot_be_trusted_stops_the_import_before_it_begins(bench, cells, tmp_path):
+    other = Store(tmp_path / "other")
+    for cell in cells:
+        other.write(record(cell))
+    path = other.record_path(cells[2].id)
+    path.write_text(path.read_text().replace("0.9", "0.8"))
+    done = bench("import", "other")
+    assert done.code == 2
+    assert "altered after it was written" in done.err
+    assert not (tmp_path / "results").exists()
+    assert bench("import", "nowhere").err == "error: nowhere: no such file or folder\n"
+    (tmp_path / "empty").mkdir()
+    assert bench("import", "empty").err == "error: empty: no results to import\n"
