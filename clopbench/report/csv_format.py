@@ -30,7 +30,7 @@ def to_csv(tables: list[Table]) -> str:
     writer.writeheader()
     for table in tables:
         shared = {"table": table.name, "scale": table.scale.name}
-        writer.writerows(shared | _number(table, number) for number in table.numbers)
+        writer.writerows(shared | _number(table, number) for number in table.all_numbers)
         for claim in table.claims:
             writer.writerow(shared | _claim(table, claim))
             writer.writerows(shared | line for line in _comparisons(table, claim))
