@@ -30,7 +30,7 @@ Metrics = dict[str, float | None]
 
 
 def check(cell: Cell, shape: tuple[int, int, int]) -> None:
-    """Raise UserError where a data set is not at hand or not the cell's, or has other channels than (C, H, W)."""
+    """Raise UserError where a data set is not at hand or not the cell's, or has not C channels."""
     for name in cell.evaluation.transfer:
         _open(cell, name, shape)
 
