@@ -32,16 +32,22 @@ def fitted(x_NF: np.ndarray, y_N: np.ndarray, x_MF: np.ndarray) -> tuple[Logisti
     scaler = StandardScaler().fit(x_NF.astype(np.float64))
     model = LogisticRegression(C=C, tol=1e-8, max_iter=5000)
     model.fit(scaler.transform(x_NF.astype(np.float64)), y_N)
-    return model, scaler.transform(x_MF.astype(np.float64))
+    return model, np.asarray(scaler.transform(x_MF.astype(np.float64)))
+
+
+def judged(measure: transfer.Measure, *arrays: np.ndarray) -> float:
+    """A measure of (training features, labels, test features, labels)."""
+    train_NF, y_N, test_MF, y_M = (torch.from_numpy(array) for array in arrays)
+    return measure(train_NF, y_N, test_MF, y_M, C)
 
 
 def test_mean_per_class_equals_scikit_learns_balanced_accuracy():
     (train, y), (test, z) = blobs(0), blobs(1)
     model, scaled = fitted(train, y, test)
-    ours = transfer.mean_per_class(*map(torch.from_numpy, (train, y, test, z)), C)
+    ours = judged(transfer.mean_per_class, train, y, test, z)
     expected = balanced_accuracy_score(z, model.predict(scaled))
     assert ours == pytest.approx(expected, abs=1e-12)
-    assert transfer.top1(*map(torch.from_numpy, (train, y, test, z)), C) == np.mean(model.predict(scaled) == z)
+    assert judged(transfer.top1, train, y, test, z) == np.mean(model.predict(scaled) == z)
     assert ours != pytest.approx(np.mean(model.predict(scaled) == z), abs=0.01), (
         "the measures could be confused"
     )
@@ -69,7 +75,7 @@ def test_voc_map_equals_scikit_learns_binary_problems():
         precision, recall, _ = precision_recall_curve(truth, model.decision_function(scaled))
         precision, recall = precision[:-1], recall[:-1]
         expected.append(np.mean([precision[recall >= k / 10 - 1e-9].max() for k in range(11)]))
-    ours = transfer.voc_map(*map(torch.from_numpy, (train, y_NK, test, z_MK)), C)
+    ours = judged(transfer.voc_map, train, y_NK, test, z_MK)
     assert ours == pytest.approx(np.mean(expected), abs=1e-9)
 
 

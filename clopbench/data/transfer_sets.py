@@ -35,7 +35,7 @@ def read(name: str, root: Path, download: bool) -> Listing:
     try:
         with redirect_stdout(StringIO()):
             listing = READERS[name](root, download)
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
+    except (OSError, RuntimeError, ValueError, KeyError, ImportError) as error:  # Caltech-101 needs gdown.
         what = "cannot be downloaded" if download else f"is not in {root} as its authors distribute it"
         raise UserError(f"data set {name}: {what} ({' '.join(str(error).split())})") from error
     for split, paths in listing.paths.items():
