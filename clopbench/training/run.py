@@ -29,7 +29,7 @@ from clopbench.declarations import LaunchConfig
 from clopbench.errors import UserError
 from clopbench.plugins import Plugins
 from clopbench.records import Record
-from clopbench.training import detection, transfer
+from clopbench.training import detection, keeping, transfer
 from clopbench.training.checkpoint import Checkpointer
 from clopbench.training.encoders import has_narrow_shortcut
 from clopbench.training.feed import feed
@@ -162,7 +162,10 @@ def _run(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Re
     images = feed(data.train, device, hooks.launch.loader_workers, subset.kept)
     trainer = Trainer(cell, model, images, torch.from_numpy(subset.shown).to(device))
     resumed = _train(trainer, hooks)
-    metrics, spectrum = measure(_frozen(trainer, data, subset, hooks))
+    frozen = _frozen(trainer, data, subset, hooks)
+    metrics, spectrum = measure(frozen)
+    if cell.seed == keeping.SEED and metrics:
+        keeping.keep_embeddings(model, frozen.test, frozen.y_M, hooks.checkpoint.parent)
     status, notes = _judge(cell, trainer.diverged, metrics)
     downstream, hashes = _downstream(trainer, hooks) if metrics else ({}, {})
     provenance = {
