@@ -1,11 +1,13 @@
 """Linear evaluation on other data sets: each measure against scikit-learn, and cells from end to end."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import torchvision.transforms.functional as peer
+import voctree
 from checkout import QUICK, run_here, some
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
@@ -13,11 +15,18 @@ from sklearn.metrics import balanced_accuracy_score, precision_recall_curve
 from sklearn.preprocessing import StandardScaler
 
 from clopbench.cell import Cell
+from clopbench.data import sources
+from clopbench.data.prepare import prepare
 from clopbench.data.store import ABSENT, HARD, PRESENT
 from clopbench.overrides import parse
 from clopbench.training import transfer
 
 C = 0.3
+
+
+def save(path: Path, pixels: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels.astype(np.uint8)).save(path)
 
 
 def blobs(seed: int = 0, n: int = 120, dim: int = 5) -> tuple[np.ndarray, np.ndarray]:
@@ -107,6 +116,28 @@ def test_a_cell_is_judged_on_classes_that_it_has_not_seen(suite, plugins, tmp_pa
     assert judged.cell.id != plain.cell.id
 
 
+def test_packed_data_of_other_sizes_and_kinds_of_labels_is_judged(suite, plugins, tmp_path, monkeypatch):
+    """Trained on 8×8 images of noise; judged on 12×12 ones of several labels each, and on two plain colours."""
+    monkeypatch.setenv("BENCH_DATA", str(tmp_path / "data"))
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 6), ("test", 3)):
+        for number, name in enumerate(("dark", "light")):
+            for k in range(count):
+                save(tmp_path / "noise" / split / name / f"{k}.png", rng.integers(0, 256, (8, 8, 3)))
+                save(tmp_path / "plain" / split / name / f"{k}.png", np.full((5, 5, 3), 40 + 170 * number + k))
+    prepare("noise", tmp_path / "noise")
+    prepare("plain", tmp_path / "plain")
+    prepare("voc2007", voctree.draw(tmp_path / "voc", train=12, test=8, side=48), image_size=12)
+    sets = ["data.name=noise", "augmentation.name=crop_flip", "training.batch_size=6"]
+    overrides, _ = parse([*QUICK, *sets, "evaluation.transfer=[plain,voc2007]"])
+    cell = suite.benchmark("table7", "laptop", overrides).entries[0].cell(0)
+    record = run_here(cell, plugins, tmp_path)
+    assert record.status == "done", record.failure
+    assert record.metrics["transfer_plain"] == 1
+    assert 0 < some(record.metrics["transfer_voc2007"]) <= 1
+    assert cell.evaluation.transfer == {name: sources.source(name).version for name in ("plain", "voc2007")}
+
+
 def test_no_transfer_is_no_part_of_a_cells_identity(cell):
     config = cell.config()
     assert config["evaluation"]["transfer"] == {}
@@ -133,9 +164,8 @@ def test_no_transfer_is_no_part_of_a_cells_identity(cell):
 def test_what_cannot_be_evaluated_is_refused_before_training(bench, tmp_path, monkeypatch, override, words):
     monkeypatch.setenv("BENCH_DATA", str(tmp_path / "data"))
     for split in ("train", "test"):
-        (tmp_path / "tree" / split / "red").mkdir(parents=True)
-        Image.new("RGB", (4, 4), "red").save(tmp_path / "tree" / split / "red" / "1.png")
-    bench("data", "prepare", "colour", "--from", tmp_path / "tree")
+        save(tmp_path / "tree" / split / "red" / "1.png", np.full((4, 4, 3), (255, 0, 0)))
+    prepare("colour", tmp_path / "tree")
     done = bench("run", "table7", "--seeds", "1", "--results", tmp_path / "results", *QUICK, override)
     assert done.code == 2
     assert len(done.err.strip().splitlines()) == 1
