@@ -108,6 +108,21 @@ class LessSensitiveClaim(_Claim):
     to: str
 
 
+class HigherThresholdClaim(_Claim):
+    """The table's threshold of this name lies higher for `candidate` than for `than`, seed by seed."""
+
+    kind: Literal["higher_threshold"]
+    candidate: Points
+    than: Points
+    threshold: str
+
+    @model_validator(mode="after")
+    def _metric_is_the_thresholds(self) -> "HigherThresholdClaim":
+        if self.metric or self.direction or self.format:
+            raise ValueError("metric, direction and format are those of the threshold, so give none here")
+        return self
+
+
 ClaimDeclaration = Annotated[
     BetterClaim
     | BestClaim
@@ -115,6 +130,7 @@ ClaimDeclaration = Annotated[
     | SpreadClaim
     | EquivalentClaim
     | AtLeastAsGoodClaim
-    | LessSensitiveClaim,
+    | LessSensitiveClaim
+    | HigherThresholdClaim,
     Field(discriminator="kind"),
 ]

@@ -18,11 +18,10 @@ class Supervised(Method):
 
     def __init__(self, dim: int, num_classes: int, features: int, *, generator: torch.Generator):
         super().__init__()
-        self.classifier = nn.utils.skip_init(nn.Linear, features, num_classes)
         bound = features**-0.5  # torch's own start for linear layers, from our generator.
-        with torch.no_grad():
-            self.classifier.weight.uniform_(-bound, bound, generator=generator)
-            self.classifier.bias.zero_()
+        weight_KF = torch.empty(num_classes, features).uniform_(-bound, bound, generator=generator)
+        self.weight_KF = nn.Parameter(weight_KF)
+        self.bias_K = nn.Parameter(torch.zeros(num_classes))
 
     def loss(self, batch: Embedded) -> dict[str, Tensor]:
         labelled_B = batch.y_B >= 0
@@ -30,5 +29,5 @@ class Supervised(Method):
         h_NF = h_NF if h_NF.dtype == torch.float64 else h_NF.float()
         y_N = batch.y_B[labelled_B].repeat(len(batch.h_VBF))
         # A sum, so that a batch without labels costs nothing instead of NaN.
-        total = F.cross_entropy(self.classifier(h_NF), y_N, reduction="sum") / max(1, len(y_N))
-        return {"total": total}
+        total = F.cross_entropy(F.linear(h_NF, self.weight_KF, self.bias_K), y_N, reduction="sum")
+        return {"total": total / max(1, len(y_N))}
