@@ -138,6 +138,11 @@ class EvaluationConfig(Strict):
     train the linear layer on augmented images (paper's protocol; `probe_augmentation` none: the
     training's), for which the other `probe_…` fields are, and `probe_c` is not. probe_normalised: on
     L2-normalised features (authors' code).
+
+    transfer: further data sets on which the frozen encoder is judged by L-BFGS with `probe_c`, each with its
+    version (declared as a list of names). detection: the data set of boxes on which Faster R-CNN is trained
+    from the encoder, for which the `detection_…` fields are; detection_frozen: also with the encoder kept as
+    it is. detection_image_size: pixels of an image's shorter side.
     """
 
     probe_c: Positive
@@ -150,6 +155,14 @@ class EvaluationConfig(Strict):
     probe_weight_decay: NonNegative = 0.0
     probe_augmentation: RecipeName | None = None
     probe_normalised: bool = False
+    transfer: dict[str, int] = {}
+    detection: str | None = None
+    detection_version: int | None = None
+    detection_frozen: bool = False
+    detection_epochs: Count = 24
+    detection_batch_size: Count = 16
+    detection_learning_rate: Positive = 0.02
+    detection_image_size: Count = 600
 
     @model_validator(mode="after")
     def _fields_of_the_probe(self) -> "EvaluationConfig":
@@ -159,6 +172,12 @@ class EvaluationConfig(Strict):
             of_training = name.startswith("probe_") and not field.is_required()
             if self.probe == "lbfgs" and of_training and getattr(self, name) != field.default:
                 raise ValueError(f"{name} goes with probe sgd or lars only")
+            if (
+                name.startswith("detection_")
+                and self.detection is None
+                and getattr(self, name) != field.default
+            ):
+                raise ValueError(f"{name} goes with detection only")
         return self
 
 

@@ -19,9 +19,9 @@ def list_data(as_json: Annotated[bool, typer.Option("--json", help="Print JSON."
 
 @data_app.command()
 def prepare(
-    name: Annotated[str, typer.Argument(help="cifar10, cifar100, or any name with --from.")],
+    name: Annotated[str, typer.Argument(help="A name of `bench data list`, or any with --from.")],
     folder: Annotated[
-        Path | None, typer.Option("--from", help="Image folders train/<class>/* and test/<class>/*.")
+        Path | None, typer.Option("--from", help="train/<class>/* and test/<class>/*, or the set's own files.")
     ] = None,
     image_size: Annotated[int | None, typer.Option(min=1, help="Resize all images to this side.")] = None,
     limit: Annotated[float, typer.Option(help="Largest packed size in GiB.")] = 16.0,

@@ -21,7 +21,7 @@ def _row(name: str) -> dict[str, Any]:
     except UserError as error:
         return {"name": name, "state": "damaged", "version": None, "num_classes": None, "summary": str(error)}
     row = {"name": name, "version": known.version, "num_classes": known.num_classes, "summary": known.summary}
-    if name == "digits":
+    if name in sources.EMBEDDED:
         return row | {"state": "embedded"}
     if meta is None:
         return row | {"state": "missing", "how": sources.command(name)}
@@ -54,7 +54,8 @@ def prepare(name: str, folder: Path | None, image_size: int | None, limit_gib: f
     train, test = (sum(meta.counts[split]) for split in ("train", "test"))
     lines = [
         done.message,
-        f"  {train} + {test} images in {meta.num_classes} classes, {'×'.join(map(str, meta.shape))}",
+        f"  {train} + {test} {store.COUNTED[meta.labels]} in {meta.num_classes} classes"
+        + (f", {'×'.join(map(str, meta.shape))}" if meta.shape else ""),
         f"  SHA-256 {meta.sha256}",
     ]
     if meta.mean and meta.std:

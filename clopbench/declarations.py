@@ -70,6 +70,8 @@ class PaperValue(Strict):
     """One number of the paper; sd and n only where the paper gives them."""
 
     at: dict[str, PointName]
+    metric: str | None = None
+    """What it is a number of, where that is not the table's metric (of a table with metrics_across)."""
     mean: float
     sd: NonNegative | None = None
     n: Count | None = None
@@ -115,6 +117,8 @@ class TableDeclaration(Strict):
     format: Format = "percent"
     also: list[MetricColumn] = []
     """Metrics shown in columns of their own; verdicts rest on `metric` alone."""
+    metrics_across: bool = False
+    """The columns are `metric` and those of `also`, and each has numbers of the paper of its own."""
     labels: dict[PointName, str] = {}
     """Point → how it is written in the table."""
     diverged_as: dict[str, float] = {}
@@ -134,4 +138,18 @@ class TableDeclaration(Strict):
                 if metric not in known:
                     names = ", ".join(known)
                     raise ValueError(f"figure {figure.name}: '{metric}' is no metric of the table ({names})")
+        return self
+
+    @model_validator(mode="after")
+    def _metrics_fit_across(self) -> "TableDeclaration":
+        known = {self.metric, *(column.metric for column in self.also if self.metrics_across)}
+        for value in self.paper.values:
+            if value.metric is not None and value.metric not in known:
+                raise ValueError(
+                    f"paper: {value.metric} is no metric of this table ({', '.join(sorted(known))})"
+                )
+        if self.metrics_across and self.columns is not None:
+            raise ValueError("metrics_across and columns exclude each other")
+        if self.metrics_across and any(column.format != self.format for column in self.also):
+            raise ValueError("metrics_across needs metrics of one format")
         return self

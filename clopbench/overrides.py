@@ -81,7 +81,7 @@ def check_keys(
 ) -> None:
     """Raise UserError for a key that does not exist, or that is an axis of the benchmark."""
     keys = {f"{section}.{field}" for section, model in SECTIONS.items() for field in model.model_fields}
-    keys -= {"data.version"}
+    keys -= {"data.version", "evaluation.detection_version"}
     keys |= {f"method.{name}" for method in methods for name in method.signature.parameters}
     for override in overrides:
         for axis, points in declaration.axes.items():

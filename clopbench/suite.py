@@ -183,6 +183,7 @@ class Suite:
             values = dict(getattr(declaration, section))
             values |= {k.partition(".")[2]: v for k, v in sets.items() if k.startswith(f"{section}.")}
             config[section] = apply(values, section, overrides)
+        config["evaluation"] = sources.with_versions(config["evaluation"])
         source = sources.source(config["data"].get("name", ""))
         config["data"]["version"] = source.version
         block = _method_block(declaration, sets)

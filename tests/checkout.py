@@ -1,11 +1,15 @@
-"""Where the checkout is, overrides that make a cell take under a second, and data sets as pixels."""
+"""Where the checkout is, cells that take under a second, run in this process, and data sets as pixels."""
 
 import shutil
 from pathlib import Path
 from typing import TypeVar, cast
 
+from clopbench.cell import Cell
 from clopbench.data import sources
 from clopbench.data.store import DataSet, Split
+from clopbench.declarations import LaunchConfig
+from clopbench.plugins import Plugins
+from clopbench.records import Record
 from clopbench.suite import Suite
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,3 +45,14 @@ def some(value: T | None) -> T:
     """The value, which must be there."""
     assert value is not None
     return value
+
+
+def run_here(cell: Cell, plugins: Plugins, folder: Path) -> Record:
+    """Train and measure a cell in this process; its checkpoint goes into `folder`."""
+    import torch
+
+    from clopbench.training.run import Hooks, run_cell
+    from clopbench.training.stop import StopRequest
+
+    hooks = Hooks(lambda row, trainer: None, folder / "checkpoint.pt", LaunchConfig(), StopRequest())
+    return run_cell(cell, plugins, torch.device("cpu"), hooks)

@@ -122,6 +122,7 @@ OPTIONAL = {
     ("training", "lars_adapt_all"): True,
     ("training", "precision"): "bf16",
     ("training", "micro_batch"): 64,
+    ("evaluation", "transfer"): {"digits_unseen": 1},
 }
 
 
@@ -155,6 +156,28 @@ def test_every_setting_of_a_trained_probe_decides_the_id():
     assert len(ids) == len(OF_THE_PROBE) + 2
 
 
+# What goes with detection only, each beside `evaluation.detection`.
+DETECTION = {"detection": "voc2007_boxes", "detection_version": 1}
+OF_DETECTION = {
+    "detection": "other_boxes",
+    "detection_version": 2,
+    "detection_frozen": True,
+    "detection_epochs": 3,
+    "detection_batch_size": 4,
+    "detection_learning_rate": 0.1,
+    "detection_image_size": 300,
+}
+
+
+def test_every_setting_of_detection_decides_the_id():
+    def cell(settings):
+        return Cell.from_config(CONFIG | {"evaluation": CONFIG["evaluation"] | DETECTION | settings})
+
+    ids = {Cell.from_config(CONFIG).id, cell({}).id}
+    ids |= {cell({field: value}).id for field, value in OF_DETECTION.items()}
+    assert len(ids) == len(OF_DETECTION) + 2
+
+
 def test_no_field_is_forgotten_above():
     """A new field must be tried here, so that it cannot be left out of the identity by accident."""
     fields = set()
@@ -162,7 +185,7 @@ def test_no_field_is_forgotten_above():
         if isinstance(section.annotation, type) and issubclass(section.annotation, BaseModel):
             fields |= {(name, key) for key in section.annotation.model_fields}
     tried = {path[:2] for path, _ in leaves(CONFIG) if path != ("seed",)} | OPTIONAL.keys()
-    tried |= {("evaluation", field) for field in OF_THE_PROBE}
+    tried |= {("evaluation", field) for field in (*OF_THE_PROBE, *OF_DETECTION)}
     assert fields == tried
 
 

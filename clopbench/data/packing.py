@@ -14,13 +14,16 @@ from pathlib import Path
 
 import numpy as np
 
-from clopbench.data.store import CHUNK, FORMAT, Meta, mark_verified, open_arrays, root, sha256
+from clopbench.data.store import CHUNK, FORMAT, PRESENT, Meta, mark_verified, open_arrays, root, sha256
 from clopbench.errors import UserError
 
 
 @dataclass(frozen=True)
 class Content:
-    """What is to be packed. images(split) yields uint8 [C, H, W], in the order of labels[split]."""
+    """What is to be packed. images(split) yields uint8 [C, H, W], in the order of labels[split].
+
+    labels: int64 [N], or [N, K] where images show several classes.
+    """
 
     class_names: Sequence[str]
     labels: dict[str, np.ndarray]
@@ -64,6 +67,7 @@ def pack(folder: Path, name: str, content: Content, version: Callable[[str, Cont
     meta = Meta(
         FORMAT, name, version(digest, content), digest, list(content.shape), list(content.class_names),
         class_counts(content), mean, std, content.source,
+        labels="class" if content.labels["train"].ndim == 1 else "several",
     )  # fmt: skip
     write_meta(folder, meta)
     mark_verified(folder, meta)
@@ -73,7 +77,12 @@ def pack(folder: Path, name: str, content: Content, version: Callable[[str, Cont
 def class_counts(content: Content) -> dict[str, list[int]]:
     """Images per class, in label order, of each split."""
     size = len(content.class_names)
-    return {split: np.bincount(labels, minlength=size).tolist() for split, labels in content.labels.items()}
+    return {
+        split: np.bincount(labels, minlength=size).tolist()
+        if labels.ndim == 1
+        else (labels == PRESENT).sum(0).tolist()
+        for split, labels in content.labels.items()
+    }
 
 
 def write_meta(folder: Path, meta: Meta) -> None:

@@ -1,4 +1,4 @@
-"""Preparing a data set: from an image folder or by torchvision's download, packed or left to be decoded.
+"""Preparing a data set: from files or by torchvision's download, packed or left to be decoded.
 
 Shapes: N images, C channels, H × W pixels. Pillow and torchvision are imported here, when they are needed.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from clopbench.data import packing, sources, store
+from clopbench.data import packing, sources, store, transfer_sets, voc
 from clopbench.data.packing import Content
 from clopbench.data.store import FORMAT, Meta
 from clopbench.errors import UserError, unknown
@@ -39,12 +39,16 @@ def prepare(
 ) -> Prepared:
     """Pack a data set under store.root(), or note where to decode it from if it is larger than limit_gib.
 
-    folder: an image-folder tree; None downloads. image_size: bring all images to that many pixels square.
+    folder: an image-folder tree, or the files of a data set that has its own; None downloads. image_size: bring
+    all images to that many pixels square. A data set of boxes is not packed: its files are used where they are.
     A data set that is there already is left alone, unless it was made from something else, which
     is refused, or `force` is given. Raises UserError.
     """
     _check(name, folder, image_size)
-    where = f"image folder {folder.resolve()}" if folder else f"torchvision.datasets.{_download_of(name)}"
+    known = sources.SOURCES.get(name)
+    own_files = known is not None and known.own_files
+    kind = "files of" if own_files else "image folder"
+    where = f"{kind} {folder.resolve()}" if folder else f"torchvision.datasets.{_download_of(name)}"
     source = where + (f", resized to {image_size}×{image_size}" if image_size else "")
     if not force and (meta := store.read_meta(name)):
         if meta.source != source:
@@ -53,14 +57,18 @@ def prepare(
             )
         return Prepared(meta, f"{name} is prepared already in {store.root() / name}; --force does it again")
     with packing.workspace(name) as work:
-        if folder is None:
+        if known and known.labels == "boxes":
+            return _boxes(name, folder, work / "tree", source)
+        if own_files:
+            content = _own_files(name, folder, work / "download", image_size, source)
+        elif folder is None:
             content = _downloaded(name, work / "download", source)
         else:
             tree, content = _from_folder(name, folder, image_size, source)
             size = prod(content.shape) * sum(map(len, content.labels.values()))
             if size > limit_gib * GIB:
                 return _leave(name, tree, content, work / "decoded", size, limit_gib)
-        if name in sources.SOURCES and sources.SOURCES[name].download:
+        if known and known.download and not own_files:
             content = _sorted_by_content(content)
         meta = packing.pack(work / "packed", name, content, partial(_version, name))
         packing.publish(work / "packed", name)
@@ -68,10 +76,12 @@ def prepare(
 
 
 def _check(name: str, folder: Path | None, image_size: int | None) -> None:
-    if name == "digits":
-        raise UserError("data set digits: is embedded in scikit-learn, there is nothing to prepare")
+    if name in sources.EMBEDDED:
+        raise UserError(f"data set {name}: is embedded in scikit-learn, there is nothing to prepare")
     if not store.is_name(name):
         raise UserError(f"data set '{name}': a name is made of lower-case letters, digits, '_' and '-'")
+    if image_size is not None and name in sources.SOURCES and sources.SOURCES[name].labels == "boxes":
+        raise UserError(f"--image-size: images of {name} keep their sizes")
     if image_size is not None and image_size < 1:
         raise UserError(f"--image-size: must be at least 1 (got {image_size})")
     if folder is None:
@@ -79,7 +89,8 @@ def _check(name: str, folder: Path | None, image_size: int | None) -> None:
             error = unknown("data set", name, sources.SOURCES)
             raise UserError(f"{error}; for your own images add --from DIR")
         if not _download_of(name):
-            raise UserError(f"data set {name}: has no download; add --from DIR, an image folder")
+            layout = "a folder with its files" if sources.SOURCES[name].own_files else "an image folder"
+            raise UserError(f"data set {name}: has no download; add --from DIR, {layout}")
         if image_size is not None:
             raise UserError("--image-size: goes with --from DIR only")
 
@@ -102,6 +113,43 @@ def _from_folder(name: str, folder: Path, image_size: int | None, source: str):
         return imagefolder.decode_all(tree.paths[split], image_size, shape)
 
     return tree, Content(tree.class_names, tree.labels, shape, images, source)
+
+
+def _own_files(name: str, folder: Path | None, download: Path, image_size: int | None, source: str) -> Content:
+    """Paths and labels by the data set's own lists; images of mixed sizes are brought to one."""
+    from clopbench.data import imagefolder
+
+    size = image_size or sources.SOURCES[name].image_size or 224
+    listing = transfer_sets.read(name, folder or download, folder is None)
+
+    def images(split: str):
+        return imagefolder.decode_all(listing.paths[split], size, (3, size, size))
+
+    return Content(listing.class_names, listing.labels, (3, size, size), images, source)
+
+
+def _boxes(name: str, folder: Path | None, tree: Path, source: str) -> Prepared:
+    """Note where the annotated images are: in `folder`, or beside the note where they are downloaded."""
+    tree.mkdir()
+    if folder is None:
+        try:
+            with redirect_stdout(StringIO()):
+                transfer_sets.download_voc(tree)
+        except (OSError, RuntimeError) as error:
+            raise UserError(f"data set {name}: cannot be downloaded ({error})") from error
+    root = folder or tree
+    images = {split: voc.read(root, split) for split in voc.IMAGE_SETS}
+    counts = {split: voc.counts(found) for split, found in images.items()}
+    digest = voc.fingerprint(root)
+    known = sources.SOURCES[name]
+    version = known.version if known.layout == (*map(len, images.values()), 0) else int(digest[:7], 16)
+    place = str(folder.resolve() if folder else store.root() / name)
+    meta = Meta(
+        FORMAT, name, version, digest, [], list(voc.CLASSES), counts, None, None, source, place, labels="boxes"
+    )
+    packing.write_meta(tree, meta)
+    packing.publish(tree, name)
+    return Prepared(meta, f"{name} is decoded from {meta.folder} at run time, so keep its files{_remark(meta)}")
 
 
 def _downloaded(name: str, folder: Path, source: str) -> Content:

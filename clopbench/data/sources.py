@@ -4,11 +4,12 @@ Nothing here imports torch, torchvision or Pillow before a data set is prepared.
 H × W pixels.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
@@ -24,9 +25,14 @@ class Source:
     """What can be said of a data set without loading it. `version` changes when its pixels do.
 
     download: the class in torchvision.datasets that fetches it. layout: training images, test images and their
-    size in pixels, where known. image_size: what images of mixed sizes are brought to by default. Of a
-    data set with a download, images are sorted by content within each class, so that a download and an image
-    folder of the same images, in whatever order, are the same data set with the same hash.
+    size in pixels (0: mixed), where known. image_size: what images of mixed sizes are brought to by default.
+    Of a data set with a download, images are sorted by content within each class, so that a download and an
+    image folder of the same images, in whatever order, are the same data set with the same hash.
+
+    own_files: `--from DIR` is what the data set's authors distribute, as torchvision lays it out, and images
+    keep the order of their lists. labels: see `store.Meta`. measure: by which it is customary to judge a linear
+    evaluation on it (Kornblith, Shlens & Le 2019, table 2): top-1 accuracy, the mean of the classes'
+    accuracies, or VOC 2007's mean average precision at 11 points.
     """
 
     version: int
@@ -36,11 +42,21 @@ class Source:
     download: str | None = None
     layout: tuple[int, int, int] | None = None
     image_size: int | None = None
+    own_files: bool = False
+    labels: str = "class"
+    measure: Literal["top1", "mean_per_class", "voc_map"] = "top1"
 
 
 def load(name: str) -> DataSet:
-    """Load a data set. Raises UserError for an unknown name and for one that must be prepared first."""
-    return source(name).load()
+    """Load a data set with one label an image.
+
+    Raises UserError for an unknown name, for one that must be prepared first, and for other kinds of labels.
+    """
+    found = source(name)
+    if found.labels != "class":
+        use = "transfer" if found.labels == "several" else "detection"
+        raise UserError(f"data.name: {name} has no single class per image; it goes with evaluation.{use}")
+    return found.load()
 
 
 def source(name: str) -> Source:
@@ -48,16 +64,19 @@ def source(name: str) -> Source:
 
     Raises UserError for an unknown name.
     """
-    if name == "digits":
+    if name in EMBEDDED:
         return SOURCES[name]
     meta = store.read_meta(name)
     if meta is not None:
         counts = " + ".join(str(sum(meta.counts[split])) for split in ("train", "test"))
-        summary = (
-            f"{counts} images in {meta.num_classes} classes, {'×'.join(map(str, meta.shape))}: {meta.source}"
-        )
+        size = f", {'×'.join(map(str, meta.shape))}" if meta.shape else ""
+        summary = f"{counts} {store.COUNTED[meta.labels]} in {meta.num_classes} classes{size}: {meta.source}"
         open_prepared = store.open_packed if meta.folder is None else store.open_folder
-        return Source(meta.version, meta.num_classes, summary, partial(open_prepared, name, meta))
+        measure = SOURCES[name].measure if name in SOURCES else "top1"
+        return Source(
+            meta.version, meta.num_classes, summary, partial(open_prepared, name, meta),
+            labels=meta.labels, measure=measure,
+        )  # fmt: skip
     if name in SOURCES:
         return SOURCES[name]
     error = unknown("data set", name, {*SOURCES, *store.prepared_names()})
@@ -72,13 +91,36 @@ def command(name: str) -> str:
 def missing(name: str) -> UserError:
     """The error for a known data set that is not prepared: it says which command does it."""
     offline = f", without a network `{command(name)} --from DIR`" if SOURCES[name].download else ""
+    own = "the folder to which torchvision would download it"
+    layout = own if SOURCES[name].own_files else "an image folder (train/<class>/*, test/<class>/*)"
     return UserError(
         f"data set {name} is not prepared (no {store.root() / name}): run `{command(name)}`{offline}, "
-        "DIR being an image folder (train/<class>/*, test/<class>/*)"
+        f"DIR being {layout}"
     )
 
 
+def with_versions(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    """An evaluation's fields with the versions of the data sets that it names, which are part of a cell.
+
+    Raises UserError for an unknown data set.
+    """
+    fields = dict(evaluation)
+    if "transfer" in fields:
+        names = fields["transfer"]
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise UserError(
+                f"evaluation.transfer: must be a list of data sets, such as [dtd, pets] (got {names!r})"
+            )
+        fields["transfer"] = {name: source(name).version for name in names}
+    if isinstance(name := fields.get("detection"), str):
+        fields["detection_version"] = source(name).version
+    return fields
+
+
+EMBEDDED = ("digits", "digits_seen", "digits_unseen")
 DIGITS_TRAIN = 1437
+SEEN = 5
+"""Of the ten digits, how many belong to digits_seen."""
 
 
 def _digits() -> DataSet:
@@ -98,6 +140,18 @@ def _digits() -> DataSet:
     return DataSet("digits", 1, 10, Split(images[:cut], labels[:cut]), Split(images[cut:], labels[cut:]))
 
 
+def _some_digits(name: str, first: int, end: int) -> DataSet:
+    """The digits `first` … `end` − 1, numbered from 0; the split is that of all digits."""
+    everything = _digits()
+
+    def chosen(split: Split) -> Split:
+        kept = (split.labels >= first) & (split.labels < end)
+        return Split(split.images[kept], split.labels[kept] - first)
+
+    assert isinstance(everything.train, Split) and isinstance(everything.test, Split)
+    return DataSet(name, 1, end - first, chosen(everything.train), chosen(everything.test))
+
+
 def _absent(name: str) -> DataSet:
     raise missing(name)
 
@@ -106,8 +160,28 @@ def _prepared(name: str, num_classes: int, summary: str, **more) -> Source:
     return Source(1, num_classes, summary, partial(_absent, name), **more)
 
 
+def _own(name: str, num_classes: int, summary: str, download: str | None, layout: tuple[int, int, int], **more):
+    """A data set whose files torchvision knows; its images are brought to one size when it is packed."""
+    return _prepared(
+        name,
+        num_classes,
+        summary,
+        download=download,
+        layout=layout,
+        image_size=layout[2],
+        own_files=True,
+        **more,
+    )
+
+
 SOURCES: dict[str, Source] = {
     "digits": Source(1, 10, "1797 handwritten digits, 8×8, embedded in scikit-learn", _digits),
+    "digits_seen": Source(
+        1, SEEN, "those of digits that show 0 to 4", partial(_some_digits, "digits_seen", 0, SEEN)
+    ),
+    "digits_unseen": Source(
+        1, 10 - SEEN, "those of digits that show 5 to 9", partial(_some_digits, "digits_unseen", SEEN, 10)
+    ),
     "cifar10": _prepared(
         "cifar10", 10, "60,000 colour images, 32×32 (Krizhevsky 2009)",
         download="CIFAR10", layout=(50_000, 10_000, 32),
@@ -125,5 +199,38 @@ SOURCES: dict[str, Source] = {
     ),
     "imagenet": _prepared(
         "imagenet", 1000, "ImageNet (ILSVRC 2012), from an image folder", image_size=224
+    ),
+    "food101": _own(
+        "food101", 101, "Food-101 (Bossard et al. 2014)", "Food101", (75_750, 25_250, 224)
+    ),
+    "sun397": _own(
+        "sun397", 397, "SUN397 (Xiao et al. 2010), 50 + 50 images a class, not an official partition", "SUN397",
+        (19_850, 19_850, 224),
+    ),
+    "cars": _own("cars", 196, "Stanford Cars (Krause et al. 2013)", None, (8_144, 8_041, 224)),
+    "aircraft": _own(
+        "aircraft", 100, "FGVC Aircraft, variants (Maji et al. 2013)", "FGVCAircraft", (6_667, 3_333, 224),
+        measure="mean_per_class",
+    ),
+    "voc2007": _own(
+        "voc2007", 20, "PASCAL VOC 2007, which classes an image shows (Everingham et al. 2010)", "VOCDetection",
+        (5_011, 4_952, 224), labels="several", measure="voc_map",
+    ),
+    "voc2007_boxes": _prepared(
+        "voc2007_boxes", 20, "PASCAL VOC 2007, objects and their boxes, for detection", download="VOCDetection",
+        layout=(5_011, 4_952, 0), own_files=True, labels="boxes",
+    ),
+    "dtd": _own("dtd", 47, "Describable Textures, split 1 (Cimpoi et al. 2014)", "DTD", (3_760, 1_880, 224)),
+    "pets": _own(
+        "pets", 37, "Oxford-IIIT Pets (Parkhi et al. 2012)", "OxfordIIITPet", (3_680, 3_669, 224),
+        measure="mean_per_class",
+    ),
+    "caltech101": _own(
+        "caltech101", 101, "Caltech-101 (Fei-Fei et al. 2004), 30 images a class for training, no background",
+        "Caltech101", (3_030, 5_647, 224), measure="mean_per_class",
+    ),
+    "flowers102": _own(
+        "flowers102", 102, "Oxford 102 Flowers (Nilsback & Zisserman 2008)", "Flowers102", (2_040, 6_149, 224),
+        measure="mean_per_class",
     ),
 }  # fmt: skip

@@ -5,6 +5,7 @@
     <root>/<name>/meta.json                            what `Meta` holds
     <root>/<name>/verified.json                        size and time of each array when their hash was right
 
+Where images may show several classes, labels are int64 [N, K] of PRESENT, ABSENT and HARD.
 Shapes: N images, C channels, H × W pixels, K classes. Only numpy is imported here.
 """
 
@@ -32,10 +33,16 @@ FORMAT = 1
 ARRAYS = ("train_images.npy", "train_labels.npy", "test_images.npy", "test_labels.npy")
 CHUNK = 4096  # Images read at once: 12 MB of CIFAR.
 
+PRESENT, ABSENT, HARD = 1, -1, 0
+"""An image shows a class; does not; or shows only objects of it that are marked difficult and do not count."""
+
+COUNTED = {"class": "images", "several": "labels", "boxes": "objects"}
+"""What `Meta.counts` counts, by the kind of labels."""
+
 
 @dataclass(frozen=True)
 class Split:
-    """images: uint8 [N, C, H, W]; labels: int64 [N]."""
+    """images: uint8 [N, C, H, W]; labels: int64 [N] ([N, K] where Meta.labels is "several")."""
 
     images: np.ndarray
     labels: np.ndarray
@@ -70,6 +77,9 @@ class Meta:
 
     folder is None where the images are packed; else they are decoded from that image-folder tree at run time,
     at the size that `shape` says, and sha256 is over names and sizes of its files.
+
+    labels: "class" is one class an image; "several" is any number of them; "boxes" is objects with a box and a
+    class, and `counts` counts objects. Only the first kind can be trained on.
     """
 
     format: int
@@ -83,6 +93,7 @@ class Meta:
     std: list[float] | None
     source: str
     folder: str | None = None
+    labels: str = "class"
 
     @property
     def num_classes(self) -> int:
@@ -170,13 +181,21 @@ def verify(name: str) -> str:
     if meta.folder is None:
         _check(root() / name, meta, open_arrays(root() / name))
         return f"SHA-256 {meta.sha256}"
-    from clopbench.data.imagefolder import scan
-
-    if scan(Path(meta.folder)).fingerprint() != meta.sha256:
+    if _fingerprint(Path(meta.folder), meta) != meta.sha256:
         raise UserError(
             f"{meta.folder}: files or their sizes are not those that were prepared; prepare it again"
         )
     return f"SHA-256 of names and sizes {meta.sha256}"
+
+
+def _fingerprint(folder: Path, meta: Meta) -> str:
+    if meta.labels == "boxes":
+        from clopbench.data import voc
+
+        return voc.fingerprint(folder)
+    from clopbench.data.imagefolder import scan
+
+    return scan(folder).fingerprint()
 
 
 def open_arrays(folder: Path) -> list[np.ndarray]:

@@ -35,7 +35,7 @@ def to_csv(tables: list[Table]) -> str:
     writer.writeheader()
     for table in tables:
         shared = {"table": table.name, "scale": table.scale.name}
-        writer.writerows(shared | _number(table, number) for number in table.numbers)
+        writer.writerows(shared | _number(table, number) for number in table.all_numbers)
         writer.writerows(shared | _threshold(line) for line in table.thresholds)
         for claim in table.claims:
             writer.writerow(shared | _claim(table, claim))

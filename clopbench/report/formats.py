@@ -65,6 +65,8 @@ def rows(table: Table, numbers: Sequence[Number] | None = None) -> list[list[str
 
 def sheets(table: Table) -> list[Sheet]:
     """The numbers: one flat sheet, or rows × columns and then the entries that the paper gives."""
+    if table.declaration.metrics_across:
+        return _across(table)
     if table.declaration.columns is None:
         return [_flat(table, "", table.numbers)]
     found = [
@@ -155,6 +157,41 @@ def terminal(table: Table) -> list[RichTable]:
 def _flat(table: Table, title: str, numbers: Sequence[Number]) -> Sheet:
     links = {(row, 1): number.coordinates for row, number in enumerate(numbers) if number.cells}
     return Sheet(title, headings(table), rows(table, numbers), links)
+
+
+def _across(table: Table) -> list[Sheet]:
+    """Rows × metrics, then the entries that the paper gives."""
+    titles = {metric: title for metric, title, _ in _metrics(table)}
+    titles |= {column.metric: column.title for column in table.declaration.also}
+    kind = table.declaration.format
+    head = ["row", "n", *(wording.titled(title, kind) for _, title, _ in _metrics(table))]
+    body = [
+        [
+            wording.name(table, number.coordinates),
+            wording.count(number),
+            wording.mean(number.summary, kind),
+            *(_other(number, column.metric, kind) for column in table.also),
+        ]
+        for number in table.numbers
+    ]
+    links = {(row, 2): number.coordinates for row, number in enumerate(table.numbers) if number.summary}
+    known = [number for number in table.all_numbers if number.paper is not None]
+    against = [
+        [
+            wording.name(table, number.coordinates),
+            titles[number.metric],
+            wording.mean(number.summary, kind),
+            wording.paper(table, number.paper),
+            wording.difference(table, number),
+            wording.verdict(number),
+        ]
+        for number in known
+    ]
+    found = [Sheet("", head, body, links)]
+    if known:
+        heads = ["row", "metric", f"here,{wording.unit(kind)}", "paper", "difference", "verdict"]
+        found.append(Sheet("Against the paper's numbers", heads, against))
+    return found
 
 
 def _metrics(table: Table) -> list[tuple[str, str, Format]]:

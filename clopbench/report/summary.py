@@ -98,7 +98,7 @@ def _verdicts(declaration: TableDeclaration, at_scales: Sequence[Table]) -> list
     """One verdict for each known number of the paper; a run at its scale outweighs any other."""
     best = ["not run"] * len(declaration.paper.values)
     for table in sorted(at_scales, key=lambda table: table.scale.is_paper):
-        for number in table.numbers:
+        for number in table.all_numbers:
             if number.paper is not None and number.verdict.verdict != "not run":
                 best[declaration.paper.values.index(number.paper)] = number.verdict.verdict
     return best

@@ -28,6 +28,12 @@ class Table:
     skipped: Mapping[str, Sequence[Coordinates]] = field(default_factory=dict)
     """Why some points are not run at this scale → the points."""
     thresholds: Sequence[Line] = ()
+    further: Sequence[Number] = ()
+    """The numbers of `also`, where these are columns with numbers of the paper of their own."""
+
+    @property
+    def all_numbers(self) -> list[Number]:
+        return [*self.numbers, *self.further]
 
     @property
     def cells(self) -> list[Observation]:
@@ -75,11 +81,24 @@ def build_table(
         _number(declaration, benchmark.scale, entry.coordinates, found[entry.template.id], len(wanted))
         for entry in benchmark.entries
     ]
+    further = [
+        _number(
+            declaration,
+            benchmark.scale,
+            entry.coordinates,
+            found[entry.template.id],
+            len(wanted),
+            column.metric,
+        )
+        for column in (declaration.also if declaration.metrics_across else ())
+        for entry in benchmark.entries
+    ]
     by_place = {tuple(number.coordinates.items()): number for number in numbers}
     claims = [compare(claim, declaration, benchmark.axes, by_place) for claim in declaration.claims]
     thresholds = threshold_lines.lines(declaration.thresholds, benchmark, numbers)
     table = Table(
-        name, declaration, benchmark.scale, benchmark.axes, numbers, claims, benchmark.skip_reasons, thresholds
+        name, declaration, benchmark.scale, benchmark.axes, numbers, claims, benchmark.skip_reasons, thresholds,
+        further,
     )  # fmt: skip
     return judge_together([table])[0]
 
@@ -114,12 +133,15 @@ def _number(
     coordinates: Coordinates,
     observed: Sequence[Observation],
     planned: int,
+    metric: str | None = None,
 ) -> Number:
+    metric = metric or declaration.metric
     cells = tuple(cell for cell in observed if cell.status in RESULT_STATUSES)
-    paper = next((value for value in declaration.paper.values if value.at == coordinates), None)
+    known = (value for value in declaration.paper.values if (value.metric or declaration.metric) == metric)
+    paper = next((value for value in known if value.at == coordinates), None)
     number = Number(
-        coordinates, None, cells, planned, paper, NumberVerdict("not run"), declaration.metric,
-        declaration.diverged_as.get(scale.name),
+        coordinates, None, cells, planned, paper, NumberVerdict("not run"), metric,
+        declaration.diverged_as.get(scale.name) if metric == declaration.metric else None,
     )  # fmt: skip
     present = list(number.values.values())
     summary = summarise(present) if present else None

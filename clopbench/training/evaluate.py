@@ -35,7 +35,13 @@ def extract(network: nn.Module, images: Images) -> Tensor:
 
 
 def linear_probe(train_NF: Tensor, y_N: Tensor, test_MF: Tensor, y_M: Tensor, inverse_l2: float) -> Accuracy:
-    """Top-1 and top-5 of multinomial logistic regression on standardised frozen features.
+    """Top-1 and top-5 of `probe_scores`."""
+    score_MK, classes = probe_scores(train_NF, y_N, test_MF, inverse_l2)
+    return top_k(score_MK, classes, y_M)
+
+
+def probe_scores(train_NF: Tensor, y_N: Tensor, test_MF: Tensor, inverse_l2: float) -> tuple[Tensor, Tensor]:
+    """Scores of multinomial logistic regression on standardised frozen features [M, K], and the K classes.
 
     Training images with label -1 are left out. `inverse_l2` is scikit-learn's C: the objective is the sum of
     cross-entropies plus ‖W‖²/(2C), the intercept free. Computed in float64.
@@ -47,8 +53,7 @@ def linear_probe(train_NF: Tensor, y_N: Tensor, test_MF: Tensor, y_M: Tensor, in
     x_NF = (x_NF - centre_F) / scale_F
     classes, target_N = y_N.unique(return_inverse=True)
     weight_FK, bias_K = _fit(x_NF, target_N, len(classes), inverse_l2)
-    score_MK = ((test_MF.double() - centre_F) / scale_F) @ weight_FK + bias_K
-    return top_k(score_MK, classes, y_M)
+    return ((test_MF.double() - centre_F) / scale_F) @ weight_FK + bias_K, classes
 
 
 def _fit(x_NF: Tensor, target_N: Tensor, classes: int, inverse_l2: float) -> tuple[Tensor, Tensor]:

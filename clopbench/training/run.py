@@ -29,7 +29,7 @@ from clopbench.declarations import LaunchConfig
 from clopbench.errors import UserError
 from clopbench.plugins import Plugins
 from clopbench.records import Record
-from clopbench.training import keeping
+from clopbench.training import detection, keeping, transfer
 from clopbench.training.checkpoint import Checkpointer
 from clopbench.training.encoders import has_narrow_shortcut
 from clopbench.training.feed import feed
@@ -41,6 +41,8 @@ from clopbench.training.provenance import describe_run
 from clopbench.training.stop import Stopped, StopRequest
 
 TRACEBACK_LINES = 12
+DOWNSTREAM = (transfer, detection)
+"""What may be done with the trained encoder on other data sets."""
 # Of glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 
@@ -126,6 +128,8 @@ def preflight(cell: Cell, plugins: Plugins) -> None:
         raise UserError(f"method {cell.method.name} refuses its parameters: {error}") from error
     for name in model.method.views or ():
         recipe(name)
+    for task in DOWNSTREAM:
+        task.check(cell, data.train.shape)
 
 
 def describe_failure(error: BaseException) -> dict[str, str]:
@@ -163,15 +167,17 @@ def _run(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Re
     if cell.seed == keeping.SEED and metrics:
         keeping.keep_embeddings(model, frozen.test, frozen.y_M, hooks.checkpoint.parent)
     status, notes = _judge(cell, trainer.diverged, metrics)
+    downstream, hashes = _downstream(trainer, hooks) if metrics else ({}, {})
     provenance = {
         "data_sha256": data.sha256,
         "resumed": resumed,
         "compiled": compiled,
         "train_seconds": round(trainer.seconds, 3),
         "views_per_second": round(trainer.views / max(trainer.seconds, 1e-9), 1),
-    }
+    } | hashes
     history = _to_csv(trainer.history)
-    return Record(cell, status, metrics, notes, pairing, provenance, history=history, spectrum=spectrum)
+    found = metrics | downstream
+    return Record(cell, status, found, notes, pairing, provenance, history=history, spectrum=spectrum)
 
 
 def _frozen(trainer: Trainer, data: DataSet, subset: Subset, hooks: Hooks) -> Frozen:
@@ -188,6 +194,18 @@ def _frozen(trainer: Trainer, data: DataSet, subset: Subset, hooks: Hooks) -> Fr
         torch.from_numpy(data.test.labels.copy()).to(images.device),
         ProbeTraining(cell, model, images, data.num_classes, hooks.saved[1], launch.checkpoint_seconds),
     )
+
+
+def _downstream(trainer: Trainer, hooks: Hooks) -> tuple[dict[str, float | None], dict[str, Any]]:
+    """Metrics on other data sets, and their hashes for the provenance; both empty where none are asked for."""
+    metrics: dict[str, float | None] = {}
+    hashes: dict[str, str] = {}
+    for task in DOWNSTREAM:
+        found, data = task.measure(
+            trainer.cell, trainer.model.encoder, trainer.images, hooks.launch.loader_workers
+        )
+        metrics, hashes = metrics | found, hashes | data
+    return metrics, {"other_data_sha256": hashes} if hashes else {}
 
 
 def _subset(cell: Cell, data: DataSet) -> Subset:

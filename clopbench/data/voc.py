@@ -1,0 +1,149 @@
+"""PASCAL VOC 2007 as it lies on disk: which classes an image shows, and where its objects are.
+
+    <root>/VOCdevkit/VOC2007/ImageSets/Main/trainval.txt, test.txt    names of images, one a line
+                             JPEGImages/<name>.jpg
+                             Annotations/<name>.xml                   objects with class, box and 'difficult'
+
+A data set of boxes is not packed: its images keep their sizes and are decoded at run time, so the tree must
+stay where it is. Shapes: N images, G objects of an image, K = 20 classes. Only numpy is imported here.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+
+from clopbench.data import sources, store
+from clopbench.data.store import ABSENT, HARD, PRESENT
+from clopbench.errors import UserError, unknown
+
+CLASSES = (
+    *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
+    *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train"),
+    "tvmonitor",
+)
+IMAGE_SETS = {"train": "trainval", "test": "test"}
+"""Our split → the image set that is it (Everingham et al. 2010)."""
+
+
+@dataclass(frozen=True)
+class Annotated:
+    """One image and its objects.
+
+    box_G4: float32 (left, top, right, bottom) in coordinates where pixel i covers [i, i + 1]: VOC counts pixels
+    from 1 and includes the last one, so 1 is taken from left and top. label_G: int64 class numbers.
+    """
+
+    path: Path
+    box_G4: np.ndarray
+    label_G: np.ndarray
+    difficult_G: np.ndarray
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """Both splits of a prepared data set of boxes."""
+
+    train: list[Annotated]
+    test: list[Annotated]
+    sha256: str
+
+
+def read(root: Path, split: str) -> list[Annotated]:
+    """The images of a split ("train" or "test") in the order of its list.
+
+    Raises UserError where files are missing or annotations cannot be read.
+    """
+    folder = root / "VOCdevkit" / "VOC2007"
+    listing = folder / "ImageSets" / "Main" / f"{IMAGE_SETS[split]}.txt"
+    if not listing.is_file():
+        raise UserError(f"--from: {root} has no {listing.relative_to(root)}")
+    names = listing.read_text().split()
+    if not names:
+        raise UserError(f"{listing}: names no image")
+    return [
+        _annotated(folder / "JPEGImages" / f"{name}.jpg", folder / "Annotations" / f"{name}.xml")
+        for name in names
+    ]
+
+
+def presence(images: Sequence[Annotated]) -> np.ndarray:
+    """Which classes the images show, int64 [N, K] of PRESENT, ABSENT and HARD: as in VOC's own image sets."""
+    label_NK = np.full((len(images), len(CLASSES)), ABSENT, np.int64)
+    for row, image in zip(label_NK, images, strict=True):
+        row[image.label_G[image.difficult_G]] = HARD
+        row[image.label_G[~image.difficult_G]] = PRESENT
+    return label_NK
+
+
+def fingerprint(root: Path) -> str:
+    """SHA-256 over names and sizes of the images and the bytes of their annotations, of both splits in turn."""
+    state = hashlib.sha256()
+    for split in IMAGE_SETS:
+        for image in read(root, split):
+            annotation = image.path.parents[1] / "Annotations" / f"{image.path.stem}.xml"
+            state.update(f"{split}/{image.path.name}\0{image.path.stat().st_size}\n".encode())
+            state.update(annotation.read_bytes())
+    return state.hexdigest()
+
+
+def counts(images: Sequence[Annotated]) -> list[int]:
+    """Objects of each class."""
+    labels = [image.label_G for image in images]
+    return np.bincount(np.concatenate(labels), minlength=len(CLASSES)).tolist()
+
+
+def version(name: str) -> int:
+    """The version of a prepared data set of boxes. Raises UserError where it is not one."""
+    return _meta(name).version
+
+
+def open_boxes(name: str) -> Boxes:
+    """A prepared data set of boxes. Raises UserError where it is not one, or its tree has changed."""
+    meta = _meta(name)
+    root = Path(str(meta.folder))
+    train, test = read(root, "train"), read(root, "test")
+    for split, images in (("train", train), ("test", test)):
+        if counts(images) != meta.counts[split]:
+            raise UserError(f"{root}: has other {split} objects than when {name} was prepared from it")
+    return Boxes(train, test, meta.sha256)
+
+
+def _meta(name: str) -> store.Meta:
+    meta = store.read_meta(name)
+    if meta is None:
+        known = {key: source for key, source in sources.SOURCES.items() if source.labels == "boxes"}
+        raise sources.missing(name) if name in known else unknown("data set of boxes", name, known)
+    if meta.labels != "boxes":
+        raise UserError(f"data set {name}: has no boxes (voc2007_boxes has)")
+    return meta
+
+
+def _annotated(image: Path, annotation: Path) -> Annotated:
+    if not image.is_file():
+        raise UserError(f"{image}: is missing")
+    try:
+        objects = ElementTree.parse(annotation).getroot().findall("object")
+        label_G = [CLASSES.index(found.findtext("name", "").strip()) for found in objects]
+        box_G4 = [_box(found) for found in objects]
+        difficult_G = [found.findtext("difficult", "0").strip() == "1" for found in objects]
+    except (OSError, ElementTree.ParseError, ValueError) as error:
+        raise UserError(f"{annotation}: is no annotation of VOC 2007 ({error})") from None
+    return Annotated(
+        image,
+        np.array(box_G4, np.float32).reshape(-1, 4),
+        np.array(label_G, np.int64),
+        np.array(difficult_G, bool),
+    )
+
+
+def _box(found: ElementTree.Element) -> list[float]:
+    left, top, right, bottom = (
+        float(found.findtext(f"bndbox/{side}", "")) for side in ("xmin", "ymin", "xmax", "ymax")
+    )
+    if not (left <= right and top <= bottom):
+        raise ValueError(f"box {left:g} {top:g} {right:g} {bottom:g} has no area")
+    return [left - 1, top - 1, right, bottom]
