@@ -50,6 +50,8 @@ class BenchmarkDeclaration(Strict):
     augmentation: dict[str, Any]
     evaluation: dict[str, Any]
     launch: LaunchConfig = LaunchConfig()
+    study: dict[str, Any] | None = None
+    """What the cells are instead of trainings (clopbench/studies.py)."""
 
 
 class PaperValue(Strict):

@@ -165,6 +165,9 @@ class Suite:
             values = dict(getattr(declaration, section))
             values |= {k.partition(".")[2]: v for k, v in sets.items() if k.startswith(f"{section}.")}
             config[section] = apply(values, section, overrides)
+        if declaration.study is not None:
+            study = declaration.study | {k.partition(".")[2]: v for k, v in sets.items() if k.startswith("study.")}
+            config["study"] = apply(study, "study", overrides)
         source = sources.source(config["data"].get("name", ""))
         config["data"]["version"] = source.version
         block = _method_block(declaration, sets)

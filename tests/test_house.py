@@ -27,6 +27,7 @@ FLOORS = [
     {"declared_claims"},
     {"data", "method"},
     {"cell"},
+    {"studies"},
     {"contrastive", "prototypes", "seeds", "parameters"},
     {"errors"},
 ]

@@ -42,7 +42,7 @@ class Claim:
 def compare(claim: ClaimDeclaration, table: TableDeclaration, axes: Axes, places: Places) -> Claim:
     """Test every pair of a claim, without a verdict: that depends on the other claims (Holm)."""
     metric = claim.metric or table.metric
-    higher = (claim.direction or table.direction) == "higher"
+    higher, constant = selection.higher_is_better(claim, table.direction), selection.constant(claim)
     how = selection.hypothesis(claim)
     pairs = selection.pairs(claim, axes)
     comparisons: list[Comparison | None] = []
@@ -52,6 +52,8 @@ def compare(claim: ClaimDeclaration, table: TableDeclaration, axes: Axes, places
     for pair in pairs:
         first, second = (_numbers(side, places) for side in (pair.first, pair.second))
         one, other = (_series(numbers, metric, higher) for numbers in (first, second))
+        if constant is not None:
+            other = dict.fromkeys(one, constant if higher else -constant)
         seeds = sorted(one.keys() & other.keys())
         comparisons.append(how.compare([one[s] for s in seeds], [other[s] for s in seeds]) if seeds else None)
         cells |= {cell.id: cell for number in (*first, *second) for cell in number.cells if cell.seed in seeds}

@@ -72,7 +72,7 @@ class Hypothesis(Protocol):
 
 @dataclass(frozen=True)
 class Superiority:
-    """first > second: paired t test, two-sided."""
+    """first > second: paired t test, two-sided unless `sides` is 1."""
 
     sides: int = 2
     confidence: float = CONFIDENCE
@@ -84,7 +84,7 @@ class Superiority:
         return (found.estimate or 0) > 0
 
     def seeds_needed(self, found: Comparison, alpha: float, cautious: bool = False) -> int | None:
-        return _t_seeds(found, found.estimate or 0.0, alpha, 2, cautious)
+        return _t_seeds(found, found.estimate or 0.0, alpha, self.sides, cautious)
 
 
 @dataclass(frozen=True)
