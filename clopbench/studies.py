@@ -14,13 +14,14 @@ class SphereStudy(Strict):
     """Points on the unit sphere under exact gradient steps of the loss, without a network (paper, section 2).
 
     points: N of them, in `dim` dimensions, drawn so that their mean has the norm `start_mean`. positives:
-    "merged" is the theory's assumption, where an image is one point, whose positive is itself and adds nothing but a
-    constant; "views" has two points per image and the loss as it is trained, whose denominator holds the positive
-    too. apart: degrees between the two. gradient: "ambient" is that of the formula with respect to unit vectors,
-    "tangent" what the normalisation of a network's outputs leaves of it.
+    "merged" is the theory's assumption, where an image is one point, whose positive is itself and adds nothing
+    but a constant; "views" has two points per image and the loss as it is trained, whose denominator holds the
+    positive too. apart: degrees between the two. gradient: "ambient" is that of the formula with respect to
+    unit vectors, "tangent" what the normalisation of a network's outputs leaves of it.
 
-    Rates are learning rates as multiples of τ, for the loss summed over anchors: `rates` of one step, `long_rates` of
-    `steps` steps each. The points are spread over `classes` classes, of which CLOP's term sees `label_fraction`.
+    Rates are learning rates as multiples of τ, for the loss summed over anchors: `rates` of one step,
+    `long_rates` of `steps` steps each. The points are spread over `classes` classes, of which CLOP's term sees
+    `label_fraction`.
     """
 
     kind: Literal["sphere"]

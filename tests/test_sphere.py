@@ -2,8 +2,10 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from checkout import some
 
 from clopbench.cell import Cell, MethodConfig
 from clopbench.errors import UserError
@@ -16,8 +18,20 @@ RATES = [0.25, 0.5, 1.0, 1.5, 2.0]
 
 
 def study(**changes) -> SphereStudy:
-    settings = {"points": 24, "dim": 6, "start_mean": 0.2, "rates": RATES, "steps": 3}
+    settings = {
+        "points": 24,
+        "dim": 6,
+        "start_mean": 0.2,
+        "rates": RATES,
+        "long_rates": [0.25, 2.0],
+        "steps": 3,
+    }
     return SphereStudy(kind="sphere", **(settings | changes))
+
+
+def simulated(cell: Cell, of: SphereStudy, plugins) -> dict[str, float]:
+    metrics, _ = simulate(cell, of, plugins)
+    return {name: value for name, value in metrics.items() if value is not None}
 
 
 def sphere_cell(cell, method="simclr", of=None, **parameters) -> Cell:
@@ -31,13 +45,16 @@ def clop_cell(cell, of, **parameters) -> Cell:
 
 
 def plain_gradient(objective: Objective, z_PD: torch.Tensor) -> torch.Tensor:
-    """Written term by term from the paper's definition; the sphere's tangent part by projection."""
+    """Written term by term from the paper's definition; the part within the sphere by projection."""
     z_PD = z_PD.clone().requires_grad_()
     of, tau = objective.study, objective.temperature
     total, count = torch.zeros(()).double(), len(z_PD)
     for i in range(count):
-        positive = i if of.positives == "merged" else (i + of.points) % count
+        positive = (i + of.points) % count
         others = [a for a in range(count) if a != i]
+        if of.positives == "merged":  # A constant on the sphere, and taken for one in the ambient space.
+            total = total + torch.stack([z_PD[i] @ z_PD[a] / tau for a in others]).exp().sum().log()
+            continue
         numerator = (z_PD[i] @ z_PD[positive] / tau).exp()
         total = total - (numerator / sum((z_PD[i] @ z_PD[a] / tau).exp() for a in others)).log()
     if objective.prototype_KD is not None and objective.shown_N is not None:
@@ -49,28 +66,40 @@ def plain_gradient(objective: Objective, z_PD: torch.Tensor) -> torch.Tensor:
         total = total + objective.weight * count * sum(pulls) / len(pulls)
     (gradient_PD,) = torch.autograd.grad(total, z_PD)
     z_PD = z_PD.detach()
+    if of.gradient == "ambient":
+        return gradient_PD
     return gradient_PD - (gradient_PD * z_PD).sum(1, keepdim=True) * z_PD
 
 
-@pytest.mark.parametrize("positives", ["merged", "views"])
+@pytest.mark.parametrize(
+    "kind",
+    [{"gradient": "ambient"}, {}, {"positives": "views"}, {"positives": "views", "apart": 40.0}],
+    ids=["ambient", "tangent", "views", "apart"],
+)
 @pytest.mark.parametrize("method", ["simclr", "clop"])
-def test_gradient_is_that_of_the_plain_formula(cell, plugins, method, positives):
-    of = study(positives=positives, apart=40.0 if positives == "views" else 0.0, classes=4, label_fraction=0.5)
+def test_gradient_is_that_of_the_plain_formula(cell, plugins, method, kind):
+    of = study(classes=4, label_fraction=0.5, **kind)
     chosen = sphere_cell(cell, of=of) if method == "simclr" else clop_cell(cell, of)
     objective = sphere.objective(chosen, of, plugins)
     z_PD = sphere.start(of, 3)
-    torch.testing.assert_close(objective.gradient(z_PD), plain_gradient(objective, z_PD), rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(
+        objective.gradient(z_PD), plain_gradient(objective, z_PD), rtol=1e-10, atol=1e-10
+    )
 
 
 @pytest.mark.parametrize("mean", [0.1, 0.7])
 def test_two_points_by_hand(mean):
     """The loss of two points with cosine c is 2c/τ. Their mean's norm is √((1 + c)/2).
 
-    The gradient of one is (2/τ)(z₂ − c z₁), so the mean of both is (2/τ)(1 − c) m, and 1 − c = 2(1 − |m|²).
+    The gradient of one within the sphere is (2/τ)(z₂ − c z₁), so the mean of both is (2/τ)(1 − c) m, and 1 − c
+    is 2(1 − |m|²). In the ambient space it is (2/τ) z₂, and the formula (1 − 2η/τ)² is exact.
     """
     of = study(points=2, dim=5, start_mean=mean, rates=[0.5, 2.0])
-    objective, z_PD = Objective(of, 0.3), sphere.start(of, 0)
-    metrics = sphere_measures.one_step(objective, z_PD, of.rates)
+    z_PD = torch.zeros(2, 5).double()
+    z_PD[:, 0], z_PD[0, 1], z_PD[1, 1] = mean, math.sqrt(1 - mean**2), -math.sqrt(1 - mean**2)
+    ambient = of.model_copy(update={"gradient": "ambient"})
+    assert sphere_measures.one_step(Objective(ambient, 0.3), z_PD)["factor_error"] == pytest.approx(0, abs=1e-9)
+    metrics = sphere_measures.one_step(Objective(of, 0.3), z_PD)
     pull_back = 4 * (1 - mean**2)
     assert metrics["pull_back"] == pytest.approx(pull_back, rel=1e-9)
     assert metrics["sideways"] == pytest.approx(0, abs=1e-9)
@@ -88,15 +117,16 @@ def test_factor_of_the_paper_within_its_assumptions(cell, plugins):
 
     To a few per cent; one step at η = τ/2 takes the mean away.
     """
-    of = study(points=1024, dim=128, start_mean=0.1)
-    metrics, _ = simulate(sphere_cell(cell, of=of), of, plugins)
+    of = study(points=512, dim=128, start_mean=0.1, gradient="ambient")
+    objective = sphere.objective(sphere_cell(cell, of=of), of, plugins)
+    metrics = sphere_measures.one_step(objective, sphere.start(of, 0))
     expected = {0.25: 0.25, 0.5: 0.0, 1.0: 1.0, 1.5: 4.0, 2.0: 9.0}
     for rate, factor in expected.items():
         assert metrics[f"ratio_{rate:g}"] == pytest.approx(factor, rel=0.1, abs=0.01)
 
 
 def test_start_has_the_mean_that_was_asked_for():
-    for changes in ({}, {"start_mean": 0.9, "dim": 64}, {"start_mean": 0.001}, {"points": 3, "dim": 2}):
+    for changes in ({}, {"start_mean": 0.9, "dim": 64}, {"start_mean": 0.001}, {"dim": 2}):
         of = study(**changes)
         z_PD = sphere.start(of, 1)
         assert z_PD.dtype == torch.float64
@@ -116,10 +146,10 @@ def test_views_part_by_the_angle_and_share_the_mean():
 def test_lemma_1_and_what_the_term_does_to_it(cell, plugins, positives):
     """Equal or co-linear embeddings are stationary under InfoNCE; with the pull to prototypes they are not."""
     of = study(positives=positives)
-    alone, _ = simulate(sphere_cell(cell, of=of), of, plugins)
+    alone = simulated(sphere_cell(cell, of=of), of, plugins)
     assert max(alone["gradient_equal"], alone["gradient_colinear"]) < 1e-12
     of = study(positives=positives, classes=4)
-    pulled, _ = simulate(clop_cell(cell, of), of, plugins)
+    pulled = simulated(clop_cell(cell, of), of, plugins)
     assert min(pulled["gradient_equal"], pulled["gradient_colinear"]) > 0.01
 
 
@@ -136,24 +166,54 @@ def test_measured_range_ends_where_the_norm_is_as_before(cell, plugins):
     objective = sphere.objective(sphere_cell(cell, of=of), of, plugins)
     z_PD = sphere.start(of, 0)
     found = sphere_measures.safe_range(objective, z_PD)
+    end, best = some(found["shrinks_below"]), some(found["best_rate"])
     gradient = objective.gradient(z_PD)
 
     def norm(rate: float) -> float:
         after = z_PD - rate * 0.2 * gradient
         return (after / after.norm(dim=1, keepdim=True)).mean(0).norm().item()
 
-    assert norm(found["shrinks_below"]) == pytest.approx(0.2, rel=1e-6)
-    assert all(norm(found["shrinks_below"] * share) < 0.2 for share in (0.01, 0.3, 0.6, 0.99))
-    grid = [norm(found["shrinks_below"] * k / 400) for k in range(401)]
-    assert found["best_rate"] == pytest.approx(found["shrinks_below"] * grid.index(min(grid)) / 400, abs=0.005)
+    assert norm(end) == pytest.approx(0.2, rel=1e-6)
+    assert all(norm(end * share) < 0.2 for share in (0.01, 0.3, 0.6, 0.99))
+    grid = [norm(end * k / 400) for k in range(401)]
+    assert best == pytest.approx(end * grid.index(min(grid)) / 400, abs=0.005)
 
 
 def test_history_and_ends_agree(cell, plugins):
     of = study()
     metrics, history = simulate(sphere_cell(cell, of=of), of, plugins)
     assert [row["epoch"] for row in history] == [1, 2, 3]
-    assert all(history[-1][f"mean_norm_{rate:g}"] == metrics[f"mean_norm_{rate:g}"] for rate in RATES)
-    assert history[0]["mean_norm_0.25"] ** 2 == pytest.approx(0.2**2 * metrics["ratio_on_sphere_0.25"])
+    assert all(history[-1][f"mean_norm_{rate}"] == metrics[f"mean_norm_{rate}"] for rate in ("0.25", "2"))
+    assert history[0]["mean_norm_0.25"] ** 2 == pytest.approx(0.2**2 * some(metrics["ratio_on_sphere_0.25"]))
+
+
+def test_collapse_beyond_the_threshold_and_what_prevents_it(cell, plugins):
+    """At η = 2τ all directions but one vanish; not so through the normalisation, and not so with CLOP's term.
+
+    By hand: near a collapse the gradient of a point is 2/τ times the mean of the N − 1 others. A step
+    multiplies all points by 1 − 2η/τ, and what lies across them by 1 + 2η/(τ(N − 1)), so that on the sphere
+    they draw together by the ratio of the two: to about a third at η = 2τ, while they part to the double at η =
+    3τ/4.
+    """
+    of = study(points=128, dim=32, classes=8, gradient="ambient", steps=10)
+    within = of.model_copy(update={"gradient": "tangent"})
+    alone = simulated(sphere_cell(cell, of=of), of, plugins)
+    assert alone["rank_2"] < 1.05 < 30 < alone["rank_0.25"]
+    assert 0.8 < alone["concentrates_from"] < 1.1
+    normalised = simulated(sphere_cell(cell, of=within), within, plugins)
+    assert normalised["rank_2"] > 20
+    pulled = simulated(clop_cell(cell, of), of, plugins)
+    assert pulled["rank_2"] > 2
+
+    objective = Objective(of, 0.2)
+    noise = np.random.default_rng(0).standard_normal((128, 32))
+    axis = torch.zeros(32).double()
+    axis[0] = 1
+    z_PD = torch.nn.functional.normalize(axis + 1e-6 * torch.from_numpy(noise), dim=1)
+    for rate, factor in ((2.0, (1 + 4 / 127) / 3), (0.75, (1 + 1.5 / 127) * 2)):
+        after_PD = sphere.step(z_PD, objective.gradient(z_PD), rate * 0.2)
+        spread = [(points - points.mean(0)).norm().item() for points in (z_PD, after_PD)]
+        assert spread[1] / spread[0] == pytest.approx(factor, rel=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ class Comparison:
     p_against: float | None = None
     bootstrap: tuple[float, float] | None = None
     in_favour: int | None = None
-    """Seeds in which first > second."""
+    """Seeds in which first > second; for `Equivalence` those in which they differ by less than the margin."""
     correlation: float | None = None
     """Of sums with differences, for `Spread` only."""
 
@@ -115,6 +115,8 @@ class Equivalence:
 
     def compare(self, first: Sequence[float], second: Sequence[float]) -> Comparison:
         found = _paired_t(first, second, 0.0, self.confidence)
+        within = sum(abs(one - other) < self.margin for one, other in zip(first, second, strict=True))
+        found = replace(found, in_favour=within)
         if found.estimate is None or found.sd is None:
             return found
         inside, outside = (

@@ -1,7 +1,7 @@
 """Which points of a benchmark a claim speaks of: its declaration → pairs of sides to compare.
 
-A side is one point, or (for the sensitivity along an axis) all points of that axis. A claim about a number compares
-one point with that number: the second side is empty.
+A side is one point, or (for the sensitivity along an axis) all points of that axis. A claim about a number
+compares one point with that number: the second side is empty.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,8 +1,8 @@
 """What CLOP's term costs: training steps with it and without it, in turns, on the same batches.
 
 A machine drifts by more than the difference, so the two take turns in the order ABBA, and each step is compared
-with its neighbour alone. Times differ from run to run, as nothing else in a record does: the seeds of this study
-are repetitions.
+with its neighbour alone. Times differ from run to run, as nothing else in a record does: the seeds of this
+study are repetitions.
 """
 
 import time
@@ -27,7 +27,9 @@ def base_cell(cell: Cell, plugins: Plugins) -> Cell:
     """The same cell with the base loss alone, at the same temperature. Raises UserError for another method."""
     given = cell.method.parameters
     if cell.method.name != "clop":
-        raise UserError(f"study overhead: method clop, which has a base to compare with, not {cell.method.name}")
+        raise UserError(
+            f"study overhead: method clop, which has a base to compare with, not {cell.method.name}"
+        )
     plugin = plugins.get(given["base"])
     parameters = plugin.resolve({"temperature": given["temperature"]})
     method = MethodConfig(name=plugin.name, version=plugin.signature.version, parameters=parameters)
@@ -35,7 +37,10 @@ def base_cell(cell: Cell, plugins: Plugins) -> Cell:
 
 
 class Turns:
-    """Steps of two trainers on the same batches. The last step of an epoch measures geometry too: it is left out."""
+    """Steps of two trainers on the same batches.
+
+    The last step of an epoch measures geometry too: it is left out.
+    """
 
     def __init__(self, term: Trainer, base: Trainer):
         self.term, self.base = term, base
@@ -50,7 +55,8 @@ class Turns:
         return taken[id(self.term)], taken[id(self.base)]
 
     def peak(self, trainer: Trainer, number: int) -> int:
-        """Bytes that one step holds at most."""
+        """Bytes that one step holds at most, beyond weights and the state of the optimiser."""
+        trainer.optimizer.zero_grad(set_to_none=True)
         return peak_bytes(self._step(trainer, number), trainer.images.device)
 
     def _seconds(self, trainer: Trainer, number: int) -> float:
@@ -69,11 +75,13 @@ class Turns:
         return lambda: trainer.step_on(image_BCHW, positions, position)
 
 
-def measure(study: OverheadStudy, term: Trainer, base: Trainer) -> tuple[dict[str, float | None], list[dict[str, Any]]]:
+def measure(
+    study: OverheadStudy, term: Trainer, base: Trainer
+) -> tuple[dict[str, float | None], list[dict[str, Any]]]:
     """Metrics, and the times of each pair.
 
-    overhead_time: median over the pairs of (time with the term / time without) − 1. overhead_memory: the same of
-    the peak memory of a step. step_ms, step_ms_base: medians. step_mib, step_mib_base: peaks.
+    overhead_time: median over the pairs of (time with the term / time without) − 1. overhead_memory: the same
+    of the peak memory of a step. step_ms, step_ms_base: medians. step_mib, step_mib_base: peaks.
     """
     turns = Turns(term, base)
     for number in range(study.warmup):

@@ -1,8 +1,8 @@
 """The theory by simulation: points on the unit sphere under exact gradient steps, without a network.
 
-The loss is *summed* over its anchors, as the paper writes InfoNCE: with a mean over anchors (as networks are trained
-here) the same step has a learning rate that is larger by their number. CLOP's term is summed in the same proportion,
-so that λ weighs what it weighs in training. All in float64.
+The loss is *summed* over its anchors, as the paper writes InfoNCE: with a mean over anchors (as networks are
+trained here) the same step has a learning rate that is larger by their number. CLOP's term is summed in the
+same proportion, so that λ weighs what it weighs in training. All in float64.
 
 Shapes: N points, P = N or 2N embeddings (one or two views of each point, view-major), D dimensions, R rates.
 """
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from clopbench import seeds
 from clopbench.cell import Cell
-from clopbench.contrastive import contrast_of_normalised, info_nce, normalised, prototype_pull
+from clopbench.contrastive import contrast_of_normalised, info_nce, normalised
 from clopbench.errors import UserError
 from clopbench.plugins import Plugins
 from clopbench.studies import SphereStudy
@@ -48,11 +48,15 @@ class Objective:
         return self.views * (self.study.points - 1)
 
     def loss(self, z_PD: Tensor) -> Tensor:
-        """InfoNCE summed over the P anchors, plus P · λ · the mean pull."""
+        """InfoNCE summed over the P anchors, plus P · λ · the mean pull of those whose class is shown."""
+        if self.study.gradient == "tangent":
+            z_PD = normalised(z_PD)
         contrast = self._with_positive(z_PD) if self.views == 2 else self._positive_merged(z_PD)
         if self.prototype_KD is None or self.shown_N is None:
             return contrast
-        pull = prototype_pull(z_PD.unflatten(0, (self.views, -1)), self.shown_N, self.prototype_KD)
+        shown_P = self.shown_N.repeat(self.views)
+        own_PD = self.prototype_KD.to(z_PD.dtype)[shown_P[shown_P >= 0]]
+        pull = 1 - (z_PD[shown_P >= 0] * own_PD).sum(1).mean()
         return contrast + self.weight * len(z_PD) * pull
 
     def gradient(self, z_PD: Tensor) -> Tensor:
@@ -70,8 +74,6 @@ class Objective:
 
         The contrast of a single group is this minus the mean similarity to all others, which is added again.
         """
-        if self.study.gradient == "tangent":
-            z_ND = normalised(z_ND)
         count = len(z_ND)
         total_D = z_ND.sum(0)
         others = (total_D.square().sum() - z_ND.square().sum()) / (count - 1)
@@ -86,11 +88,11 @@ def objective(cell: Cell, study: SphereStudy, plugins: Plugins) -> Objective:
     """
     name, given = cell.method.name, cell.method.parameters
     if name not in ("simclr", "clop") or given.get("base", "simclr") != "simclr":
-        raise UserError(f"study sphere: method simclr, or clop with base simclr, not {name} {given.get('base', '')}")
+        raise UserError(
+            f"study sphere: method simclr, or clop with base simclr, not {name} {given.get('base', '')}"
+        )
     if given.get("similarity", "cosine") != "cosine":
         raise UserError("study sphere: method.similarity must be cosine")
-    if name == "clop" and study.gradient == "ambient":
-        raise UserError("study sphere: method clop goes with study.gradient tangent")
     generator = torch.Generator()
     generator.manual_seed(seeds.integer(cell.seed, "prototypes"))
     method = plugins.get(name).load()(study.dim, study.classes, generator=generator, **given)  # pyright: ignore[reportCallIssue]

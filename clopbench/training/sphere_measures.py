@@ -21,17 +21,17 @@ Row = dict[str, float]
 GRID = [2 ** (k / 4) for k in range(-12, 29)]
 """Rates at which the end of a range is sought: 0.125 to 128 in quarter octaves."""
 HALVINGS = 30
-BETWEEN, NARROWINGS = (0.25, 4.0), 7
-"""Where the rate is sought from which embeddings draw together, to 0.015 of τ."""
+BETWEEN, NARROWINGS = (0.25, 2.25), 6
+"""Where the rate is sought from which embeddings draw together, to 0.016 of τ."""
 
 
 def one_step(objective: Objective, z_PD: Tensor) -> Metrics:
     """Squared norm of the mean after one step, relative to before, against (1 − 2·rate)², at each of `rates`.
 
-    ratio_…: before the embeddings return to the sphere; ratio_on_sphere_…: after. factor_error: the largest deviation
-    over the rates, absolute where the formula says that the norm shrinks and relative where it says that it grows.
-    pull_back: τ ⟨m, g⟩ / |m|², which the formula takes to be 2; sideways: the part of τ g that is orthogonal
-    to m, over |m|, which it takes to be 0.
+    ratio_…: before the embeddings return to the sphere; ratio_on_sphere_…: after. factor_error: the largest
+    deviation over the rates, absolute where the formula says that the norm shrinks and relative where it says
+    that it grows. pull_back: τ ⟨m, g⟩ / |m|², which the formula takes to be 2; sideways: the part of τ g that
+    is orthogonal to m, over |m|, which it takes to be 0.
     """
     gradient_PD = objective.gradient(z_PD)
     mean_D, slope_D = z_PD.mean(0), objective.temperature * gradient_PD.mean(0)
@@ -58,13 +58,14 @@ def predicted_factor(rate: float) -> float:
 
 
 def safe_range(objective: Objective, z_PD: Tensor) -> Metrics:
-    """The rates at which one step makes the mean's norm smaller (after the return to the sphere), and the paper's.
+    """The rates at which one step, with the return to the sphere, shrinks the mean's norm, and the paper's.
 
-    The measured range begins at 0, as a gradient step cannot but shrink the norm at first where the gradient has a part
-    along the mean, and ends at `shrinks_below`: the first rate from which the norm is not below the initial one. It
-    is smallest at `best_rate`. The paper's range is 1/2 · (1 ∓ σ²(1 + |N|) / (2|N|)). What its σ is, is not known: read
-    here as the standard deviation of the embeddings, σ² = E|z − m|² = 1 − |m|². worst_in_safe_range: the larger of
-    the ratios of squared norms at the two ends; below 1, the whole range lies within the measured one.
+    The measured range begins at 0, as a gradient step cannot but shrink the norm at first where the gradient
+    has a part along the mean, and ends at `shrinks_below`: the first rate from which the norm is not below the
+    initial one. It is smallest at `best_rate`. The paper's range is 1/2 · (1 ∓ σ²(1 + |N|) / (2|N|)). What its
+    σ is, is not known: read here as the standard deviation of the embeddings, σ² = E|z − m|² = 1 − |m|².
+    worst_in_safe_range: the larger of the ratios of squared norms at the two ends; below 1, the whole range
+    lies within the measured one.
     """
     gradient_PD = objective.gradient(z_PD)
 
@@ -109,9 +110,9 @@ def lemma(objective: Objective, z_PD: Tensor) -> Metrics:
 def long_run(objective: Objective, z_PD: Tensor) -> tuple[Metrics, list[Row]]:
     """Many steps at each of the long rates: the mean's norm after each, and at the end the norm and the rank.
 
-    rank_…: effective rank, 1 where the embeddings have collapsed. concentrates_from: the rate at which the mean's
-    norm at the end is what it was at the start, sought by halving between the limits of BETWEEN: embeddings
-    spread below it and draw together above it. None where it is not between these.
+    rank_…: effective rank, 1 where the embeddings have collapsed. concentrates_from: the rate at which the
+    mean's norm at the end is what it was at the start, sought by halving between the limits of BETWEEN:
+    embeddings spread below it and draw together above it. None where it is not between these.
     """
     count = objective.study.steps
     history: list[Row] = [{"epoch": number} for number in range(1, count + 1)]
@@ -155,7 +156,7 @@ def _ratio(objective: Objective, z_PD: Tensor, gradient_PD: Tensor, rate: float)
 
 
 def _first(holds: Callable[[float], bool]) -> float | None:
-    """The lowest rate of the grid at which `holds`, narrowed between it and its neighbour; None: at none of them."""
+    """The lowest rate of the grid at which `holds`, narrowed down to its neighbour; None: at none of them."""
     low = 0.0
     for rate in GRID:
         if holds(rate):

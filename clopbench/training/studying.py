@@ -1,4 +1,4 @@
-"""Cells with a study: nothing is trained to be judged, something is measured. Each returns metrics and history."""
+"""Cells with a study: nothing is trained to be judged, something is measured. Metrics and history come back."""
 
 from collections.abc import Callable
 from typing import Any
@@ -44,6 +44,6 @@ def check_images(cell: Cell, images: int) -> None:
     """Raise UserError where the training images that a cell keeps are too few for its study."""
     if isinstance(cell.study, OverheadStudy) and images < 2 * cell.training.batch_size:
         raise UserError(
-            f"training.batch_size: study overhead needs two batches of {cell.training.batch_size}, and this cell "
-            f"keeps {images} training images of {cell.data.name}"
+            f"training.batch_size: study overhead needs two batches of {cell.training.batch_size}, "
+            f"and this cell keeps {images} training images of {cell.data.name}"
         )
