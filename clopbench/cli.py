@@ -55,7 +55,12 @@ def list_benchmarks(suite: SuiteDir = None, as_json: Json = False) -> None:
     for name in found.benchmark_names():
         benchmark = found.benchmark(name)
         rows.append(
-            {"name": name, "title": benchmark.title, "axes": benchmark.axes, "scales": found.scale_names()}
+            {
+                "name": name,
+                "title": benchmark.title,
+                "axes": benchmark.declared_axes,
+                "scales": _scales(found, name),
+            }
         )
     if as_json:
         _print_json(rows)
@@ -65,6 +70,11 @@ def list_benchmarks(suite: SuiteDir = None, as_json: Json = False) -> None:
         out.print(
             f"{row['name']}  {row['title']}\n    {axes}\n    scales: {', '.join(row['scales'])}", markup=False
         )
+
+
+def _scales(suite: Any, name: str) -> list[str]:
+    """The scales at which a benchmark can be run."""
+    return [scale for scale in suite.scale_names() if suite.benchmark(name, scale).entries]
 
 
 @app.command()

@@ -1,10 +1,10 @@
 """What the YAML files of a suite may say: scales, benchmarks, tables. Models only; suite.py reads the files."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from clopbench.declared_claims import ClaimDeclaration, Direction, Format
+from clopbench.declared_claims import ClaimDeclaration, Direction, Format, as_list
 from clopbench.parameters import Count, NonNegative, PointName, Positive, Strict
 
 Overrides = dict[str, Any]
@@ -35,6 +35,15 @@ class LaunchConfig(Strict):
     """Compile encoder and head for training; auto: on a GPU. Rounding then differs in the last bits."""
 
 
+class Skip(Strict):
+    """Points that are not run at some scales (all scales where none is named), and why."""
+
+    at: dict[str, Annotated[list[PointName], BeforeValidator(as_list), Field(min_length=1)]] = {}
+    """Axis → points; an axis that is not named means all its points."""
+    scales: list[str] | None = None
+    reason: str = Field(min_length=1)
+
+
 class BenchmarkDeclaration(Strict):
     """benchmarks/*.yaml, composed with a scale. Sections of the cell stay raw until an entry is made."""
 
@@ -50,6 +59,9 @@ class BenchmarkDeclaration(Strict):
     augmentation: dict[str, Any]
     evaluation: dict[str, Any]
     launch: LaunchConfig = LaunchConfig()
+    at_scale: dict[str, Overrides] = {}
+    """Scale → values by dotted key that hold there for all points; a point's own values come after them."""
+    skip: list[Skip] = []
     study: dict[str, Any] | None = None
     """What the cells are instead of trainings (clopbench/studies.py)."""
 

@@ -15,11 +15,12 @@ Direction = Literal["higher", "lower"]
 Format = Literal["percent", "number"]
 
 
-def _as_list(value: Any) -> Any:
+def as_list(value: Any) -> Any:
+    """One value may be written without a list."""
     return value if isinstance(value, list) else [value]
 
 
-Points = dict[str, Annotated[list[PointName], BeforeValidator(_as_list), Field(min_length=1)]]
+Points = dict[str, Annotated[list[PointName], BeforeValidator(as_list), Field(min_length=1)]]
 """Axis → the points meant (one may be written without a list)."""
 
 

@@ -18,6 +18,9 @@ Their annotations are checked before a run starts; use int, float, bool, str, Li
 from `clopbench.parameters` (Positive, NonNegative, Fraction, Momentum, Count, Whole), with literal
 defaults, so that planning can read them without importing torch.
 
+A constructor that also names `features` among its positional arguments is given F, the size of the
+encoder's features (say, for a classifier on them).
+
 Shapes: V views, B images, F features, D embedding dimensions, K classes.
 """
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from clopbench.method import Method
 
 ENTRY_POINTS = "clopbench.methods"
-RESERVED = ("self", "dim", "num_classes", "generator")
+RESERVED = ("self", "dim", "num_classes", "features", "generator")
 
 
 @dataclass(frozen=True)

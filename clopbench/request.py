@@ -16,6 +16,8 @@ from clopbench.records import Store
 from clopbench.suite import Benchmark, Suite
 
 DEVICES = ("auto", "cpu", "cuda")
+EVERYTHING = "paper"
+"""Named in place of a table: all benchmarks that can be run at the scale."""
 
 
 class Request:
@@ -44,11 +46,23 @@ class Request:
         self.seeds = parse_seeds(seeds) if seeds is not None else None
         names = list(dict.fromkeys(word for word in words if "=" not in word))
         if not names:
-            raise UserError(f"no table named (available: {', '.join(self.suite.benchmark_names())})")
+            available = ", ".join([EVERYTHING, *self.suite.benchmark_names()])
+            raise UserError(f"no table named (available: {available})")
         values, chosen_scale = override_grammar.parse([word for word in words if "=" in word])
         self.scale = chosen_scale or scale
         kept = _parse_only(only)
-        self.benchmarks = [self.suite.benchmark(name, self.scale, values, kept, methods) for name in names]
+        everything = EVERYTHING in names
+        if everything:
+            names = self.suite.benchmark_names()
+        found = [self.suite.benchmark(name, self.scale, values, kept, methods) for name in names]
+        self.benchmarks = [benchmark for benchmark in found if benchmark.entries]
+        self.not_run = [
+            f"{benchmark.name} is not run at scale {self.scale}: {'; '.join(benchmark.skip_reasons)}"
+            for benchmark in found
+            if not benchmark.entries
+        ]
+        if self.not_run and not (everything and self.benchmarks):
+            raise UserError(self.not_run[0])
         self.is_default_scale = self.scale == "laptop" and not chosen_scale
         if device not in DEVICES:
             raise unknown("device", device, DEVICES)
@@ -99,7 +113,11 @@ class Request:
         """What is about to happen, in a few lines; `local`: with the time that this machine would take."""
         numbers = self.summary(plan)
         scale = self.benchmarks[0].scale
-        lines = [f"{', '.join(numbers['tables'])} at scale {self.scale}: {scale.summary}"]
+        lines = [f"{', '.join(numbers['tables'])} at scale {self.scale}: {scale.summary}", *self.not_run]
+        for benchmark in self.benchmarks:
+            for reason, points in benchmark.skip_reasons.items():
+                shown = "; ".join(", ".join(coordinates.values()) for coordinates in points)
+                lines.append(f"{benchmark.name} without {shown}: {reason}")
         if not scale.is_paper:
             lines.append(self._scale_note())
         counts = ", ".join(f"{numbers[state]} {state}" for state in STATES)

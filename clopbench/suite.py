@@ -28,7 +28,9 @@ from clopbench.errors import UserError, unknown
 from clopbench.overrides import Override, apply, check_keys
 from clopbench.parameters import validated
 from clopbench.plugins import Plugins
+from clopbench.scales import at_scale, skip_reason
 
+DEFAULT_SCALE = "laptop"
 CELL_SECTIONS = ("data", "encoder", "projection", "training", "augmentation", "evaluation")
 
 
@@ -52,7 +54,19 @@ class Benchmark:
     scale: ScaleDeclaration
     launch: LaunchConfig
     axes: dict[str, list[str]]
+    """The points that are run at this scale."""
     entries: list[Entry]
+    declared_axes: dict[str, list[str]]
+    skipped: list[tuple[Coordinates, str]]
+    """Points that are not run at this scale, and why."""
+
+    @property
+    def skip_reasons(self) -> dict[str, list[Coordinates]]:
+        """Reason → the points that it keeps out."""
+        reasons: dict[str, list[Coordinates]] = {}
+        for coordinates, reason in self.skipped:
+            reasons.setdefault(reason, []).append(coordinates)
+        return reasons
 
 
 class Suite:
@@ -109,7 +123,7 @@ class Suite:
     def benchmark(
         self,
         name: str,
-        scale: str = "laptop",
+        scale: str = DEFAULT_SCALE,
         overrides: Sequence[Override] = (),
         only: Mapping[str, Sequence[str]] | None = None,
         extra_methods: Sequence[str] = (),
@@ -123,9 +137,11 @@ class Suite:
             raise unknown("table", name, self.benchmark_names())
         if scale not in self.scale_names():
             raise unknown("scale", scale, self.scale_names())
-        declaration = self._compose(name, scale)
-        points = _grid(declaration, only or {}, extra_methods)
-        known_methods = [_method_block(declaration, sets)["name"] for _, sets in points]
+        declaration = at_scale(self._compose(name, scale), name, scale, self.scale_names())
+        grid = _grid(declaration, only or {}, extra_methods)
+        reasons = [skip_reason(declaration, coordinates) for coordinates, _ in grid]
+        points = [point for point, reason in zip(grid, reasons, strict=True) if reason is None]
+        known_methods = [_method_block(declaration, sets)["name"] for _, sets in grid]
         check_keys(name, overrides, declaration, [self.plugins.get(n) for n in known_methods])
         entries = [
             Entry(coordinates, self._template(declaration, sets, overrides)) for coordinates, sets in points
@@ -138,6 +154,8 @@ class Suite:
             validated(LaunchConfig, launch, "launch"),
             _axes_of(points),
             entries,
+            {axis: list(named) for axis, named in declaration.axes.items()},
+            [(at, reason) for (at, _), reason in zip(grid, reasons, strict=True) if reason is not None],
         )
 
     def _compose(self, name: str, scale: str) -> BenchmarkDeclaration:
@@ -225,7 +243,7 @@ def _only_method(points: Iterable[Overrides]) -> bool:
 
 
 def _axes_of(points: list[tuple[Coordinates, Overrides]]) -> dict[str, list[str]]:
-    axes: dict[str, list[str]] = {axis: [] for axis in points[0][0]}
+    axes: dict[str, list[str]] = {axis: [] for coordinates, _ in points[:1] for axis in coordinates}
     for coordinates, _ in points:
         for axis, point in coordinates.items():
             if point not in axes[axis]:

@@ -14,7 +14,9 @@ class CLOP(Method):
     """base + weight · mean over labelled embeddings of (1 - similarity to their class prototype).
 
     base: the contrastive loss underneath. prototypes: orthonormal (the paper's), or random directions
-    (its ablation, Table 7). similarity: of the pull (Table 8b); euclidean and manhattan are distances.
+    (its ablation, Table 7); random_25 to equal_75 degrade them step by step, simplex is where neural collapse
+    leads, simplex_authors what the authors' code makes of it. similarity: of the pull (Table 8b);
+    euclidean and manhattan are distances.
     weight: λ, stable in 0.1–1.5 by the paper's Table 8a.
     """
 
@@ -27,7 +29,19 @@ class CLOP(Method):
         num_classes: int,
         *,
         base: Literal["simclr", "supcon"] = "simclr",
-        prototypes: Literal["orthonormal", "random"] = "orthonormal",
+        prototypes: Literal[
+            "orthonormal",
+            "random_25",
+            "random_50",
+            "random_75",
+            "random",
+            "equal_25",
+            "equal_50",
+            "equal_75",
+            "equal",
+            "simplex",
+            "simplex_authors",
+        ] = "orthonormal",
         similarity: Literal["cosine", "euclidean", "manhattan"] = "cosine",
         weight: NonNegative = 1.0,
         temperature: Positive = 0.2,

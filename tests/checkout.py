@@ -1,15 +1,28 @@
 """Where the checkout is, overrides that make a cell take under a second, and data sets as pixels."""
 
+import shutil
 from pathlib import Path
 from typing import TypeVar, cast
 
 from clopbench.data import sources
 from clopbench.data.store import DataSet, Split
+from clopbench.suite import Suite
 
 ROOT = Path(__file__).resolve().parents[1]
 QUICK = ["training.epochs=1", "training.warmup_epochs=0", "encoder.width=4", "evaluation.collapse_rank=0"]
 
 T = TypeVar("T")
+
+
+def suite_of(folder: Path, *names: str) -> Suite:
+    """A suite in `folder` with some benchmarks and tables of this checkout, and all its methods and scales."""
+    for part in ("benchmarks/scale", "methods"):
+        shutil.copytree(ROOT / part, folder / part)
+    (folder / "tables").mkdir()
+    for name in names:
+        for part in ("benchmarks", "tables"):
+            shutil.copy(ROOT / part / f"{name}.yaml", folder / part)
+    return Suite(folder)
 
 
 class Packed(DataSet):

@@ -22,7 +22,7 @@ FLOORS = [
     {"launch", "report"},
     {"plan", "training"},
     {"index", "suite"},
-    {"overrides"},
+    {"overrides", "scales"},
     {"records", "claims", "declarations", "plugins"},
     {"declared_claims"},
     {"data", "method"},

@@ -1,6 +1,6 @@
 """The contract, over every method file that is found. A new file in methods/ is tested without an edit here."""
 
-import itertools
+import inspect
 from typing import get_args
 
 import numpy as np
@@ -13,15 +13,16 @@ from clopbench.method import Embedded
 from clopbench.plugins import Plugins
 
 PLUGINS = Plugins([ROOT / "methods"])
-DIM, CLASSES = 16, 5
+DIM, CLASSES, FEATURES = 16, 5, 8
 
 
 def variants(name):
-    """Every choice of every parameter that has choices, the others at their defaults."""
+    """Every choice of every parameter that has choices, one at a time, the others at their defaults."""
     parameters = PLUGINS.get(name).signature.parameters
-    choices = {key: get_args(kind) for key, (kind, _) in parameters.items() if _is_choice(kind)}
-    for combination in itertools.product(*choices.values()):
-        yield dict(zip(choices, combination, strict=True))
+    yield {}
+    for key, (kind, default) in parameters.items():
+        if _is_choice(kind):
+            yield from ({key: choice} for choice in get_args(kind) if choice != default)
 
 
 def _is_choice(kind):
@@ -37,14 +38,20 @@ every_method = pytest.mark.parametrize(
 def build(name, given, seed=0):
     plugin = PLUGINS.get(name)
     generator = torch.Generator().manual_seed(seed)
-    return plugin.load()(DIM, CLASSES, generator=generator, **plugin.resolve(given))
+    loaded = plugin.load()
+    sizes = [DIM, CLASSES, FEATURES] if uses_features(name) else [DIM, CLASSES]
+    return loaded(*sizes, generator=generator, **plugin.resolve(given))
+
+
+def uses_features(name):
+    return "features" in inspect.signature(PLUGINS.get(name).load()).parameters
 
 
 def batch(labels, seed=99, dtype=torch.float32, views=2):
     # Not the seed of `build`: embeddings must not equal prototypes, where distances have a kink.
     generator = torch.Generator().manual_seed(seed)
     z = torch.randn(views, len(labels), DIM, generator=generator, dtype=dtype)
-    h = torch.randn(views, len(labels), 8, generator=generator, dtype=dtype)
+    h = torch.randn(views, len(labels), FEATURES, generator=generator, dtype=dtype)
     return Embedded(z.requires_grad_(), h.requires_grad_(), torch.tensor(labels), torch.arange(len(labels)))
 
 
@@ -59,9 +66,12 @@ def test_loss_is_a_finite_scalar_with_a_finite_gradient(name, given, labels):
     assert total.shape == ()
     total.backward()
     assert total.isfinite()
-    assert data.z_VBD.grad is not None
-    assert data.z_VBD.grad.isfinite().all()
-    assert data.z_VBD.grad.abs().sum() > 0
+    gradients = [tensor.grad for tensor in (data.z_VBD, data.h_VBF) if tensor.grad is not None]
+    assert gradients
+    assert all(gradient.isfinite().all() for gradient in gradients)
+    # A classifier has nothing to learn from images without labels; a contrast has.
+    if set(labels) != {-1} or not uses_features(name):
+        assert any(gradient.abs().sum() > 0 for gradient in gradients)
 
 
 @every_method
@@ -69,10 +79,10 @@ def test_gradient_matches_finite_differences(name, given):
     method = build(name, given).double()
     data = batch(LABELLINGS["some"], dtype=torch.float64)
 
-    def total(z):
-        return method.loss(Embedded(z, data.h_VBF, data.y_B, data.index_B))["total"]
+    def total(z, h):
+        return method.loss(Embedded(z, h, data.y_B, data.index_B))["total"]
 
-    assert torch.autograd.gradcheck(total, (data.z_VBD,))
+    assert torch.autograd.gradcheck(total, (data.z_VBD, data.h_VBF))
 
 
 @every_method
@@ -142,3 +152,16 @@ def test_simclr_does_not_look_at_labels():
     one, other = batch(LABELLINGS["all"]), batch(LABELLINGS["none"])
     method = build("simclr", {})
     assert method.loss(one)["total"].item() == method.loss(other)["total"].item()
+
+
+def test_supervised_is_torchs_cross_entropy_over_labelled_views():
+    method, data = build("supervised", {}), batch(LABELLINGS["some"])
+    (weight, bias), labelled = method.parameters(), data.y_B >= 0
+    expected = torch.stack(
+        [
+            torch.nn.functional.cross_entropy(view[labelled] @ weight.T + bias, data.y_B[labelled])
+            for view in data.h_VBF
+        ]
+    ).mean()
+    torch.testing.assert_close(method.loss(data)["total"], expected)
+    assert method.loss(batch(LABELLINGS["none"]))["total"].item() == 0.0

@@ -55,3 +55,49 @@ def test_directions_are_uniform_on_the_sphere():
         c = torch.stack([draw(kind, 4, 8, seed) for seed in range(400)]).flatten(0, 1)
         assert c.mean(0).abs().max().item() < 5 / (1600 * 8) ** 0.5
         torch.testing.assert_close(c.square().mean(0), torch.full((8,), 1 / 8), atol=0.02, rtol=0)
+
+
+def cosines(c):
+    c = torch.nn.functional.normalize(c.double(), dim=1)
+    return (c @ c.T)[~torch.eye(len(c), dtype=torch.bool)]
+
+
+@pytest.mark.parametrize(("classes", "dim"), [(2, 2), (10, 64), (100, 128)])
+def test_a_simplex_has_unit_vectors_with_cosine_of_minus_one_over_k_minus_one(classes, dim):
+    c = draw("simplex", classes, dim).double()
+    torch.testing.assert_close(c.norm(dim=1), torch.ones(classes, dtype=torch.float64), atol=1e-6, rtol=0)
+    expected = torch.full((classes * (classes - 1),), -1 / (classes - 1), dtype=torch.float64)
+    torch.testing.assert_close(cosines(c), expected, atol=1e-6, rtol=0)
+
+
+def test_the_authors_simplex_is_shorter_and_nearly_orthogonal():
+    """By hand: rows of I - 11ᵀ/64 have norm √(1 - 1/64) and inner product -1/64."""
+    c = draw("simplex_authors", 10, 64).double()
+    gram = c @ c.T
+    torch.testing.assert_close(gram.diagonal(), torch.full((10,), 63 / 64, dtype=torch.float64))
+    off = gram[~torch.eye(10, dtype=torch.bool)]
+    torch.testing.assert_close(off, torch.full((90,), -1 / 64, dtype=torch.float64))
+
+
+def test_degraded_prototypes_lead_from_orthonormal_to_random_to_equal():
+    """Each step is a unit vector further from its better end and nearer to its worse end."""
+    chain = [*(f"random_{p}" for p in (25, 50, 75)), "random", *(f"equal_{p}" for p in (25, 50, 75)), "equal"]
+    stages = [draw(kind, 10, 64) for kind in ("orthonormal", *chain)]
+    for stage in stages:
+        torch.testing.assert_close(stage.norm(dim=1), torch.ones(10), atol=1e-6, rtol=0)
+    start, random, equal = stages[0], stages[4], stages[8]
+    to_random = [(stage * random).sum(1).mean().item() for stage in stages[:5]]
+    from_start = [(stage * start).sum(1).mean().item() for stage in stages[:5]]
+    to_equal = [(stage * equal).sum(1).mean().item() for stage in stages[4:]]
+    assert to_random == sorted(to_random)
+    assert from_start == sorted(from_start, reverse=True)
+    assert to_equal == sorted(to_equal)
+    assert cosines(equal).min() > 1 - 1e-6
+    spread = [cosines(stage).abs().mean().item() for stage in stages[4:]]
+    assert spread == sorted(spread)
+
+
+@pytest.mark.parametrize("kind", ["simplex", "simplex_authors", "random_25"])
+def test_kinds_made_of_orthonormal_vectors_refuse_too_many_classes(kind):
+    with pytest.raises(UserError, match="need at least 10"):
+        draw(kind, 10, 9)

@@ -1,7 +1,7 @@
 """The report on fixed synthetic records: golden text, honest counts, drift, pairing."""
 
 import pytest
-from checkout import ROOT
+from checkout import ROOT, suite_of
 from synthetic import record
 
 from clopbench.declarations import TableDeclaration
@@ -28,6 +28,12 @@ def records_of(benchmark, values=VALUES):
 
 def arms(records):
     return group_by_arm(r.to_json() for r in records)
+
+
+@pytest.fixture(scope="module")
+def suite(tmp_path_factory):
+    """Table 7 alone: what other tables are there must not matter."""
+    return suite_of(tmp_path_factory.mktemp("suite"), "table7")
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 Documents hold nothing but what the records say (no dates, no paths), so that equal records give equal bytes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +15,9 @@ from clopbench.report.csv_format import to_csv
 from clopbench.report.figures import paired_dots, to_png
 from clopbench.report.latex import to_latex
 from clopbench.report.observations import Arms, Number, Observation
-from clopbench.report.summary import cost, own_words, summary
+from clopbench.report.summary import by_size, cost, own_words, summary
 from clopbench.report.tables import Table, build_table, check_table, judge_together
-from clopbench.suite import Suite
+from clopbench.suite import DEFAULT_SCALE, Suite
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,18 @@ def _results_page(suite: Suite, tables: dict[str, list[Table]], words: str) -> s
 
 
 def _not_run(suite: Suite, name: str) -> str:
-    return f"Not run. `bench run {suite.table(name).benchmark} --seeds 10` runs it.\n"
+    """How to run it, and at which scales it cannot be run, and why."""
+    benchmarks = {scale: suite.benchmark(suite.table(name).benchmark, scale) for scale in by_size(suite)}
+    possible = [scale for scale, benchmark in benchmarks.items() if benchmark.entries]
+    option = f" --scale {possible[0]}" if possible and possible[0] != DEFAULT_SCALE else ""
+    lines = [f"Not run. `bench run {suite.table(name).benchmark} --seeds 10{option}` runs it."]
+    lines += [
+        f"Scale {scale}: {reason}."
+        for scale, benchmark in benchmarks.items()
+        for reason in benchmark.skip_reasons
+        if not benchmark.entries
+    ]
+    return " ".join(lines) + "\n"
 
 
 def _table_page(suite: Suite, name: str, at_scales: list[Table]) -> str:
@@ -164,6 +175,7 @@ def _section(table: Table, page: str, picture: str) -> str:
         if sheet.title:
             parts.append(f"{sheet.title[0].upper()}{sheet.title[1:]}:\n")
         parts.append(formats.markdown_table(sheet.head, sheet.linked(link)) + "\n")
+    parts.extend(_skipped(table))
     if table.claims:
         claims = [
             [*line, claim.declaration.paper]
@@ -177,6 +189,12 @@ def _section(table: Table, page: str, picture: str) -> str:
     parts.append(f"![{table.declaration.title}, each seed]({picture})\n")
     parts.append(_provenance(table.cells) + "\n")
     return "\n".join(parts)
+
+
+def _skipped(table: Table) -> Iterator[str]:
+    for reason, points in table.skipped.items():
+        names = "; ".join(wording.name(table, coordinates) for coordinates in points)
+        yield f"Not run at this scale: {names}: {reason}.\n"
 
 
 def _linker(table: Table, page: str) -> Callable[[str, Coordinates], str]:

@@ -34,7 +34,7 @@ def summary(suite: Suite, tables: Tables, words: str = "") -> str:
     claims = _claims(suite, tables)
     if claims:
         parts.append(f"Claims ({legend}):\n")
-        parts.append(markdown_table(["claim", "table", *_scales(suite)], claims) + "\n")
+        parts.append(markdown_table(["claim", "table", *by_size(suite)], claims) + "\n")
     numbers = _numbers(suite, tables)
     parts.append("The paper's numbers, at its own scale:\n")
     parts.append(markdown_table(["table", "known", *NUMBER_VERDICTS], numbers) + "\n")
@@ -53,7 +53,9 @@ def cost(cells: Iterable[Observation]) -> str:
     return f"{len(cells)} cells{note}, {hours} of worker time on {', '.join(devices)}"
 
 
-def _scales(suite: Suite) -> list[str]:
+def by_size(suite: Suite) -> list[str]:
+    """Names of the scales, small to large."""
+
     def size(name: str) -> tuple[int, str]:
         return (SMALL_TO_LARGE.index(name) if name in SMALL_TO_LARGE else len(SMALL_TO_LARGE), name)
 
@@ -67,7 +69,7 @@ def _claims(suite: Suite, tables: Tables) -> list[list[str]]:
         for position, claim in enumerate(suite.table(name).claims):
             found = [
                 by_scale[scale].claims[position].verdict.verdict if scale in by_scale else "not run"
-                for scale in _scales(suite)
+                for scale in by_size(suite)
             ]
             lines.append([claim.text, f"[{name}](tables/{name}.md)", *(SYMBOLS[one] for one in found)])
     return lines
@@ -98,7 +100,7 @@ def _counted(suite: Suite, tables: Tables) -> str:
     """Sentences that hold whatever the records say: they are counted from them."""
     sentences = []
     idle = []
-    for scale in _scales(suite):
+    for scale in by_size(suite):
         here = [table for at_scales in tables.values() for table in at_scales if table.scale.name == scale]
         if not here:
             idle.append(scale)

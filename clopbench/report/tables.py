@@ -24,6 +24,8 @@ class Table:
     axes: Mapping[str, Sequence[str]]
     numbers: Sequence[Number]
     claims: Sequence[Claim] = field(default_factory=list)
+    skipped: Mapping[str, Sequence[Coordinates]] = field(default_factory=dict)
+    """Why some points are not run at this scale → the points."""
 
     @property
     def cells(self) -> list[Observation]:
@@ -73,8 +75,10 @@ def build_table(
     ]
     by_place = {tuple(number.coordinates.items()): number for number in numbers}
     claims = [compare(claim, declaration, benchmark.axes, by_place) for claim in declaration.claims]
-    [table] = judge_together([Table(name, declaration, benchmark.scale, benchmark.axes, numbers, claims)])
-    return table
+    table = Table(
+        name, declaration, benchmark.scale, benchmark.axes, numbers, claims, benchmark.skip_reasons
+    )  # fmt: skip
+    return judge_together([table])[0]
 
 
 def judge_together(tables: Sequence[Table]) -> list[Table]:
@@ -92,11 +96,11 @@ def check_table(name: str, declaration: TableDeclaration, benchmark: Benchmark) 
     where = f"tables/{name}.yaml"
     for value in declaration.paper.values:
         for axis, point in value.at.items():
-            if point not in benchmark.axes[axis]:
-                problem = unknown(f"point of axis {axis}", point, benchmark.axes[axis])
+            if point not in benchmark.declared_axes[axis]:
+                problem = unknown(f"point of axis {axis}", point, benchmark.declared_axes[axis])
                 raise UserError(f"{where}: paper: {problem}")
     for claim in declaration.claims:
-        selection.check(claim, benchmark.axes, where)
+        selection.check(claim, benchmark.declared_axes, where)
 
 
 def _number(
@@ -123,11 +127,12 @@ def _check(name: str, declaration: TableDeclaration, benchmark: Benchmark) -> No
     where = f"tables/{name}.yaml"
     for field_name in ("rows", "columns"):
         axis = getattr(declaration, field_name)
-        if axis is not None and axis not in benchmark.axes:
-            axes = ", ".join(benchmark.axes)
+        if axis is not None and axis not in benchmark.declared_axes:
+            axes = ", ".join(benchmark.declared_axes)
             raise UserError(f"{where}: {field_name}: benchmark {benchmark.name} has no axis '{axis}' ({axes})")
     for value in declaration.paper.values:
-        if value.at.keys() != benchmark.axes.keys():
-            raise UserError(f"{where}: {value.at} must name a point of each axis ({', '.join(benchmark.axes)})")
+        if value.at.keys() != benchmark.declared_axes.keys():
+            axes = ", ".join(benchmark.declared_axes)
+            raise UserError(f"{where}: {value.at} must name a point of each axis ({axes})")
     for claim in declaration.claims:
-        selection.check(claim, benchmark.axes, where, known=False)
+        selection.check(claim, benchmark.declared_axes, where, known=False)

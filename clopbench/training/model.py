@@ -5,6 +5,7 @@ Shapes: V views, B images, N = V·B, C channels, H × W pixels, F features, D em
 
 import contextlib
 import copy
+import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -83,7 +84,11 @@ def build_model(cell: Cell, plugins: Plugins, channels: int, num_classes: int, d
             f"method {cell.method.name}: version {cell.method.version} was asked for, "
             f"{plugin.path} holds version {plugin.signature.version}"
         )
-    method = plugin.load()(cell.projection.dim, num_classes, generator=generator, **cell.method.parameters)  # pyright: ignore[reportCallIssue]
+    method_class = plugin.load()
+    sizes = {"dim": cell.projection.dim, "num_classes": num_classes, "features": features}
+    wanted = inspect.signature(method_class).parameters
+    given = {name: size for name, size in sizes.items() if name in wanted}
+    method = method_class(**given, generator=generator, **cell.method.parameters)  # pyright: ignore[reportCallIssue]
     autocast = torch.bfloat16 if cell.training.precision == "bf16" else None
     return Model(encoder, head, method, generator, autocast)
 

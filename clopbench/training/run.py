@@ -30,7 +30,7 @@ from clopbench.errors import UserError
 from clopbench.plugins import Plugins
 from clopbench.records import Record
 from clopbench.studies import OverheadStudy, SphereStudy
-from clopbench.training import studying
+from clopbench.training import keeping, studying
 from clopbench.training.checkpoint import Checkpointer
 from clopbench.training.encoders import has_narrow_shortcut
 from clopbench.training.feed import feed
@@ -159,7 +159,10 @@ def _run(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Re
         metrics, rows = studying.compare_steps(cell.study, trainer, plugins, lambda other: assemble(other)[0])
         return Record(cell, "done", metrics, {}, pairing, {"data_sha256": data.sha256}, history=_to_csv(rows))
     resumed = _train(trainer, hooks)
-    metrics, spectrum = measure(_frozen(trainer, data, subset, hooks))
+    frozen = _frozen(trainer, data, subset, hooks)
+    metrics, spectrum = measure(frozen)
+    if cell.seed == keeping.SEED and metrics:
+        keeping.keep_embeddings(trainer.model, frozen.test, frozen.y_M, hooks.checkpoint.parent)
     status, notes = _judge(cell, trainer.diverged, metrics)
     provenance = {
         "data_sha256": data.sha256,
