@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from clopbench.declared_claims import ClaimDeclaration, Direction, Format, as_list
+from clopbench.declared_thresholds import ThresholdDeclaration
 from clopbench.parameters import Count, NonNegative, PointName, Positive, Strict
 
 Overrides = dict[str, Any]
@@ -120,4 +121,5 @@ class TableDeclaration(Strict):
     diverged_as: dict[str, float] = {}
     """Scale → the metric that a diverged cell is given (say, chance level). Elsewhere it has no value."""
     paper: PaperDeclaration
+    thresholds: list[ThresholdDeclaration] = []
     claims: list[ClaimDeclaration] = []

@@ -108,6 +108,21 @@ class LessSensitiveClaim(_Claim):
     to: str
 
 
+class HigherThresholdClaim(_Claim):
+    """The table's threshold of this name lies higher for `candidate` than for `than`, seed by seed."""
+
+    kind: Literal["higher_threshold"]
+    candidate: Points
+    than: Points
+    threshold: str
+
+    @model_validator(mode="after")
+    def _metric_is_the_thresholds(self) -> "HigherThresholdClaim":
+        if self.metric or self.direction or self.format:
+            raise ValueError("metric, direction and format are those of the threshold, so give none here")
+        return self
+
+
 class NearClaim(_Claim):
     """At each point of `at` the mean lies within `margin` of `value`, which is a number, not another row."""
 
@@ -135,6 +150,7 @@ ClaimDeclaration = Annotated[
     | EquivalentClaim
     | AtLeastAsGoodClaim
     | LessSensitiveClaim
+    | HigherThresholdClaim
     | NearClaim
     | AtMostClaim,
     Field(discriminator="kind"),

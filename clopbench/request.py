@@ -177,7 +177,7 @@ class Request:
 
     def table_rows(self) -> list[dict[str, Any]]:
         """The tables as plain data."""
-        from clopbench.report import formats
+        from clopbench.report import formats, threshold_lines
 
         return [
             {
@@ -187,6 +187,7 @@ class Request:
                 "claims": [
                     dict(zip(formats.CLAIM_HEADINGS, row, strict=True)) for row in formats.claim_rows(table)
                 ],
+                "thresholds": [threshold_lines.as_data(line) for line in table.thresholds],
             }
             for table in self.tables()
         ]

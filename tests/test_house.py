@@ -24,7 +24,7 @@ FLOORS = [
     {"index", "suite"},
     {"overrides", "scales"},
     {"records", "claims", "declarations", "plugins"},
-    {"declared_claims"},
+    {"declared_claims", "declared_thresholds"},
     {"data", "method"},
     {"cell"},
     {"studies"},

@@ -1,11 +1,13 @@
 """A declared claim over the numbers of a table: sides are paired seed by seed, and tested."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from clopbench.declarations import TableDeclaration
-from clopbench.declared_claims import ClaimDeclaration, Format
-from clopbench.report import selection
+from clopbench.declared_claims import ClaimDeclaration, Format, HigherThresholdClaim
+from clopbench.declared_thresholds import ThresholdDeclaration
+from clopbench.report import selection, threshold_lines
 from clopbench.report.comparisons import Comparison
 from clopbench.report.observations import Number, Observation
 from clopbench.report.selection import Axes, Pair, Side
@@ -41,19 +43,17 @@ class Claim:
 
 def compare(claim: ClaimDeclaration, table: TableDeclaration, axes: Axes, places: Places) -> Claim:
     """Test every pair of a claim, without a verdict: that depends on the other claims (Holm)."""
-    metric = claim.metric or table.metric
-    higher, constant = selection.higher_is_better(claim, table.direction), selection.constant(claim)
-    how = selection.hypothesis(claim)
-    pairs = selection.pairs(claim, axes)
+    metric, series = _what(claim, table)
+    how, constant = selection.hypothesis(claim), selection.constant(claim)
+    pairs = selection.pairs(claim, axes, table.thresholds)
     comparisons: list[Comparison | None] = []
     cells: dict[str, Observation] = {}
     unpaired: dict[str, None] = {}
     left_out: dict[str, None] = {}
     for pair in pairs:
         first, second = (_numbers(side, places) for side in (pair.first, pair.second))
-        one, other = (_series(numbers, metric, higher) for numbers in (first, second))
-        if constant is not None:
-            other = dict.fromkeys(one, constant if higher else -constant)
+        one = series(first)
+        other = series(second) if constant is None else dict.fromkeys(one, constant)
         seeds = sorted(one.keys() & other.keys())
         comparisons.append(how.compare([one[s] for s in seeds], [other[s] for s in seeds]) if seeds else None)
         cells |= {cell.id: cell for number in (*first, *second) for cell in number.cells if cell.seed in seeds}
@@ -63,6 +63,24 @@ def compare(claim: ClaimDeclaration, table: TableDeclaration, axes: Axes, places
         claim, pairs, Evidence(how, comparisons, len(left_out)), metric, claim.format or table.format,
         tuple(cells.values()), tuple(unpaired), tuple(left_out),
     )  # fmt: skip
+
+
+def _what(
+    claim: ClaimDeclaration, table: TableDeclaration
+) -> tuple[str, Callable[[Sequence[Number]], dict[int, float]]]:
+    """The claim's metric, and what makes one value per seed of the numbers of a side."""
+    if isinstance(claim, HigherThresholdClaim):
+        threshold = selection.threshold_of(claim, table.thresholds)
+        return threshold.metric, partial(_positions, threshold)
+    metric = claim.metric or table.metric
+    higher = selection.higher_is_better(claim, table.direction)
+    return metric, partial(_series, metric=metric, higher=higher)
+
+
+def _positions(threshold: ThresholdDeclaration, numbers: Sequence[Number]) -> dict[int, float]:
+    """Seed → how many points of the grid lie before the threshold: all that the grid says for sure."""
+    brackets = threshold_lines.by_seed(threshold, numbers)
+    return {seed: float(bracket.position) for seed, bracket in brackets.items()}
 
 
 def _numbers(side: Side, places: Places) -> list[Number]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
+from scipy import stats
 
 from clopbench.report import power
 from clopbench.report.statistics import (
@@ -27,7 +28,7 @@ class Comparison:
 
     n: int
     estimate: float | None
-    """Mean of first - second; for `Spread` the ratio of standard deviations."""
+    """Mean of first - second; for `Spread` the ratio of standard deviations, for `Order` a share of seeds."""
     sd: float | None = None
     """Standard deviation (ddof = 1) of the differences."""
     low: float | None = None
@@ -39,6 +40,8 @@ class Comparison:
     """Seeds in which first > second; for `Equivalence` those in which they differ by less than the margin."""
     correlation: float | None = None
     """Of sums with differences, for `Spread` only."""
+    tied: int | None = None
+    """Seeds in which neither is larger, for `Order` only."""
 
 
 class Hypothesis(Protocol):
@@ -165,6 +168,46 @@ class Spread:
             return None
         r = power.cautious_correlation(found.correlation, found.n) if cautious else found.correlation
         return power.correlation_seeds(r, alpha)
+
+
+@dataclass(frozen=True)
+class Order:
+    """first > second in most seeds: sign test, two-sided, over the seeds in which the two differ.
+
+    For values of which only the order is known. The estimate is the share of those seeds in favour, with the
+    interval of Clopper & Pearson (1934).
+    """
+
+    sides: int = 2
+    confidence: float = CONFIDENCE
+
+    def compare(self, first: Sequence[float], second: Sequence[float]) -> Comparison:
+        _check(first, second)
+        n = len(first)
+        won = sum(a > b for a, b in zip(first, second, strict=True))
+        tied = sum(a == b for a, b in zip(first, second, strict=True))
+        share = won / (n - tied) if tied < n else None
+        if share is None or n == 1:
+            p = None if n == 1 else 1.0
+            return Comparison(n, share, p_for=p, p_against=p, in_favour=won, tied=tied)
+        above, below = (stats.binomtest(won, n - tied, alternative=side) for side in ("greater", "less"))
+        interval = stats.binomtest(won, n - tied).proportion_ci(self.confidence)
+        return Comparison(
+            n, share, None, float(interval.low), float(interval.high), float(above.pvalue), float(below.pvalue),
+            in_favour=won, tied=tied,
+        )  # fmt: skip
+
+    def favours(self, found: Comparison) -> bool:
+        return found.estimate is None or found.estimate > 0.5
+
+    def seeds_needed(self, found: Comparison, alpha: float, cautious: bool = False) -> int | None:
+        untied = found.n - (found.tied or 0)
+        if found.estimate is None or not untied:
+            return None
+        share = max(found.estimate, 1 - found.estimate)
+        if cautious:
+            share = power.cautious_share(share, untied)
+        return power.sign_test_seeds(share, untied / found.n, alpha)
 
 
 def _paired_t(first: Sequence[float], second: Sequence[float], bound: float, confidence: float) -> Comparison:

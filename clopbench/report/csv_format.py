@@ -5,11 +5,12 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-from clopbench.report import wording
+from clopbench.report import threshold_lines, threshold_wording, wording
 from clopbench.report.claims import Claim
 from clopbench.report.comparisons import Comparison
 from clopbench.report.observations import Number
 from clopbench.report.tables import Table
+from clopbench.report.threshold_lines import Line
 
 FIELDS = [
     *("table", "scale", "kind", "row", "column", "point", "metric", "mean", "sd", "low_95", "high_95"),
@@ -20,7 +21,11 @@ FIELDS = [
 
 
 def to_csv(tables: list[Table]) -> str:
-    """Metrics as fractions, cell ids separated by spaces; kind is 'number', a claim's kind, or 'comparison'.
+    """Metrics as fractions, cell ids separated by spaces; kind says what a line is.
+
+    It is 'number', 'threshold', a claim's kind, or 'comparison'. mean of a threshold: the median, where it is
+    known; its interval is under low_95 and high_95, an open end is empty, and reason says what lies beyond the
+    grid. mean of 'higher_threshold': the share of the untied seeds in favour.
 
     mean of a claim: its weakest comparison, positive in its favour (for 'spread' the ratio of standard
     deviations). The p of a comparison is one-sided.
@@ -31,6 +36,7 @@ def to_csv(tables: list[Table]) -> str:
     for table in tables:
         shared = {"table": table.name, "scale": table.scale.name}
         writer.writerows(shared | _number(table, number) for number in table.numbers)
+        writer.writerows(shared | _threshold(line) for line in table.thresholds)
         for claim in table.claims:
             writer.writerow(shared | _claim(table, claim))
             writer.writerows(shared | line for line in _comparisons(table, claim))
@@ -62,6 +68,23 @@ def _number(table: Table, number: Number) -> dict[str, Any]:
     if theirs:
         fields |= {"paper_mean": theirs.mean, "paper_sd": theirs.sd, "paper_n": theirs.n}
     return fields
+
+
+def _threshold(line: Line) -> dict[str, Any]:
+    data = threshold_lines.as_data(line)
+    low, high = data["interval"] or (None, None)
+    beyond = threshold_wording.beyond(line)
+    return {
+        "kind": "threshold",
+        "row": line.declaration.name,
+        "point": " ".join(f"{axis}={point}" for axis, point in line.coordinates.items()),
+        "metric": line.declaration.metric,
+        "mean": data["median"],
+        "low_95": low,
+        "high_95": high,
+        "n": data["n"],
+        "reason": "" if beyond == wording.NOTHING else beyond,
+    }
 
 
 def _claim(table: Table, claim: Claim) -> dict[str, Any]:

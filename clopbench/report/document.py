@@ -10,13 +10,14 @@ from pathlib import Path
 from clopbench.declarations import Coordinates, TableDeclaration
 from clopbench.declared_claims import AtLeastAsGoodClaim, AtMostClaim, EquivalentClaim, NearClaim
 from clopbench.records import write_atomic
-from clopbench.report import formats, wording
+from clopbench.report import formats, threshold_wording, wording
 from clopbench.report.csv_format import to_csv
 from clopbench.report.figures import paired_dots, to_png
 from clopbench.report.latex import to_latex
 from clopbench.report.observations import Arms, Number, Observation
 from clopbench.report.summary import by_size, cost, own_words, summary
 from clopbench.report.tables import Table, build_table, check_table, judge_together
+from clopbench.report.threshold_lines import Line
 from clopbench.suite import DEFAULT_SCALE, Suite
 
 
@@ -142,6 +143,9 @@ def _table_page(suite: Suite, name: str, at_scales: list[Table]) -> str:
         if comparisons := formats.comparison_rows(table):
             parts.append("### Every comparison of the claims\n")
             parts.append(formats.markdown_table(formats.COMPARISON_HEADINGS, comparisons) + "\n")
+        if table.thresholds:
+            parts.append("### Thresholds, seed by seed\n")
+            parts.extend(_brackets(table, line) for line in table.thresholds)
         parts.append("### Cells behind each number\n")
         parts.extend(_cells(table, number) for number in table.numbers)
     return "\n".join(parts)
@@ -171,7 +175,7 @@ def _section(table: Table, page: str, picture: str) -> str:
     if not table.scale.is_paper:
         parts.append("Absolute values are **not comparable** with the paper's (another scale).\n")
     link = _linker(table, page)
-    for sheet in formats.sheets(table):
+    for sheet in [*formats.sheets(table), *formats.threshold_sheets(table)]:
         if sheet.title:
             parts.append(f"{sheet.title[0].upper()}{sheet.title[1:]}:\n")
         parts.append(formats.markdown_table(sheet.head, sheet.linked(link)) + "\n")
@@ -211,6 +215,14 @@ def _cells(table: Table, number: Number) -> str:
     )
     label = wording.name(table, number.coordinates)
     return f'<a id="{wording.anchor(table, number.coordinates)}"></a>**{label}**: {listing or "no cells"}.\n'
+
+
+def _brackets(table: Table, line: Line) -> str:
+    """Between which points of the grid each seed's threshold lies, with the estimate inside."""
+    listing = ", ".join(f"seed {s} {threshold_wording.one_seed(one)}" for s, one in line.brackets.items())
+    anchor = wording.anchor(table, formats.threshold_point(line))
+    label = f"{line.declaration.text}: {formats.threshold_name(table, line)}"
+    return f'<a id="{anchor}"></a>**{label}**: {listing or "no seeds"}.\n'
 
 
 def _provenance(cells: Sequence[Observation]) -> str:

@@ -9,10 +9,11 @@ from rich.table import Table as RichTable
 
 from clopbench.declarations import Coordinates
 from clopbench.declared_claims import Format
-from clopbench.report import wording
+from clopbench.report import threshold_wording, wording
 from clopbench.report.observations import Number, metric_by_seed
 from clopbench.report.statistics import Summary, summarise
 from clopbench.report.tables import Table
+from clopbench.report.threshold_lines import Line
 
 CLAIM_HEADINGS = [
     *("claim", "effect [95 % interval]", "bootstrap [95 %]", "p", "p (Holm)", "seeds in favour", "verdict"),
@@ -106,6 +107,27 @@ def comparison_rows(table: Table) -> list[list[str]]:
     ]
 
 
+def threshold_sheets(table: Table) -> list[Sheet]:
+    """One sheet for each declared threshold: a line for each combination of the other axes."""
+    found = []
+    for declaration in table.declaration.thresholds:
+        lines = [line for line in table.thresholds if line.declaration == declaration]
+        body = [threshold_wording.row(line, threshold_name(table, line)) for line in lines]
+        links = {(row, 1): threshold_point(line) for row, line in enumerate(lines) if line.brackets}
+        found.append(Sheet(declaration.text, threshold_wording.headings(declaration), body, links))
+    return found
+
+
+def threshold_name(table: Table, line: Line) -> str:
+    """The points of the axes that the threshold does not lie on."""
+    return ", ".join(map(table.point_label, line.coordinates.values())) or "all"
+
+
+def threshold_point(line: Line) -> Coordinates:
+    """Where the seeds behind a line are listed: coordinates that no number has."""
+    return {"threshold": line.declaration.name} | line.coordinates
+
+
 COMPARISON_HEADINGS = ["claim", "comparison", "effect [95 % interval]", "n", "one-sided p"]
 
 
@@ -117,16 +139,17 @@ def markdown_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
 def terminal(table: Table) -> list[RichTable]:
     """For `bench run` and `bench show`."""
     title = f"{table.declaration.title}, scale {table.scale.name}"
-    parts = [(_joined(title, sheet.title), sheet.head, sheet.body) for sheet in sheets(table)]
+    shown = [*sheets(table), *threshold_sheets(table)]
+    parts = [(_joined(title, sheet.title), sheet.head, sheet.body) for sheet in shown]
     if table.claims:
         parts.append(("Claims", CLAIM_HEADINGS, claim_rows(table)))
-    shown = []
+    grids = []
     for heading, head, body in parts:
         grid = RichTable(*head, title=heading, title_justify="left", box=box.SIMPLE_HEAD)
         for line in body:
             grid.add_row(*line)
-        shown.append(grid)
-    return shown
+        grids.append(grid)
+    return grids
 
 
 def _flat(table: Table, title: str, numbers: Sequence[Number]) -> Sheet:

@@ -16,6 +16,9 @@ def to_latex(tables: list[Table]) -> str:
             heading = f" {sheet.title[0].upper()}{sheet.title[1:]}." if sheet.title else ""
             caption = f"{title}{heading} Mean and half-width of the 95 % t interval over n seeds.{note}"
             parts.append(_table(caption, sheet.head, sheet.body))
+        for sheet in formats.threshold_sheets(table):
+            caption = f"{title} {sheet.title}: the median over n seeds, and its interval by order statistics."
+            parts.append(_table(caption, sheet.head, sheet.body))
         if table.claims:
             caption = f"{title} Claims: effects over paired seeds, positive in the claim's favour; p by Holm."
             parts.append(_table(caption, formats.CLAIM_HEADINGS, formats.claim_rows(table)))

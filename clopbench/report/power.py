@@ -52,6 +52,26 @@ def correlation_seeds(correlation: float, alpha: float) -> int | None:
     return n if n <= MOST_SEEDS else None
 
 
+def sign_test_seeds(share: float, untied: float, alpha: float) -> int | None:
+    """Seeds for a two-sided sign test where a `share` of the seeds that differ are on one side.
+
+    untied: the share of seeds that differ at all; the others count for nothing.
+    """
+    if share <= 0.5:
+        return None
+    spread = stats.norm.isf(alpha / 2) / 2 + stats.norm.ppf(POWER) * math.sqrt(share * (1 - share))
+    normal = (spread / (share - 0.5)) ** 2 / untied
+    if normal > MOST_SEEDS:
+        return None
+    # Power rises in a sawtooth, so the first n that has enough is sought, from below the normal approximation.
+    for n in range(max(2, int(0.8 * normal) - 10), MOST_SEEDS + 1):
+        differing = round(n * untied)
+        # isf: a fair coin exceeds it with a chance of alpha / 2 at most.
+        if stats.binom.sf(stats.binom.isf(alpha / 2, differing, 0.5), differing, share) >= POWER:
+            return n
+    return None
+
+
 def cautious_sd(sd: float, n: int) -> float:
     """Upper one-sided limit of a standard deviation that was estimated from n normal values."""
     return sd * math.sqrt((n - 1) / float(stats.chi2.ppf(1 - CAUTION, n - 1)))
@@ -62,6 +82,12 @@ def cautious_correlation(correlation: float, n: int) -> float:
     if n <= 3 or abs(correlation) >= 1:
         return abs(correlation) if abs(correlation) >= 1 else 0.0
     return math.tanh(max(0.0, math.atanh(abs(correlation)) - stats.norm.ppf(CAUTION) / math.sqrt(n - 3)))
+
+
+def cautious_share(share: float, n: int) -> float:
+    """Lower one-sided limit of a share of n seeds (Clopper & Pearson)."""
+    found = stats.binomtest(round(share * n), n, alternative="greater")
+    return float(found.proportion_ci(CAUTION).low)
 
 
 def _t_power(effect: float, n: int, alpha: float, sides: int) -> float:

@@ -1,7 +1,7 @@
 """Which points of a benchmark a claim speaks of: its declaration → pairs of sides to compare.
 
-A side is one point, or (for the sensitivity along an axis) all points of that axis. A claim about a number
-compares one point with that number: the second side is empty.
+A side is one point, or (for the sensitivity along an axis, or a threshold on it) all points of that axis.
+A claim about a number compares one point with that number: the second side is empty.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,13 +18,22 @@ from clopbench.declared_claims import (
     Direction,
     EachBeatsClaim,
     EquivalentClaim,
+    HigherThresholdClaim,
     LessSensitiveClaim,
     NearClaim,
     Points,
     SpreadClaim,
 )
+from clopbench.declared_thresholds import ThresholdDeclaration
 from clopbench.errors import UserError, unknown
-from clopbench.report.comparisons import Equivalence, Hypothesis, NonInferiority, Spread, Superiority
+from clopbench.report.comparisons import (
+    Equivalence,
+    Hypothesis,
+    NonInferiority,
+    Order,
+    Spread,
+    Superiority,
+)
 from clopbench.report.statistics import ALPHA
 
 Axes = Mapping[str, Sequence[str]]
@@ -52,17 +61,19 @@ def hypothesis(claim: ClaimDeclaration) -> Hypothesis:
             return Equivalence(claim.margin)
         case AtMostClaim():
             return Superiority(sides=1, confidence=1 - 2 * ALPHA)
+        case HigherThresholdClaim():
+            return Order()
         case _:
             return Superiority()
 
 
 def constant(claim: ClaimDeclaration) -> float | None:
-    """The number that a claim compares its points with; None where it compares points."""
+    """The number that a claim compares its points with, signed as they are; None where it compares points."""
     match claim:
         case NearClaim():
             return claim.value
         case AtMostClaim():
-            return claim.limit
+            return -claim.limit
         case _:
             return None
 
@@ -78,17 +89,19 @@ def higher_is_better(claim: ClaimDeclaration, of_the_table: Direction) -> bool:
             return (claim.direction or of_the_table) == "higher"
 
 
-def pairs(claim: ClaimDeclaration, axes: Axes) -> list[Pair]:
-    """All pairs that must agree with the claim, in the order of the axes."""
+def pairs(claim: ClaimDeclaration, axes: Axes, thresholds: Sequence[ThresholdDeclaration] = ()) -> list[Pair]:
+    """All pairs that must agree with the claim, in the order of the axes.
+
+    thresholds: those of the claim's table. Raises UserError where it names another.
+    """
     match claim:
         case EquivalentClaim():
             return list(_within(claim.among, axes))
         case LessSensitiveClaim():
-            open_axes = {axis: points for axis, points in axes.items() if axis != claim.to}
-            return [
-                Pair(_along(pair.first[0], claim.to, axes), _along(pair.second[0], claim.to, axes))
-                for pair in _against(claim.less, claim.than, open_axes)
-            ]
+            return _rows_against(claim.less, claim.than, claim.to, axes)
+        case HigherThresholdClaim():
+            axis = threshold_of(claim, thresholds).axis
+            return _rows_against(claim.candidate, claim.than, axis, axes)
         case BestClaim():
             others = claim.among or {axis: list(axes[axis]) for axis in claim.best}
             return list(_against(claim.best, others, axes))
@@ -104,7 +117,23 @@ def pairs(claim: ClaimDeclaration, axes: Axes) -> list[Pair]:
             return [Pair((one,), ()) for one in _expand(claim.at, axes)]
 
 
-def check(claim: ClaimDeclaration, axes: Axes, where: str, known: bool = True) -> None:
+def threshold_of(
+    claim: HigherThresholdClaim, thresholds: Sequence[ThresholdDeclaration]
+) -> ThresholdDeclaration:
+    """The threshold that a claim names. Raises UserError where its table has none of this name."""
+    for threshold in thresholds:
+        if threshold.name == claim.threshold:
+            return threshold
+    raise unknown("threshold", claim.threshold, [threshold.name for threshold in thresholds])
+
+
+def check(
+    claim: ClaimDeclaration,
+    axes: Axes,
+    where: str,
+    known: bool = True,
+    thresholds: Sequence[ThresholdDeclaration] = (),
+) -> None:
     """Raise UserError where a claim names an axis or (if `known`) a point that the benchmark has not.
 
     known: whether `axes` holds all declared points; a run restricted by --only has fewer.
@@ -112,9 +141,15 @@ def check(claim: ClaimDeclaration, axes: Axes, where: str, known: bool = True) -
     where = f"{where}: claim {claim.name}"
     if isinstance(claim, LessSensitiveClaim):
         _check_axis(claim.to, axes, f"{where}: to")
-        for points in (claim.less, claim.than):
-            if claim.to in points:
-                raise UserError(f"{where}: axis '{claim.to}' is what `to` runs along, so name no point of it")
+        _check_free(claim.to, (claim.less, claim.than), f"{where}: axis '{claim.to}' is what `to` runs along")
+    if isinstance(claim, HigherThresholdClaim):
+        try:
+            axis = threshold_of(claim, thresholds).axis
+        except UserError as problem:
+            raise UserError(f"{where}: {problem}") from None
+        _check_free(
+            axis, (claim.candidate, claim.than), f"{where}: axis '{axis}' is what the threshold lies on"
+        )
     for field, points in _sets_of_points(claim):
         for axis, named in points.items():
             _check_axis(axis, axes, f"{where}: {field}")
@@ -122,8 +157,13 @@ def check(claim: ClaimDeclaration, axes: Axes, where: str, known: bool = True) -
                 if known and point not in axes[axis]:
                     problem = unknown(f"point of axis {axis}", point, axes[axis])
                     raise UserError(f"{where}: {field}: {problem}")
-    if known and not pairs(claim, axes):
+    if known and not pairs(claim, axes, thresholds):
         raise UserError(f"{where}: compares nothing: both sides are the same points")
+
+
+def _check_free(axis: str, sides: Iterable[Points], problem: str) -> None:
+    if any(axis in points for points in sides):
+        raise UserError(f"{problem}, so name no point of it")
 
 
 def _check_axis(axis: str, axes: Axes, where: str) -> None:
@@ -152,6 +192,15 @@ def _against(first: Points, second: Points, axes: Axes) -> Iterable[Pair]:
         for other in _expand(bound, axes):
             if other != one:
                 yield Pair((one,), (other,))
+
+
+def _rows_against(first: Points, second: Points, along: str, axes: Axes) -> list[Pair]:
+    """The same, of whole rows along an axis."""
+    others = {axis: points for axis, points in axes.items() if axis != along}
+    return [
+        Pair(_along(pair.first[0], along, axes), _along(pair.second[0], along, axes))
+        for pair in _against(first, second, others)
+    ]
 
 
 def _within(among: Points, axes: Axes) -> Iterator[Pair]:

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 from clopbench.declarations import Coordinates, MetricColumn, ScaleDeclaration, TableDeclaration
 from clopbench.errors import UserError, unknown
 from clopbench.records import RESULT_STATUSES
-from clopbench.report import selection
+from clopbench.report import selection, threshold_lines
 from clopbench.report.claims import Claim, compare
 from clopbench.report.observations import Arms, Number, Observation
 from clopbench.report.statistics import summarise
+from clopbench.report.threshold_lines import Line
 from clopbench.report.verdicts import NumberVerdict, judge_claims, judge_number
 from clopbench.suite import Benchmark
 
@@ -26,6 +27,7 @@ class Table:
     claims: Sequence[Claim] = field(default_factory=list)
     skipped: Mapping[str, Sequence[Coordinates]] = field(default_factory=dict)
     """Why some points are not run at this scale → the points."""
+    thresholds: Sequence[Line] = ()
 
     @property
     def cells(self) -> list[Observation]:
@@ -75,8 +77,9 @@ def build_table(
     ]
     by_place = {tuple(number.coordinates.items()): number for number in numbers}
     claims = [compare(claim, declaration, benchmark.axes, by_place) for claim in declaration.claims]
+    thresholds = threshold_lines.lines(declaration.thresholds, benchmark, numbers)
     table = Table(
-        name, declaration, benchmark.scale, benchmark.axes, numbers, claims, benchmark.skip_reasons
+        name, declaration, benchmark.scale, benchmark.axes, numbers, claims, benchmark.skip_reasons, thresholds
     )  # fmt: skip
     return judge_together([table])[0]
 
@@ -100,7 +103,7 @@ def check_table(name: str, declaration: TableDeclaration, benchmark: Benchmark) 
                 problem = unknown(f"point of axis {axis}", point, benchmark.declared_axes[axis])
                 raise UserError(f"{where}: paper: {problem}")
     for claim in declaration.claims:
-        selection.check(claim, benchmark.declared_axes, where)
+        selection.check(claim, benchmark.declared_axes, where, thresholds=declaration.thresholds)
 
 
 def _number(
@@ -134,5 +137,6 @@ def _check(name: str, declaration: TableDeclaration, benchmark: Benchmark) -> No
         if value.at.keys() != benchmark.declared_axes.keys():
             axes = ", ".join(benchmark.declared_axes)
             raise UserError(f"{where}: {value.at} must name a point of each axis ({axes})")
+    threshold_lines.check(declaration, benchmark, where)
     for claim in declaration.claims:
-        selection.check(claim, benchmark.declared_axes, where, known=False)
+        selection.check(claim, benchmark.declared_axes, where, known=False, thresholds=declaration.thresholds)

@@ -5,7 +5,7 @@ import math
 from clopbench.declarations import Coordinates, PaperValue
 from clopbench.declared_claims import AtMostClaim, Format, NearClaim
 from clopbench.report.claims import Claim
-from clopbench.report.comparisons import Comparison, Equivalence, NonInferiority, Spread
+from clopbench.report.comparisons import Comparison, Equivalence, NonInferiority, Order, Spread
 from clopbench.report.observations import Number
 from clopbench.report.selection import Pair
 from clopbench.report.statistics import Summary
@@ -96,6 +96,8 @@ def effect(table: Table, claim: Claim) -> str:
 def comparison(claim: Claim, found: Comparison) -> str:
     """Estimate, interval, and the margin where there is one."""
     how, kind = claim.tested.hypothesis, claim.format
+    if isinstance(how, Order):
+        return _order(found)
     if found.estimate is None:
         return "no spread"
     if isinstance(how, Spread):
@@ -146,6 +148,15 @@ def pair_name(table: Table, pair: Pair) -> str:
     shown = first if len(pair.first) == 1 else {axis: first[axis] for axis in changed}
     one = ", ".join(table.point_label(point) for point in shown.values())
     return f"{one} against {', '.join(table.point_label(point) for point in changed.values())}"
+
+
+def _order(found: Comparison) -> str:
+    """'higher in 7, lower in 1, tied in 2, share 0.88 [0.47, 1.00]': the share is of the seeds not tied."""
+    won, tied = found.in_favour or 0, found.tied or 0
+    text = f"higher in {won}, lower in {found.n - won - tied}, tied in {tied}"
+    if found.estimate is None or found.low is None or found.high is None:
+        return text
+    return f"{text}, share {found.estimate:.2f} [{found.low:.2f}, {found.high:.2f}]"
 
 
 def _interval(claim: Claim, low: float | None, high: float | None) -> str:
