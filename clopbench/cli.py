@@ -39,6 +39,7 @@ app = typer.Typer(
 app.add_typer(data_app, name="data")
 app.add_typer(slurm_app)
 app.command()(cli_report.power)
+app.command()(cli_report.diff)
 # Without a terminal to ask, wide enough for a table; lines are never cut.
 out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 120)
 
@@ -172,17 +173,28 @@ def report(
     local: Annotated[
         bool, typer.Option("--local", help="Report this results folder instead of results/published/.")
     ] = False,
-    folder: Annotated[Path | None, typer.Option("--out", help="Where to write; default: the suite.")] = None,
+    html: Annotated[
+        bool, typer.Option("--html", help="Write one self-contained page instead, RESULTS/report.html.")
+    ] = False,
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="Where to write; default: the suite. With --html: the file.")
+    ] = None,
     suite: SuiteDir = None,
     results: Results = Path("results"),
 ) -> None:
-    """Rewrite RESULTS.md and tables/* from the published records."""
+    """Rewrite RESULTS.md and tables/* from the published records, or write them as one HTML page."""
     from clopbench.records import Store
     from clopbench.report import publication
+    from clopbench.report.attachments import LocalAttachments
     from clopbench.report.document import report as make_report
     from clopbench.suite import Suite
 
     found, store = Suite.locate(suite), Store(results)
+    if html:
+        if check or publish:
+            raise UserError("--html: only writes a page, so it cannot go with --check or --publish")
+        out.print(f"wrote {cli_report.write_html(found, store, local, folder)}", markup=False)
+        return
     if local and folder is None:
         raise UserError("--local: needs --out DIR, so that the published report is not overwritten")
     if check and publish:
@@ -191,7 +203,7 @@ def report(
         for line in publication.publish_store(found, store):
             out.print(line, markup=False)
     arms = publication.local_arms(found, store) if local else publication.published_arms(found)
-    document = make_report(found, arms)
+    document = make_report(found, arms, LocalAttachments(store) if local else None)
     target = folder or found.root
     if check:
         drift = document.drift(target)

@@ -1,9 +1,9 @@
-"""The verbs that reckon with records but change nothing."""
+"""The verbs that reckon with records but change none, and the report as a page."""
 
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
@@ -11,6 +11,10 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from clopbench.cli_options import Json, Results, Scale, SuiteDir, Tables
+
+if TYPE_CHECKING:
+    from clopbench.records import Store
+    from clopbench.suite import Suite
 
 
 def power(
@@ -36,3 +40,38 @@ def power(
     console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 140)
     console.print(grid)
     console.print(planning.explanation(found), markup=False)
+
+
+def diff(
+    first: Annotated[Path, typer.Argument(metavar="A", help="A results folder, or published records.")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="Another.")],
+    suite: SuiteDir = None,
+    as_json: Json = False,
+) -> None:
+    """Compare two sets of records cell by cell and table by table; exit 1 if they differ."""
+    from clopbench.report import difference, difference_view
+    from clopbench.suite import Suite
+
+    found = difference.compare(Suite.locate(suite), *map(difference.read_contents, (first, second)))
+    if as_json:
+        print(json.dumps(difference_view.as_data(found), indent=1, ensure_ascii=False))
+    else:
+        console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
+        for part in difference_view.shown(found, str(first), str(second)):
+            console.print(part, markup=False)
+    raise typer.Exit(0 if found.is_empty else 1)
+
+
+def write_html(suite: "Suite", store: "Store", local: bool, path: Path | None) -> Path:
+    """Write the report as one HTML file and return its path; `path` may be a folder."""
+    from clopbench.records import write_atomic
+    from clopbench.report import html, publication
+    from clopbench.report.attachments import LocalAttachments
+
+    records = publication.local_records(suite, store) if local else publication.published_records(suite)
+    path = path or store.root
+    if path.suffix != ".html":
+        path = path / "report.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, html.report(suite, records, LocalAttachments(store) if local else None).encode())
+    return path

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from clopbench.declared_claims import ClaimDeclaration, Direction, Format, as_list
+from clopbench.declared_figures import Curve, FigureDeclaration, PairedDots, shared_name
 from clopbench.declared_thresholds import ThresholdDeclaration
 from clopbench.parameters import Count, NonNegative, PointName, Positive, Strict
 
@@ -123,3 +124,16 @@ class TableDeclaration(Strict):
     paper: PaperDeclaration
     thresholds: list[ThresholdDeclaration] = []
     claims: list[ClaimDeclaration] = []
+    figures: list[FigureDeclaration] = [PairedDots()]
+
+    @model_validator(mode="after")
+    def _figures_are_clear(self) -> "TableDeclaration":
+        if name := shared_name(self.figures):
+            raise ValueError(f"two figures are called '{name}'; give one of them a name")
+        known = [self.metric, *(column.metric for column in self.also)]
+        for figure in self.figures:
+            for metric in figure.metrics if isinstance(figure, Curve) else ():
+                if metric not in known:
+                    names = ", ".join(known)
+                    raise ValueError(f"figure {figure.name}: '{metric}' is no metric of the table ({names})")
+        return self

@@ -24,6 +24,7 @@ FLOORS = [
     {"index", "suite"},
     {"overrides", "scales"},
     {"records", "claims", "declarations", "plugins"},
+    {"declared_figures"},
     {"declared_claims", "declared_thresholds"},
     {"data", "method"},
     {"cell"},

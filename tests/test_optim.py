@@ -2,6 +2,8 @@
 
 import copy
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from torch import nn
 from clopbench.cell import TrainingConfig
 from clopbench.errors import UserError
 from clopbench.training.lars import LARS
+from clopbench.training.lean import lean
 from clopbench.training.optim import build_optimizer, learning_rate, peak_learning_rate, set_learning_rate
 
 CONFIG = TrainingConfig(
@@ -288,3 +291,44 @@ def test_bad_settings_are_refused_in_one_line(settings, call, message):
         call(config)
     assert str(refused.value).startswith(message)
     assert "\n" not in str(refused.value)
+
+
+LEAN = """
+import sys, torch
+from clopbench.training.lean import keep_compiler_out, lean
+keep_compiler_out()
+for kind in (torch.optim.SGD, torch.optim.AdamW):
+    weight = torch.nn.Parameter(torch.ones(3))
+    optimizer = lean(kind)([weight], lr=0.1)
+    weight.square().sum().backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    optimizer.load_state_dict(optimizer.state_dict())
+    assert weight.ne(1).all()
+print("torch._dynamo" in sys.modules)
+"""
+
+
+def test_an_optimiser_does_not_import_the_compiler(environment):
+    done = subprocess.run(
+        [sys.executable, "-c", LEAN], capture_output=True, text=True, check=True, env=environment
+    )
+    assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [(torch.optim.SGD, {"momentum": 0.9, "weight_decay": 0.1}), (torch.optim.AdamW, {"weight_decay": 0.1})],
+    ids=["sgd", "adamw"],
+)
+def test_a_lean_optimiser_takes_torchs_steps_bit_by_bit(kind, settings):
+    weights = [[torch.nn.Parameter(torch.linspace(-1, 1, 12).view(3, 4))] for _ in range(2)]
+    optimizers = [
+        made(weight, lr=0.3, **settings) for made, weight in zip((kind, lean(kind)), weights, strict=True)
+    ]
+    for _ in range(4):
+        for optimizer, (weight,) in zip(optimizers, weights, strict=True):
+            optimizer.zero_grad()
+            (weight - 0.2).pow(4).sum().backward()
+            optimizer.step()
+    assert weights[0][0].equal(weights[1][0])

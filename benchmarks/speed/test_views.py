@@ -5,6 +5,7 @@ and greys with 0.2, each view with its own parameters, and ends with float32 in 
 Shapes: B images, C channels, H × W pixels.
 """
 
+import engine
 import pytest
 import torch
 from pil_images import loader
@@ -25,7 +26,7 @@ def batches(images, batch_size):
 
 
 @pytest.mark.parametrize("batch_size", BATCHES)
-def test_clopbench(benchmark, rounds, images, batch_size):
+def test_clopbench(benchmark, rounds, images, threads, batch_size):
     generator = torch.Generator()
     generator.manual_seed(0)
     view = recipe("simclr")
@@ -36,7 +37,8 @@ def test_clopbench(benchmark, rounds, images, batch_size):
                 view(image_BCHW, generator)
 
     describe(benchmark, "clop-bench", batch_size, images)
-    benchmark.pedantic(one_pass, rounds=rounds(30), warmup_rounds=2)
+    with engine.as_in_a_cell(threads):
+        benchmark.pedantic(one_pass, rounds=rounds(30), warmup_rounds=2)
 
 
 @pytest.mark.parametrize("batch_size", BATCHES)

@@ -19,7 +19,7 @@ from clopbench.data.crop import uniform
 
 LUMINANCE = (0.2989, 0.587, 0.114)  # ITU-R 601-2, in torchvision's rounding
 BLENDS, CONTRAST, SATURATION = 3, 1, 2  # brightness is 0
-PIECE = 128  # images that are worked on at a time on a CPU: few enough to stay in its cache
+PIECE = 256  # images that are worked on at a time on a CPU: few enough to stay near its cache
 
 
 def luminance(image_BCHW: Tensor) -> Tensor:

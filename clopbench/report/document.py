@@ -3,7 +3,7 @@
 Documents hold nothing but what the records say (no dates, no paths), so that equal records give equal bytes.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +11,12 @@ from clopbench.declarations import Coordinates, TableDeclaration
 from clopbench.declared_claims import AtLeastAsGoodClaim, AtMostClaim, EquivalentClaim, NearClaim
 from clopbench.records import write_atomic
 from clopbench.report import formats, threshold_wording, wording
+from clopbench.report.attachments import Attachments
 from clopbench.report.csv_format import to_csv
-from clopbench.report.figures import paired_dots, to_png
+from clopbench.report.figures import Files, Picture, pictures
 from clopbench.report.latex import to_latex
 from clopbench.report.observations import Arms, Number, Observation
-from clopbench.report.summary import by_size, cost, own_words, summary
+from clopbench.report.summary import cost, own_words, scales, summary
 from clopbench.report.tables import Table, build_table, check_table, judge_together
 from clopbench.report.threshold_lines import Line
 from clopbench.suite import DEFAULT_SCALE, Suite
@@ -26,12 +27,12 @@ class Document:
     """Files to write, by path relative to the output folder. Pictures are not compared by `--check`."""
 
     texts: dict[str, str]
-    pictures: dict[str, bytes]
+    pictures: Mapping[str, bytes]
 
     def write(self, folder: Path) -> list[Path]:
         """Write all files that changed. Returns their paths."""
         written = []
-        contents = {name: text.encode() for name, text in self.texts.items()} | self.pictures
+        contents = {**{name: text.encode() for name, text in self.texts.items()}, **self.pictures}
         for name, content in contents.items():
             path = folder / name
             if not path.exists() or path.read_bytes() != content:
@@ -68,23 +69,28 @@ def collect(suite: Suite, arms_by_scale: dict[str, Arms]) -> dict[str, list[Tabl
     return tables
 
 
-def report(suite: Suite, arms_by_scale: dict[str, Arms]) -> Document:
-    """The whole report on some records, with the paragraph that people wrote."""
-    return make_document(suite, collect(suite, arms_by_scale), own_words(suite))
+def report(suite: Suite, arms_by_scale: dict[str, Arms], attachments: Attachments | None = None) -> Document:
+    """The whole report on some records, with the paragraph that people wrote.
+
+    attachments: where their spectra and embeddings are found; None: where the published ones are.
+    """
+    return make_document(suite, collect(suite, arms_by_scale), own_words(suite), attachments)
 
 
-def make_document(suite: Suite, tables: dict[str, list[Table]], words: str = "") -> Document:
-    """RESULTS.md, and for every table its .md, .csv, .tex and (where there are records) .png."""
+def make_document(
+    suite: Suite, tables: dict[str, list[Table]], words: str = "", attachments: Attachments | None = None
+) -> Document:
+    """RESULTS.md, and for every table its .md, .csv, .tex and (where there are records) its figures."""
+    attachments = attachments or Attachments(suite)
+    drawn = {name: pictures(at, attachments) if at else [] for name, at in tables.items()}
     texts: dict[str, str] = {}
-    pictures: dict[str, bytes] = {}
     for name, at_scales in tables.items():
-        texts[f"tables/{name}.md"] = _table_page(suite, name, at_scales)
+        texts[f"tables/{name}.md"] = _table_page(suite, name, at_scales, drawn[name])
         texts[f"tables/{name}.csv"] = to_csv(at_scales)
         texts[f"tables/{name}.tex"] = to_latex(at_scales)
-        if at_scales:
-            pictures[f"tables/{name}.png"] = to_png(paired_dots(at_scales))
-    texts["RESULTS.md"] = _results_page(suite, tables, words)
-    return Document(texts, pictures)
+    texts["RESULTS.md"] = _results_page(suite, tables, words, drawn)
+    every = [picture for of_table in drawn.values() for picture in of_table]
+    return Document(texts, Files(every, "tables"))
 
 
 RESULTS_HEAD = """\
@@ -101,20 +107,23 @@ values are *not comparable* with the paper's, and only claims get a verdict.
 """
 
 
-def _results_page(suite: Suite, tables: dict[str, list[Table]], words: str) -> str:
+def _results_page(
+    suite: Suite, tables: dict[str, list[Table]], words: str, drawn: Mapping[str, Sequence[Picture]]
+) -> str:
     parts = [RESULTS_HEAD, summary(suite, tables, words)]
     for name, at_scales in tables.items():
         parts.append(f"## {suite.table(name).title}\n")
         if not at_scales:
-            parts.append(_not_run(suite, name))
+            parts.append(not_run(suite, name))
         for table in at_scales:
-            parts.append(_section(table, f"tables/{name}.md", f"tables/{name}.png"))
+            parts.append(_section(table, f"tables/{name}.md"))
+        parts.extend(_figure(picture, "tables/") for picture in drawn[name])
     return "\n".join(parts)
 
 
-def _not_run(suite: Suite, name: str) -> str:
+def not_run(suite: Suite, name: str) -> str:
     """How to run it, and at which scales it cannot be run, and why."""
-    benchmarks = {scale: suite.benchmark(suite.table(name).benchmark, scale) for scale in by_size(suite)}
+    benchmarks = {scale: suite.benchmark(suite.table(name).benchmark, scale) for scale in scales(suite)}
     possible = [scale for scale, benchmark in benchmarks.items() if benchmark.entries]
     option = f" --scale {possible[0]}" if possible and possible[0] != DEFAULT_SCALE else ""
     lines = [f"Not run. `bench run {suite.table(name).benchmark} --seeds 10{option}` runs it."]
@@ -127,19 +136,20 @@ def _not_run(suite: Suite, name: str) -> str:
     return " ".join(lines) + "\n"
 
 
-def _table_page(suite: Suite, name: str, at_scales: list[Table]) -> str:
+def _table_page(suite: Suite, name: str, at_scales: list[Table], drawn: Sequence[Picture]) -> str:
     declaration = suite.table(name)
     parts = [
         f"# {declaration.title}\n",
         f"Regenerated by `bench report`; do not edit. Back to [all results](../RESULTS.md). The same as "
         f"[CSV]({name}.csv) and [LaTeX]({name}.tex).\n",
         f"The paper's numbers: {declaration.paper.source}; {declaration.paper.setting}.\n",
-        *_margins(declaration),
+        *margins(declaration),
+        *(_figure(picture, "") for picture in drawn),
     ]
     if not at_scales:
-        parts.append(_not_run(suite, name))
+        parts.append(not_run(suite, name))
     for table in at_scales:
-        parts.append(_section(table, "", f"{name}.png"))
+        parts.append(_section(table, ""))
         if comparisons := formats.comparison_rows(table):
             parts.append("### Every comparison of the claims\n")
             parts.append(formats.markdown_table(formats.COMPARISON_HEADINGS, comparisons) + "\n")
@@ -151,7 +161,16 @@ def _table_page(suite: Suite, name: str, at_scales: list[Table]) -> str:
     return "\n".join(parts)
 
 
-def _margins(declaration: TableDeclaration) -> list[str]:
+def _figure(picture: Picture, folder: str) -> str:
+    """A figure with its caption, and in a line each what it should show and does not."""
+    parts = [f"{sentence}\n" for sentence in picture.missing]
+    if picture.draw is not None:
+        path = f"{folder}{picture.stem}"
+        parts = [f"![{picture.alt}]({path}.png)\n", f"{picture.caption} ([PDF]({path}.pdf))\n", *parts]
+    return "\n".join(parts)
+
+
+def margins(declaration: TableDeclaration) -> list[str]:
     """The margins that verdicts rest on, each with its reason."""
     margins = []
     if declaration.paper.margin is not None:
@@ -169,7 +188,7 @@ def _margins(declaration: TableDeclaration) -> list[str]:
     return margins
 
 
-def _section(table: Table, page: str, picture: str) -> str:
+def _section(table: Table, page: str) -> str:
     """One table at one scale; `page` is where the cells are listed ('' for the same page)."""
     parts = [f"### Scale {table.scale.name}: {table.scale.summary}\n"]
     if not table.scale.is_paper:
@@ -190,8 +209,7 @@ def _section(table: Table, page: str, picture: str) -> str:
         for claim in table.claims:
             parts.extend(f"Not paired, {problem}: {claim.declaration.text}.\n" for problem in claim.unpaired)
             parts.extend(f"Left out, {seed}: {claim.declaration.text}.\n" for seed in claim.left_out)
-    parts.append(f"![{table.declaration.title}, each seed]({picture})\n")
-    parts.append(_provenance(table.cells) + "\n")
+    parts.append(provenance(table.cells) + "\n")
     return "\n".join(parts)
 
 
@@ -225,7 +243,7 @@ def _brackets(table: Table, line: Line) -> str:
     return f'<a id="{anchor}"></a>**{label}**: {listing or "no seeds"}.\n'
 
 
-def _provenance(cells: Sequence[Observation]) -> str:
+def provenance(cells: Sequence[Observation]) -> str:
     """What the table cost, on what hardware, with which versions, all from the records."""
     versions = sorted({f"torch {cell.provenance.get('torch')}" for cell in cells})
     commits = sorted({str(cell.provenance.get("commit"))[:7] for cell in cells})

@@ -1,70 +1,110 @@
-"""Figures, made with seaborn on matplotlib's file-only backend. Functions return the Figure."""
+"""Which figures a table has: their captions, what is missing in them, and their files, drawn when asked for."""
 
-import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import pandas as pd
-import seaborn as sns
-from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from clopbench.report import wording
+from clopbench.declared_figures import (
+    Curve,
+    FigureDeclaration,
+    PairedDots,
+    PrototypeHeatmap,
+    SpectrumFigure,
+    TsneFigure,
+)
+from clopbench.report import canvas, curves, paired_dots, spectra
+from clopbench.report import embedding_figures as embeddings
+from clopbench.report.attachments import Attachments
 from clopbench.report.tables import Table
 
-DPI = 160
+ENDINGS = (".png", ".pdf")
 
 
-def paired_dots(tables: list[Table]) -> Figure:
-    """One panel per scale: each seed's value in each row, joined by a line; the mean with its interval.
+@dataclass(frozen=True)
+class Picture:
+    """One figure of a table; `draw` is None where there is nothing to be drawn."""
 
-    Lines that run the same way say more than two overlapping clouds: the rows are paired over seeds.
-    """
-    sns.set_theme(context="paper", style="whitegrid", palette="colorblind")
-    figure, panels = plt.subplots(1, len(tables), figsize=(4.2 * len(tables), 3.6), squeeze=False)
-    for axes, table in zip(panels[0], tables, strict=True):
-        factor = 100 if table.declaration.format == "percent" else 1
-        frame = pd.DataFrame(
-            [
-                {"row": _wrapped(table, number.coordinates), "seed": seed, "value": value * factor}
-                for number in table.numbers
-                for seed, value in number.values.items()
-            ]
-        )
-        order = [_wrapped(table, number.coordinates) for number in table.numbers]
-        for _, one_seed in frame.groupby("seed"):
-            axes.plot(
-                [order.index(row) for row in one_seed["row"]], one_seed["value"], color="0.75", lw=0.8, zorder=1
-            )
-        sns.stripplot(
-            frame, x="row", y="value", order=order, hue="row", hue_order=order, legend=False,
-            jitter=False, size=4.5, alpha=0.7, ax=axes, zorder=2,
-        )  # fmt: skip
-        for position, number in enumerate(table.numbers):
-            if number.summary:
-                half = (number.summary.half_width or 0) * factor
-                axes.errorbar(
-                    position + 0.16, number.summary.mean * factor, yerr=half or None,
-                    fmt="D", ms=5, color="black", capsize=3, lw=1.2, zorder=3,
-                )  # fmt: skip
-        unit = " (%)" if factor == 100 else ""
-        n = max((number.planned for number in table.numbers), default=0)
-        axes.set(xlabel="", ylabel=f"{table.declaration.metric_title}{unit}")
-        axes.set_title(f"scale {table.scale.name}, n = {n} seeds; mean and 95 % interval", fontsize="small")
-        axes.margins(x=0.25)
-    figure.tight_layout()
-    return figure
+    stem: str
+    alt: str
+    caption: str
+    draw: Callable[[], Figure] | None
+    missing: Sequence[str] = ()
+    """Sentences on what the figure should show, and does not."""
 
 
-def to_png(figure: Figure) -> bytes:
-    """The figure as PNG, without the fields that change from version to version."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-    plt.close(figure)
-    return buffer.getvalue()
+def pictures(tables: Sequence[Table], attachments: Attachments) -> list[Picture]:
+    """The figures of one table at all its scales (one at least), in the order of their declaration."""
+    return [_picture(figure, tables, attachments) for figure in tables[0].declaration.figures]
 
 
-def _wrapped(table: Table, coordinates: dict[str, str]) -> str:
-    return wording.name(table, coordinates).replace(", ", ",\n")
+class Files(Mapping[str, bytes]):
+    """Path → content of the pictures' files. Drawn when first asked for: to check names costs nothing."""
+
+    def __init__(self, pictures: Sequence[Picture], folder: str):
+        self._draw = {f"{folder}/{p.stem}": p.draw for p in pictures if p.draw is not None}
+        self._drawn: dict[str, Mapping[str, bytes]] = {}
+
+    def __getitem__(self, name: str) -> bytes:
+        stem, dot, ending = name.rpartition(".")
+        if stem not in self._drawn:
+            with canvas.theme():
+                self._drawn[stem] = canvas.files(self._draw[stem]())
+        return self._drawn[stem][dot + ending]
+
+    def __iter__(self) -> Iterator[str]:
+        return (stem + ending for stem in self._draw for ending in ENDINGS)
+
+    def __len__(self) -> int:
+        return len(self._draw) * len(ENDINGS)
+
+
+def _picture(figure: FigureDeclaration, tables: Sequence[Table], attachments: Attachments) -> Picture:
+    kind = KINDS[type(figure)]
+    stem, alt = figure.stem(tables[0].name), f"{tables[0].declaration.title}, {kind.alt}"
+    here = [table for table in tables if kind.shows(figure, table, attachments)]
+    missing = []
+    for table in tables:
+        absent = "; ".join(kind.missing(figure, table, attachments)) if table in here else kind.nothing
+        if absent:
+            missing.append(f"Not in figure {stem} at scale {table.scale.name}: {absent}.")
+    if not here:
+        return Picture(stem, alt, "", None, missing)
+    caption = kind.caption(figure, here, attachments)
+    return Picture(stem, alt, caption, lambda: kind.draw(figure, here, attachments), missing)
+
+
+def _nothing_missing(figure: FigureDeclaration, table: Table, attachments: Attachments) -> list[str]:
+    """Of the kinds whose points show in the table itself where they have not been run."""
+    return []
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How one kind of figure is described and drawn; each function takes figure, table(s), attachments."""
+
+    alt: str
+    nothing: str
+    """What is said of a scale at which there is nothing to draw."""
+    shows: Callable[[Any, Table, Attachments], bool]
+    draw: Callable[[Any, Sequence[Table], Attachments], Figure]
+    caption: Callable[[Any, Sequence[Table], Attachments], str]
+    missing: Callable[[Any, Table, Attachments], Sequence[str]] = _nothing_missing
+
+
+KINDS = {
+    PairedDots: Kind("each seed", "no values", paired_dots.shows, paired_dots.draw, paired_dots.caption),
+    Curve: Kind("curves", "no line has two points", curves.shows, curves.draw, curves.caption),
+    SpectrumFigure: Kind(
+        "spectra", "no spectra", spectra.shows, spectra.draw, spectra.caption, spectra.missing
+    ),
+    TsneFigure: Kind(
+        "t-SNE", "no embeddings are at hand", embeddings.shows, embeddings.draw_tsne, embeddings.tsne_caption,
+        embeddings.missing,
+    ),
+    PrototypeHeatmap: Kind(
+        "cosines with prototypes", "no embeddings with prototypes are at hand", embeddings.shows,
+        embeddings.draw_heatmap, embeddings.heatmap_caption, embeddings.missing,
+    ),
+}  # fmt: skip

@@ -52,7 +52,7 @@ def rows(table: Table, numbers: Sequence[Number] | None = None) -> list[list[str
     return [
         [
             wording.name(table, number.coordinates),
-            wording.mean(number.summary, table.declaration.format),
+            _mean(table, number),
             *(_other(number, column.metric, column.format) for column in table.also),
             wording.count(number),
             wording.paper(table, number.paper),
@@ -153,7 +153,7 @@ def terminal(table: Table) -> list[RichTable]:
 
 
 def _flat(table: Table, title: str, numbers: Sequence[Number]) -> Sheet:
-    links = {(row, 1): number.coordinates for row, number in enumerate(numbers) if number.summary}
+    links = {(row, 1): number.coordinates for row, number in enumerate(numbers) if number.cells}
     return Sheet(title, headings(table), rows(table, numbers), links)
 
 
@@ -193,10 +193,14 @@ def _entry(table: Table, number: Number | None, metric: str, kind: Format) -> st
     if number is None or not number.cells:
         return wording.NOT_RUN
     if metric == table.declaration.metric:
-        if number.summary is None:
-            return f"no value ({wording.count(number)})"
-        return f"{wording.mean(number.summary, kind)} ({wording.count(number)})"
+        return f"{_mean(table, number)} ({wording.count(number)})"
     return _other(number, metric, kind)
+
+
+def _mean(table: Table, number: Number) -> str:
+    if number.cells and number.summary is None:
+        return "no value"
+    return wording.mean(number.summary, table.declaration.format)
 
 
 def _other(number: Number, metric: str, kind: Format) -> str:

@@ -1,16 +1,14 @@
 """Which records a report is made of: results/published/<scale>.parquet, or a results folder."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from clopbench.index import publish, read_published, scan
 from clopbench.records import RESULT_STATUSES, Record, Store
+from clopbench.report.attachments import PUBLISHED, cells_to_embed, publish_embeddings
 from clopbench.report.observations import Arms, group_by_arm
 from clopbench.suite import Suite
-
-PUBLISHED = Path("results") / "published"
 
 
 def published_contents(suite: Suite, scale: str) -> dict[str, dict[str, Any]]:
@@ -21,10 +19,24 @@ def published_contents(suite: Suite, scale: str) -> dict[str, dict[str, Any]]:
 
 def published_arms(suite: Suite) -> dict[str, Arms]:
     """Scale → the arms of its published file. Raises UserError where a file is damaged."""
-    return {
-        path.stem: group_by_arm(published_contents(suite, path.stem).values())
-        for path in sorted((suite.root / PUBLISHED).glob("*.parquet"))
-    }
+    return {scale: arms_of(records) for scale, records in published_records(suite).items()}
+
+
+def published_records(suite: Suite) -> dict[str, list[Record]]:
+    """Scale → the records of its published file. Raises UserError where a file is damaged."""
+    return {path.stem: read_published(path) for path in sorted((suite.root / PUBLISHED).glob("*.parquet"))}
+
+
+def local_records(suite: Suite, store: Store) -> dict[str, list[Record]]:
+    """Scale → the results of a results folder, as they would be published (the same for every scale)."""
+    read = [store.read(entry.id) for entry in scan(store).values() if entry.status in RESULT_STATUSES]
+    records = [without_host(record) for record in read if record is not None]
+    return dict.fromkeys(suite.scale_names(), records)
+
+
+def arms_of(records: Iterable[Record]) -> Arms:
+    """The cells of some records, by arm."""
+    return group_by_arm(record.to_json() for record in records)
 
 
 def local_arms(suite: Suite, store: Store) -> dict[str, Arms]:
@@ -39,6 +51,7 @@ def publish_store(suite: Suite, store: Store) -> Iterator[str]:
     A local record replaces a published one of the same cell. Cells that belong to no table any more go.
     """
     entries = scan(store)
+    embedded: set[str] = set()
     for scale in suite.scale_names():
         wanted = {
             entry.template.arm
@@ -56,6 +69,8 @@ def publish_store(suite: Suite, store: Store) -> Iterator[str]:
         if records:
             publish(records.values(), path)
             yield f"published {len(records)} cells: {path}"
+        embedded |= cells_to_embed(suite, scale) & records.keys()
+    yield from publish_embeddings(suite, store, embedded)
 
 
 def without_host(record: Record) -> Record:

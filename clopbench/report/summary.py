@@ -1,9 +1,10 @@
 """The top of RESULTS.md: claims × scales in symbols, the paper's numbers by verdict, what it all cost."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from clopbench.declarations import TableDeclaration
+from clopbench.declared_claims import ClaimDeclaration
 from clopbench.report.formats import markdown_table
 from clopbench.report.observations import Observation
 from clopbench.report.tables import Table
@@ -30,12 +31,15 @@ def summary(suite: Suite, tables: Tables, words: str = "") -> str:
     parts = ["## Summary\n"]
     if words:
         parts.append(words + "\n")
-    parts.append(_counted(suite, tables) + "\n")
-    claims = _claims(suite, tables)
+    parts.append(counted(suite, tables) + "\n")
+    claims = [
+        [claim.text, _link(name), *(SYMBOLS[verdict] for verdict in found.values())]
+        for name, claim, found in claim_verdicts(suite, tables)
+    ]
     if claims:
         parts.append(f"Claims ({legend}):\n")
-        parts.append(markdown_table(["claim", "table", *by_size(suite)], claims) + "\n")
-    numbers = _numbers(suite, tables)
+        parts.append(markdown_table(["claim", "table", *scales(suite)], claims) + "\n")
+    numbers = [[_link(name), *counts] for name, *counts in paper_numbers(suite, tables)]
     parts.append("The paper's numbers, at its own scale:\n")
     parts.append(markdown_table(["table", "known", *NUMBER_VERDICTS], numbers) + "\n")
     return "\n".join(parts)
@@ -53,8 +57,8 @@ def cost(cells: Iterable[Observation]) -> str:
     return f"{len(cells)} cells{note}, {hours} of worker time on {', '.join(devices)}"
 
 
-def by_size(suite: Suite) -> list[str]:
-    """Names of the scales, small to large."""
+def scales(suite: Suite) -> list[str]:
+    """All scales, from small to large."""
 
     def size(name: str) -> tuple[int, str]:
         return (SMALL_TO_LARGE.index(name) if name in SMALL_TO_LARGE else len(SMALL_TO_LARGE), name)
@@ -62,28 +66,32 @@ def by_size(suite: Suite) -> list[str]:
     return sorted(suite.scale_names(), key=size)
 
 
-def _claims(suite: Suite, tables: Tables) -> list[list[str]]:
-    lines = []
+def claim_verdicts(suite: Suite, tables: Tables) -> Iterator[tuple[str, ClaimDeclaration, dict[str, str]]]:
+    """Every declared claim: its table, what it says, and scale → verdict."""
     for name, at_scales in tables.items():
         by_scale = {table.scale.name: table for table in at_scales}
         for position, claim in enumerate(suite.table(name).claims):
-            found = [
-                by_scale[scale].claims[position].verdict.verdict if scale in by_scale else "not run"
-                for scale in by_size(suite)
-            ]
-            lines.append([claim.text, f"[{name}](tables/{name}.md)", *(SYMBOLS[one] for one in found)])
-    return lines
+            found = {
+                scale: by_scale[scale].claims[position].verdict.verdict if scale in by_scale else "not run"
+                for scale in scales(suite)
+            }
+            yield name, claim, found
 
 
-def _numbers(suite: Suite, tables: Tables) -> list[list[str]]:
+def paper_numbers(suite: Suite, tables: Tables) -> list[list[str]]:
+    """Table, how many numbers of the paper are known, and how many of them got each of NUMBER_VERDICTS."""
     lines = []
     for name, at_scales in tables.items():
         declaration = suite.table(name)
         known = len(declaration.paper.values)
         verdicts = Counter(_verdicts(declaration, at_scales))
         counts = [str(verdicts[verdict]) if known else "–" for verdict in NUMBER_VERDICTS]
-        lines.append([f"[{name}](tables/{name}.md)", str(known) if known else "none", *counts])
+        lines.append([name, str(known) if known else "none", *counts])
     return lines
+
+
+def _link(name: str) -> str:
+    return f"[{name}](tables/{name}.md)"
 
 
 def _verdicts(declaration: TableDeclaration, at_scales: Sequence[Table]) -> list[str]:
@@ -96,11 +104,11 @@ def _verdicts(declaration: TableDeclaration, at_scales: Sequence[Table]) -> list
     return best
 
 
-def _counted(suite: Suite, tables: Tables) -> str:
+def counted(suite: Suite, tables: Tables) -> str:
     """Sentences that hold whatever the records say: they are counted from them."""
     sentences = []
     idle = []
-    for scale in by_size(suite):
+    for scale in scales(suite):
         here = [table for at_scales in tables.values() for table in at_scales if table.scale.name == scale]
         if not here:
             idle.append(scale)

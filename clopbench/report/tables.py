@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from clopbench.declarations import Coordinates, MetricColumn, ScaleDeclaration, TableDeclaration
 from clopbench.errors import UserError, unknown
 from clopbench.records import RESULT_STATUSES
-from clopbench.report import selection, threshold_lines
+from clopbench.report import placement, selection, threshold_lines
 from clopbench.report.claims import Claim, compare
 from clopbench.report.observations import Arms, Number, Observation
 from clopbench.report.statistics import summarise
@@ -104,6 +104,8 @@ def check_table(name: str, declaration: TableDeclaration, benchmark: Benchmark) 
                 raise UserError(f"{where}: paper: {problem}")
     for claim in declaration.claims:
         selection.check(claim, benchmark.declared_axes, where, thresholds=declaration.thresholds)
+    for figure in declaration.figures:
+        placement.check(figure, benchmark.declared_axes, where)
 
 
 def _number(

@@ -9,6 +9,7 @@ from torch import nn
 from clopbench.cell import TrainingConfig
 from clopbench.errors import unknown
 from clopbench.training.lars import LARS
+from clopbench.training.lean import keep_compiler_out, lean
 
 OPTIMIZERS = ("sgd", "adamw", "lars")
 RULES = ("constant", "linear", "sqrt")
@@ -22,12 +23,14 @@ def build_optimizer(parameters: Iterable[nn.Parameter], config: TrainingConfig) 
     0.999; weight decay applies to all parameters. lars: clopbench.training.lars; biases and norms are left out
     of decay and adaptation unless `lars_adapt_all`. Raises UserError for another name.
     """
+    keep_compiler_out()
     rate, decay = peak_learning_rate(config), config.weight_decay
     match config.optimizer:
         case "sgd":
-            return torch.optim.SGD(parameters, lr=rate, momentum=config.momentum, weight_decay=decay)
+            return lean(torch.optim.SGD)(parameters, lr=rate, momentum=config.momentum, weight_decay=decay)
         case "adamw":
-            return torch.optim.AdamW(parameters, lr=rate, betas=(config.momentum, 0.999), weight_decay=decay)
+            betas = (config.momentum, 0.999)
+            return lean(torch.optim.AdamW)(parameters, lr=rate, betas=betas, weight_decay=decay)
         case "lars":
             return LARS(
                 parameters,

@@ -1,0 +1,100 @@
+"""The kinds of figures that a table may declare: what is drawn, against what, in how many panels.
+
+`points` says which points of the axes are shown; an axis that it does not name shows all of its points.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from clopbench.declared_claims import Points
+from clopbench.parameters import PointName, Positive, Strict, Whole
+
+FigureName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class _Figure(Strict):
+    """What every figure says. name: what its files are called after the table's name; else its kind."""
+
+    name: FigureName
+    title: str = ""
+    """What is to be seen, in a few words; the kind's own words where it is empty."""
+    points: Points = {}
+
+    def stem(self, table: str) -> str:
+        """The name of the figure's files, without the ending."""
+        return f"{table}_{self.name}"
+
+
+class PairedDots(_Figure):
+    """Each seed's value in each row of the table, a panel for each point of the other axes."""
+
+    kind: Literal["paired_dots"] = "paired_dots"
+    name: FigureName = "paired_dots"
+
+    def stem(self, table: str) -> str:
+        """The figure that every table has bears the table's name."""
+        return table
+
+
+class Curve(_Figure):
+    """Means with their intervals against an axis of numbers, one panel for each metric.
+
+    lines: the axis whose points are the lines; panels: an axis whose points are rows of panels.
+    """
+
+    kind: Literal["curve"]
+    name: FigureName = "curve"
+    along: str
+    label: str = Field(min_length=1)
+    """What the horizontal axis says: the quantity, and its unit in brackets."""
+    lines: str | None = None
+    panels: str | None = None
+    metrics: list[str] = []
+    """The table's metric, or some of its further ones (`also`); none named: the table's metric."""
+    x: Literal["linear", "log"] = "linear"
+    values: dict[PointName, float] = {}
+    """Point → its number, for points whose name is not one."""
+
+    def number(self, point: str) -> float:
+        """Where a point lies on the horizontal axis. Raises ValueError where that is not known."""
+        return self.values[point] if point in self.values else float(point)
+
+
+class SpectrumFigure(_Figure):
+    """Singular values of the embeddings in descending order, a line per point of `lines`."""
+
+    kind: Literal["spectrum"]
+    name: FigureName = "spectrum"
+    lines: str
+    panels: str | None = None
+
+
+class TsneFigure(_Figure):
+    """t-SNE of test embeddings of seed 0 with the prototypes, a panel for each point."""
+
+    kind: Literal["tsne"]
+    name: FigureName = "tsne"
+    perplexity: Positive = 30.0
+    seed: Whole = 0
+
+
+class PrototypeHeatmap(_Figure):
+    """Cosines of the classes' mean embeddings, and of the prototypes, with the prototypes; seed 0."""
+
+    kind: Literal["prototype_heatmap"]
+    name: FigureName = "prototype_heatmap"
+
+
+FigureDeclaration = Annotated[
+    PairedDots | Curve | SpectrumFigure | TsneFigure | PrototypeHeatmap, Field(discriminator="kind")
+]
+EMBEDDED = (TsneFigure, PrototypeHeatmap)
+"""The kinds that need embeddings, and not only numbers."""
+
+
+def shared_name(figures: Sequence[_Figure]) -> str | None:
+    """The first name that two figures of a table share."""
+    names = [figure.name for figure in figures]
+    return next((name for name in names if names.count(name) > 1), None)

@@ -1,0 +1,139 @@
+"""What all figures have in common: theme, size, scales below one another, and the files that come out.
+
+A figure is as wide as the text of a page, so that its type has its true size (7 points or more) in print.
+"""
+
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import numpy as np
+import seaborn as sns
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from PIL import Image
+
+from clopbench.declarations import Coordinates
+from clopbench.declared_claims import Format
+from clopbench.report.observations import Number
+from clopbench.report.tables import Table
+
+DPI = 160
+WIDTH = 7.0
+"""Inches."""
+COLOURS = 256
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p")
+"""Beside the ten colours of seaborn's palette for the colour-blind, so that no line rests on colour alone."""
+DASHES: tuple[tuple[float, ...], ...] = (
+    *((), (4, 1.5), (1, 1), (3, 1.25, 1.5, 1.25), (5, 1, 1, 1)),
+    *((6, 2), (2, 2), (8, 1), (6, 1, 2, 1), (1, 3)),
+)
+SETTINGS = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "legend.fontsize": 7.5,
+    "legend.title_fontsize": 7.5,
+    "figure.titlesize": 8.5,
+    "axes.linewidth": 0.8,
+    "grid.linewidth": 0.5,
+    "pdf.fonttype": 42,  # Journals refuse Type 3, matplotlib's default.
+}
+
+
+@contextmanager
+def theme() -> Iterator[None]:
+    """Seaborn's look for paper, for what is drawn and saved inside."""
+    looks: dict[Any, Any] = sns.plotting_context("paper") | sns.axes_style("whitegrid") | SETTINGS
+    with plt.rc_context(looks), sns.color_palette("colorblind"):
+        yield
+
+
+def by_scale(tables: Sequence[Table], heights: Sequence[float]) -> tuple[Figure, list[SubFigure]]:
+    """An empty figure with a part for each scale; heights in inches."""
+    figure = plt.figure(figsize=(WIDTH, sum(heights)), layout="constrained")
+    parts = figure.subfigures(len(tables), 1, height_ratios=heights, squeeze=False)[:, 0]
+    return figure, list(parts)
+
+
+def panels(part: SubFigure, count: int, columns: int, sharex: bool = False, sharey: bool = False) -> list[Axes]:
+    """Axes of `count` panels, at most `columns` beside each other and about equally many in each row."""
+    rows = bands(count, columns)
+    columns = -(-count // rows)
+    grid = part.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey).ravel()
+    for unused in grid[count:]:
+        unused.set_visible(False)
+    for above in grid[count - columns : count]:  # Panels with none below them bear the scale.
+        above.tick_params(labelbottom=True)
+    return list(grid[:count])
+
+
+def without_values(axes: Axes) -> None:
+    """Say in a panel that there is nothing in it."""
+    axes.text(0.5, 0.5, "no values", transform=axes.transAxes, ha="center", va="center", color="0.4")
+
+
+def bands(count: int, columns: int) -> int:
+    """Rows of panels that `count` of them need, at most `columns` beside each other."""
+    return -(-count // columns)
+
+
+def heading(table: Table, place: Coordinates) -> str:
+    """A point in words: 'CLOP, learning rate 0.1'. An axis is named where its points have no labels."""
+    labels = table.declaration.labels
+    return ", ".join(labels.get(point, f"{axis.replace('_', ' ')} {point}") for axis, point in place.items())
+
+
+def limits(values: Iterable[float], bounds: tuple[float, float], kind: Format) -> tuple[float, float]:
+    """The drawn range of a metric: `bounds`, but a t interval that reaches below 0 or above 100 % is cut."""
+    low, high = bounds
+    if min(values, default=0.0) >= 0:
+        low = max(low, -0.03 * high)
+    return low, min(high, 103.0) if kind == "percent" else high
+
+
+def sentence(text: str) -> str:
+    """With a capital at its start."""
+    return text[:1].upper() + text[1:]
+
+
+def seeds_text(counts: Sequence[int]) -> str:
+    """'n = 10 seeds', or 'n = 3–10 seeds' where panels or lines differ."""
+    low, high = min(counts, default=0), max(counts, default=0)
+    amount = str(high) if low == high else f"{low}–{high}"
+    return f"n = {amount} seed{'' if high == 1 else 's'}"
+
+
+def failed(number: Number) -> int:
+    """How many of a number's cells collapsed or diverged."""
+    return number.count("collapsed") + number.count("diverged")
+
+
+def files(figure: Figure) -> Mapping[str, bytes]:
+    """The figure as .png and .pdf, without dates and versions, and closed."""
+    drawn, vector = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=DPI)
+    figure.savefig(vector, format="pdf", metadata={"Creator": None, "Producer": None, "CreationDate": None})
+    plt.close(figure)
+    # The pixels again with a palette of their own colours: a third of the size.
+    pixels = Image.open(drawn).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    small = io.BytesIO()
+    pixels.save(small, format="png", optimize=True, dpi=(DPI, DPI))
+    return {".png": small.getvalue(), ".pdf": vector.getvalue()}
+
+
+def spread_apart(heights: Sequence[float], gap: float) -> list[float]:
+    """The same heights, moved up where two would be nearer than `gap`; the order stays."""
+    moved = np.asarray(heights, dtype=float).copy()
+    below = -np.inf
+    for position in np.argsort(moved, kind="stable"):
+        moved[position] = below = max(moved[position], below + gap)
+    return moved.tolist()

@@ -1,0 +1,181 @@
+"""What differs between two sets of records: cell by cell, then in the numbers and claims of the tables.
+
+Cells are compared by their results alone (`Record.result_digest`): who ran them, where and how fast does not
+count. Two records of a cell with equal digests came to the same bits.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from clopbench.errors import UserError
+from clopbench.index import INDEX, read_published, scan
+from clopbench.records import RESULT_STATUSES, Store
+from clopbench.report import wording
+from clopbench.report.claims import Claim
+from clopbench.report.observations import Number, group_by_arm
+from clopbench.report.tables import Table, build_table, judge_together
+from clopbench.suite import Suite
+
+Content = Mapping[str, Any]
+"""What a record.json holds; of a damaged one its id, and what the damage is."""
+
+
+@dataclass(frozen=True)
+class CellDifference:
+    """A cell that is not the same on both sides; `kind`: changed, only in A, only in B."""
+
+    id: str
+    seed: int | None
+    place: str
+    kind: str
+    statuses: tuple[str | None, str | None]
+    metrics: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    """The metrics that differ, as they are in A and in B."""
+    beside: str = ""
+    """What else differs: the pairing, or the history or spectrum where nothing more is known; damage."""
+
+
+@dataclass(frozen=True)
+class TableDifference:
+    """A value of a table that differs; `what`: mean, n, verdict, p (Holm) …"""
+
+    table: str
+    scale: str
+    place: str
+    what: str
+    first: float | str | None
+    second: float | str | None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """All that differs. same: cells with equal bits on both sides."""
+
+    sizes: tuple[int, int]
+    same: int
+    cells: Sequence[CellDifference]
+    tables: Sequence[TableDifference]
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.cells and not self.tables
+
+    def count(self, kind: str) -> int:
+        return sum(cell.kind == kind for cell in self.cells)
+
+
+def read_contents(path: Path) -> dict[str, Content]:
+    """Cell id → content, from a file of published records, a folder of them, or a results folder.
+
+    Raises UserError where there is no such thing, or no record in it.
+    """
+    if path.is_file():
+        files = [path]
+    elif path.is_dir():
+        files = [file for file in sorted(path.glob("*.parquet")) if file.name != INDEX]
+    else:
+        raise UserError(f"{path}: no such results folder or file of published records")
+    found: dict[str, Content] = {r.cell.id: r.to_json() for file in files for r in read_published(file)}
+    for entry in scan(Store(path)).values() if path.is_dir() else ():
+        found[entry.id] = entry.content or {"id": entry.id, "status": "damaged", "damage": entry.damage}
+    if not found:
+        raise UserError(f"{path}: holds no records")
+    return found
+
+
+def compare(suite: Suite, first: Mapping[str, Content], second: Mapping[str, Content]) -> Difference:
+    """Compare two sets of records, and the tables that each of them fills."""
+    pairs = list(_tables(suite, first, second))
+    places = {
+        cell.id: f"{table.name} {table.scale.name}: {wording.name(table, number.coordinates)}"
+        for pair in pairs
+        for table in pair
+        for number in table.numbers
+        for cell in number.cells
+    }
+    cells = []
+    for cell_id in sorted(
+        first.keys() | second.keys(), key=lambda cell_id: (places.get(cell_id, "~"), cell_id)
+    ):
+        found = _cell(cell_id, places.get(cell_id, "in no table"), first.get(cell_id), second.get(cell_id))
+        cells.extend([found] if found else [])
+    shared = first.keys() & second.keys()
+    changed = sum(cell.kind == "changed" for cell in cells)
+    tables = [found for pair in pairs for found in _table(*pair)]
+    return Difference((len(first), len(second)), len(shared) - changed, cells, tables)
+
+
+def _cell(cell_id: str, place: str, first: Content | None, second: Content | None) -> CellDifference | None:
+    present = [content for content in (first, second) if content is not None]
+    seed = next((content["seed"] for content in present if "seed" in content), None)
+    statuses = (first["status"] if first else None, second["status"] if second else None)
+    if first is None or second is None:
+        kind = "only in A" if second is None else "only in B"
+        return CellDifference(cell_id, seed, place, kind, statuses)
+    damages = [content["damage"] for content in present if "damage" in content]
+    if not damages and first["result_digest"] == second["result_digest"]:
+        return None
+    one, other = first.get("metrics", {}), second.get("metrics", {})
+    names = [name for name in dict.fromkeys([*one, *other]) if one.get(name) != other.get(name)]
+    metrics = {} if damages else {name: (one.get(name), other.get(name)) for name in names}
+    beside = "; ".join(damages)
+    if not damages and first["pairing"] != second["pairing"]:
+        beside = "pairing differs"
+    elif not damages and not metrics and statuses[0] == statuses[1]:
+        beside = "history or spectrum differs"
+    return CellDifference(cell_id, seed, place, "changed", statuses, metrics, beside)
+
+
+def _tables(
+    suite: Suite, first: Mapping[str, Content], second: Mapping[str, Content]
+) -> Iterator[tuple[Table, Table]]:
+    """Each table at each scale for which one of the sides has a result, as both fill it."""
+    sides = [
+        group_by_arm(content for content in contents.values() if content["status"] in RESULT_STATUSES)
+        for contents in (first, second)
+    ]
+    for scale in suite.scale_names():
+        built: list[list[Table]] = [[], []]
+        for name in suite.table_names():
+            declaration = suite.table(name)
+            benchmark = suite.benchmark(declaration.benchmark, scale)
+            pair = [build_table(name, declaration, benchmark, arms) for arms in sides]
+            if any(table.cells for table in pair):
+                for tables, table in zip(built, pair, strict=True):
+                    tables.append(table)
+        yield from zip(*map(judge_together, built), strict=True)
+
+
+def _table(first: Table, second: Table) -> Iterator[TableDifference]:
+    for one, other in zip(first.numbers, second.numbers, strict=True):
+        yield from _changes(first, wording.name(first, one.coordinates), _number(one), _number(other))
+    for claim, other in zip(first.claims, second.claims, strict=True):
+        sides = [
+            {"verdict": side.verdict.text, "p (Holm)": side.verdict.p_holm, "estimate": _estimate(side)}
+            for side in (claim, other)
+        ]
+        yield from _changes(first, claim.declaration.text, *sides)
+
+
+def _number(number: Number) -> dict[str, Any]:
+    return {
+        "mean": number.summary.mean if number.summary else None,
+        "n": number.summary.n if number.summary else 0,
+        "collapsed": number.count("collapsed"),
+        "diverged": number.count("diverged"),
+        "verdict": number.verdict.verdict,
+    }
+
+
+def _estimate(claim: Claim) -> float | None:
+    return claim.weakest[1].estimate if claim.weakest else None
+
+
+def _changes(
+    table: Table, place: str, first: Mapping[str, Any], second: Mapping[str, Any]
+) -> Iterator[TableDifference]:
+    for what, value in first.items():
+        if value != second[what]:
+            yield TableDifference(table.name, table.scale.name, place, what, value, second[what])

@@ -1,0 +1,80 @@
+"""What `bench diff` prints."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich import box
+from rich.markup import escape
+from rich.table import Table as RichTable
+
+from clopbench.report.difference import CellDifference, Difference, TableDifference
+
+MOST_LINES = 40
+MOST_METRICS = 3
+
+
+def as_data(found: Difference) -> dict[str, Any]:
+    """All of it, as plain data."""
+    return {"equal": found.is_empty, **asdict(found)}
+
+
+def shown(found: Difference, first: str, second: str) -> Iterator[str | RichTable]:
+    """A headline, then tables of the cells and of the values that differ."""
+    yield f"A: {first}: {found.sizes[0]} cells; B: {second}: {found.sizes[1]} cells"
+    counts = ", ".join(f"{found.count(kind)} {kind}" for kind in ("changed", "only in A", "only in B"))
+    yield f"{found.same} the same to the bit, {counts}; {len(found.tables)} values of tables differ"
+    if found.cells:
+        yield _table(["cell", "seed", "where", "A → B"], [_cell(cell) for cell in found.cells])
+    if found.tables:
+        head = ["table", "scale", "where", "value", "A", "B", "B − A"]
+        yield _table(head, [_value(difference) for difference in found.tables])
+    if max(len(found.cells), len(found.tables)) > MOST_LINES:
+        yield "--json lists all of them"
+
+
+def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> RichTable:
+    grid = RichTable(*head, box=box.SIMPLE_HEAD)
+    for line in lines[:MOST_LINES]:
+        grid.add_row(*map(escape, line))
+    if len(lines) > MOST_LINES:
+        grid.add_row(f"… {len(lines) - MOST_LINES} more")
+    return grid
+
+
+def _cell(cell: CellDifference) -> list[str]:
+    return [cell.id, "–" if cell.seed is None else str(cell.seed), cell.place, "; ".join(_what(cell))]
+
+
+def _what(cell: CellDifference) -> Iterator[str]:
+    one, other = cell.statuses
+    if cell.kind != "changed":
+        yield f"{cell.kind} ({one or other})"
+        return
+    if one != other:
+        yield f"{one} → {other}"
+    for name in list(cell.metrics)[:MOST_METRICS]:
+        before, after = cell.metrics[name]
+        yield f"{name} {_text(before)} → {_text(after)}{_change(before, after)}"
+    if len(cell.metrics) > MOST_METRICS:
+        yield f"{len(cell.metrics) - MOST_METRICS} more metrics"
+    if cell.beside:
+        yield cell.beside
+
+
+def _value(found: TableDifference) -> list[str]:
+    change = _change(found.first, found.second).strip(" ()")
+    return [found.table, found.scale, found.place, found.what, _text(found.first), _text(found.second), change]
+
+
+def _text(value: float | str | None) -> str:
+    if value is None:
+        return "–"
+    return value if isinstance(value, str) else f"{value:.6g}".replace("-", "−")
+
+
+def _change(before: float | str | None, after: float | str | None) -> str:
+    """' (+0.0028)' where both are numbers."""
+    if isinstance(before, int | float) and isinstance(after, int | float):
+        return f" ({after - before:+.3g})".replace("-", "−")
+    return ""

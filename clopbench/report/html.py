@@ -1,0 +1,193 @@
+"""The report as one HTML file that needs nothing else: tables, verdicts, figures, and every cell behind them.
+
+Like RESULTS.md it holds nothing but what the records say, so that equal records give equal bytes. The page's
+own frame, style and scripts are the files in page/; a policy in its head forbids whatever else.
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from string import Template
+from xml.etree.ElementTree import Element
+
+from clopbench.records import Record
+from clopbench.report import summary
+from clopbench.report.attachments import Attachments
+from clopbench.report.document import Document, collect, make_document, margins, not_run
+from clopbench.report.html_cells import cells_data, embedded
+from clopbench.report.html_tables import Groups, at_scale, chip, grid, grid_entry
+from clopbench.report.markup import append, element, inline, prose, to_text
+from clopbench.report.publication import arms_of
+from clopbench.report.tables import Table
+from clopbench.suite import Suite
+
+SCRIPTS = ("sorting.js", "filters.js", "curves.js", "cells.js", "start.js")
+TITLE = "Contrastive learning with orthonormal prototypes: what was reproduced"
+
+ABOUT = """\
+The paper: *Semi-Supervised Contrastive Learning with Orthonormal Prototypes* (CLOP, arXiv 2512.07880).
+Values are means over n seeds ± the half-width of the 95 % t interval. Claims are tested over paired seeds: a
+seed fixes the labelled subset, the initial weights and the batches for all rows. The p values of all claims at
+one scale are corrected together by Holm's method. At any scale but the paper's, values are *not comparable*
+with the paper's, and only claims get a verdict. **Every number opens the cells behind it**, with their
+configuration, hardware and learning curves.
+"""
+
+
+def to_html(
+    suite: Suite, tables: Mapping[str, Sequence[Table]], document: Document, records: Mapping[str, Record]
+) -> str:
+    """The page. `document`: for its pictures and their captions; `records`: cell id → what was recorded."""
+    sizes = summary.scales(suite)
+    tables = {
+        name: sorted(at_scales, key=lambda table: sizes.index(table.scale.name))
+        for name, at_scales in tables.items()
+    }
+    groups = Groups()
+    pictures = _by_table(document, list(tables))
+    contents = [_table(suite, name, at, pictures.get(name, []), groups) for name, at in tables.items()]
+    wanted = {cell.id for at in tables.values() for table in at for cell in table.cells}
+    data = cells_data(records[cell_id] for cell_id in wanted) | {"groups": groups.content}
+    further = [element("section", element("h2", "Further figures"), *pictures[""])] if "" in pictures else []
+    style, script = _page("report.css"), "".join(_page(name) for name in SCRIPTS)
+    return Template(_page("report.html")).substitute(
+        title=TITLE,
+        policy=_policy(style, script),
+        style=style,
+        toolbar=to_text(_toolbar(suite, tables)),
+        contents=to_text(_contents(suite, tables)),
+        main="\n".join(map(to_text, [_summary(suite, tables), *contents, *further])),
+        data=embedded(data),
+        script=script,
+    )
+
+
+def report(
+    suite: Suite, records_by_scale: Mapping[str, Sequence[Record]], attachments: Attachments | None = None
+) -> str:
+    """The page on some records, as the other documents are made of them."""
+    tables = collect(suite, {scale: arms_of(records) for scale, records in records_by_scale.items()})
+    by_id = {record.cell.id: record for records in records_by_scale.values() for record in records}
+    return to_html(suite, tables, make_document(suite, tables, "", attachments), by_id)
+
+
+def _page(name: str) -> str:
+    return (files("clopbench.report") / "page" / name).read_text(encoding="utf-8")
+
+
+def _policy(style: str, script: str) -> str:
+    """Nothing may be loaded, and nothing may run but what this page was written with."""
+    style_hash, script_hash = (
+        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)
+    )
+    return (
+        f"default-src 'none'; style-src 'sha256-{style_hash}'; script-src 'sha256-{script_hash}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _scales_with_records(suite: Suite, tables: Mapping[str, Sequence[Table]]) -> list[str]:
+    present = {table.scale.name for at_scales in tables.values() for table in at_scales}
+    return [scale for scale in summary.scales(suite) if scale in present]
+
+
+def _toolbar(suite: Suite, tables: Mapping[str, Sequence[Table]]) -> Element:
+    toggles = [
+        element("button", scale, type_="button", class_="toggle", data_toggles=scale, aria_pressed="true")
+        for scale in _scales_with_records(suite, tables)
+    ]
+    search = element(
+        "input", type_="search", id_="search", placeholder="name, claim, method …", aria_keyshortcuts="/"
+    )
+    return element(
+        "div",
+        element("label", "Find tables ", search),
+        element("div", element("span", "Scales "), *toggles, role="group", aria_label="Scales shown"),
+        element("output", id_="shown", role="status"),
+        class_="tools",
+    )
+
+
+def _contents(suite: Suite, tables: Mapping[str, Sequence[Table]]) -> Element:
+    """Links to every table; those without records are marked."""
+    items = [element("li", element("a", "Summary", href="#summary"))]
+    for name, at_scales in tables.items():
+        link = element("a", suite.table(name).title, href=f"#{name}")
+        items.append(element("li", link, class_=None if at_scales else "empty", data_of=name))
+    return element("ul", *items)
+
+
+def _summary(suite: Suite, tables: Mapping[str, Sequence[Table]]) -> Element:
+    made = element("section", element("h2", "Summary"), id_="summary")
+    if words := summary.own_words(suite):
+        append(made, append(prose(words)))
+    append(made, element("p", summary.counted(suite, tables)))
+    append(made, _claim_matrix(suite, tables))
+    head = ["table", "known", *summary.NUMBER_VERDICTS]
+    lines = [
+        [_link_entry(name), *(grid_entry(count) for count in counts)]
+        for name, *counts in summary.paper_numbers(suite, tables)
+    ]
+    append(made, grid("the paper's numbers, at its own scale", head, lines))
+    return append(made, element("details", element("summary", "How to read this page"), prose(ABOUT)))
+
+
+def _claim_matrix(suite: Suite, tables: Mapping[str, Sequence[Table]]) -> Element:
+    """Claims × scales; each verdict leads to the table at that scale."""
+    head = ["claim", "table", *summary.scales(suite)]
+    lines = []
+    for name, claim, found in summary.claim_verdicts(suite, tables):
+        present = {table.scale.name for table in tables[name]}
+        entries = []
+        for scale, verdict in found.items():
+            shown = element("a", chip(verdict), href=f"#{name}-{scale}") if scale in present else chip(verdict)
+            entries.append(grid_entry("", shown, data_scale=scale))
+        lines.append([grid_entry("", inline(claim.text), header=True), _link_entry(name), *entries])
+    made = grid("claims at each scale", head, lines)
+    for heading, scale in zip(made.findall(".//thead//th")[2:], summary.scales(suite), strict=True):
+        heading.set("data-scale", scale)
+    return made
+
+
+def _link_entry(name: str) -> Element:
+    return grid_entry("", element("a", name, href=f"#{name}"))
+
+
+def _table(
+    suite: Suite, name: str, at_scales: Sequence[Table], pictures: Sequence[Element], groups: Groups
+) -> Element:
+    declaration = suite.table(name)
+    made = element("section", element("h2", declaration.title), class_="table", id_=name, data_name=name)
+    source = f"The paper's numbers: {declaration.paper.source}; {declaration.paper.setting}."
+    append(made, element("p", inline(source), class_="note"))
+    for margin in margins(declaration):
+        append(made, element("p", inline(margin.strip()), class_="note"))
+    if not at_scales:
+        append(made, element("p", inline(not_run(suite, name).strip()), class_="not-run"))
+    for table in at_scales:
+        append(made, at_scale(table, groups))
+    return append(made, *pictures)
+
+
+def _by_table(document: Document, names: Sequence[str]) -> dict[str, list[Element]]:
+    """Table → its pictures: those named like it, alone or with more after a '-' or '_'; '' for others."""
+    captions = {}
+    for text in document.texts.values():
+        for caption, path in re.findall(r"!\[([^\]]*)\]\(([^)\s]+)\)", text):
+            captions.setdefault(path.rpartition("/")[2], caption)
+    found: dict[str, list[Element]] = {}
+    for path in (path for path in document.pictures if path.endswith(".png")):
+        file = path.rpartition("/")[2]
+        stem = file.removesuffix(".png")
+        owners = [name for name in names if stem == name or stem.startswith((f"{name}-", f"{name}_"))]
+        caption = captions.get(file, stem)
+        found.setdefault(max(owners, key=len, default=""), []).append(_figure(document.pictures[path], caption))
+    return found
+
+
+def _figure(png: bytes, caption: str) -> Element:
+    source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+    picture = element("img", src=source, alt=caption, loading="lazy", decoding="async")
+    return element("figure", picture, element("figcaption", caption))

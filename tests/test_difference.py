@@ -1,0 +1,167 @@
+"""`bench diff`: cells bit by bit, tables value by value, on made-up records and on the published ones."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from checkout import ROOT
+from synthetic import record
+
+from clopbench.index import publish, read_published
+from clopbench.records import Store
+from clopbench.report.difference import compare, read_contents
+
+LAPTOP = ROOT / "results" / "published" / "laptop.parquet"
+# Per seed: orthonormal, random. Means 94 and 92, as in the golden report.
+VALUES = {0: (0.92, 0.91), 1: (0.94, 0.93), 2: (0.96, 0.92)}
+
+
+@pytest.fixture
+def records(suite):
+    """(point, seed) → record."""
+    entries = suite.benchmark("table7").entries
+    return {
+        (entry.coordinates["prototypes"], seed): record(entry.cell(seed), top1)
+        for seed, pair in VALUES.items()
+        for entry, top1 in zip(entries, pair, strict=True)
+    }
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Write records into a results folder of that name; returns its path."""
+
+    def write(name, records):
+        store = Store(tmp_path / name)
+        for one in records:
+            store.write(one)
+        return store.root
+
+    return write
+
+
+@pytest.fixture
+def difference(suite, folder):
+    def between(first, second):
+        return compare(suite, read_contents(folder("a", first)), read_contents(folder("b", second)))
+
+    return between
+
+
+def test_other_hardware_and_another_hour_make_no_difference(bench, folder, records):
+    elsewhere = [replace(one, provenance={"host": "elsewhere", "seconds": 1.0}) for one in records.values()]
+    done = bench("diff", folder("a", records.values()), folder("b", elsewhere))
+    assert done.code == 0
+    assert "6 the same to the bit, 0 changed, 0 only in A, 0 only in B; 0 values of tables differ" in done.out
+
+
+def test_a_changed_metric_moves_the_mean_and_the_claims(difference, records):
+    """By hand: 92, 94, 99 have the mean 95 instead of 94; the differences are 1, 1, 7 instead of 1, 1, 4, so
+    their mean is 3 instead of 2, with sd 2√3, and t = 3/2 instead of 2. At 2 degrees of freedom the two-sided
+    p = 1 - t/√(t² + 2): 0.2724 instead of 0.1835. Holm doubles the smaller p of the two claims."""
+    key = ("orthonormal", 2)
+    changed = records | {key: record(records[key].cell, 0.99)}
+    found = difference(records.values(), changed.values())
+    [cell] = found.cells
+    assert (cell.id, cell.seed, cell.kind) == (records[key].cell.id, 2, "changed")
+    assert cell.place == "table7 laptop: CLOP, orthonormal prototypes"
+    assert cell.statuses == ("done", "done")
+    assert cell.metrics == {"probe_top1": (0.96, 0.99)}
+    assert (found.same, found.sizes) == (5, (6, 6))
+    values = {(one.place, one.what): (one.first, one.second) for one in found.tables}
+    assert values["CLOP, orthonormal prototypes", "mean"] == pytest.approx((0.94, 0.95))
+    claim = "Orthonormal prototypes beat random ones"
+    assert values[claim, "estimate"] == pytest.approx((0.02, 0.03))
+    assert values[claim, "p (Holm)"] == pytest.approx((2 * 0.183503, 2 * 0.272393), abs=1e-5)
+    assert not any(place.startswith("CLOP, random") for place, _ in values)
+    assert {(one.table, one.scale) for one in found.tables} == {("table7", "laptop")}
+
+
+def test_missing_cells_and_a_changed_status(difference, records):
+    collapsed = replace(records["random", 0], status="collapsed")
+    second = records | {("random", 0): collapsed}
+    first = {key: one for key, one in records.items() if key != ("orthonormal", 0)}
+    del second["random", 1]
+    found = difference(first.values(), second.values())
+    assert sorted((cell.kind, cell.seed, cell.statuses) for cell in found.cells) == [
+        ("changed", 0, ("done", "collapsed")),
+        ("only in A", 1, ("done", None)),
+        ("only in B", 0, (None, "done")),
+    ]
+    assert found.same == 3
+    values = {(one.place, one.what): (one.first, one.second) for one in found.tables}
+    assert values["CLOP, orthonormal prototypes", "n"] == (2, 3)
+    assert values["CLOP, random prototypes", "n"] == (3, 2)
+    assert values["CLOP, random prototypes", "collapsed"] == (0, 1)
+    assert values["CLOP, random prototypes", "mean"] == pytest.approx((0.92, 0.915))
+
+
+def test_same_metrics_on_another_way_are_a_difference(difference, records):
+    """Of the curve and of what paired cells share; neither moves a value of the table."""
+    key, other = ("random", 0), ("random", 1)
+    detour = {
+        key: replace(records[key], history="epoch,loss_total\n1,2.6\n"),
+        other: replace(records[other], pairing={"subset": "subset 1", "init": "another"}),
+    }
+    found = difference(records.values(), (records | detour).values())
+    beside = {cell.seed: cell.beside for cell in found.cells}
+    assert beside == {0: "history or spectrum differs", 1: "pairing differs"}
+    assert not found.tables
+    assert not found.is_empty
+
+
+def test_damage_is_a_difference_with_its_reason(bench, folder, records):
+    first, second = folder("a", records.values()), folder("b", records.values())
+    Store(second).record_path(records["random", 1].cell.id).write_text("{")
+    done = bench("diff", first, second)
+    assert done.code == 1
+    assert "done → damaged; not valid JSON, perhaps truncated" in done.out
+
+
+def test_what_is_printed(bench, folder, records):
+    key = ("orthonormal", 2)
+    changed = record(records[key].cell, 0.99)
+    others = [one for at, one in records.items() if at != key]
+    done = bench("diff", folder("a", records.values()), folder("b", [*others, changed]))
+    assert done.code == 1
+    assert "5 the same to the bit, 1 changed, 0 only in A, 0 only in B" in done.out
+    [line] = [line for line in done.out.splitlines() if records[key].cell.id in line]
+    assert "probe_top1 0.96 → 0.99 (+0.03)" in line
+    [mean] = [line for line in done.out.splitlines() if " mean " in line]
+    assert mean.split()[-3:] == ["0.94", "0.95", "+0.01"]
+
+
+def test_json_holds_everything(bench, folder, records):
+    first = folder("a", records.values())
+    second = folder("b", [one for (_, seed), one in records.items() if seed < 2])
+    done = bench("diff", first, second, "--json")
+    assert done.code == 1
+    found = json.loads(done.out)
+    assert (found["equal"], found["sizes"], found["same"]) == (False, [6, 4], 4)
+    assert {cell["kind"] for cell in found["cells"]} == {"only in A"}
+    assert {value["what"] for value in found["tables"]} >= {"mean", "n"}
+
+
+def test_published_records_against_a_folder_of_the_same(bench, tmp_path, folder):
+    real = read_published(LAPTOP)
+    done = bench("diff", LAPTOP, folder("copy", real))
+    assert done.code == 0
+    assert f"{len(real)} the same to the bit" in done.out
+    publish(real[1:], tmp_path / "fewer" / "laptop.parquet")
+    done = bench("diff", LAPTOP, tmp_path / "fewer", "--json")
+    [cell] = json.loads(done.out)["cells"]
+    assert (done.code, cell["id"], cell["kind"]) == (1, real[0].cell.id, "only in A")
+
+
+def test_bad_usage(bench, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "junk.parquet").write_bytes(b"junk")
+    for path, message in (
+        ("nowhere", "nowhere: no such results folder or file of published records"),
+        ("empty", "empty: holds no records"),
+        ("junk.parquet", "not a file of published records"),
+    ):
+        done = bench("diff", LAPTOP, tmp_path / path)
+        assert done.code == 2
+        assert message in done.err
+    assert bench("diff", LAPTOP).code == 2

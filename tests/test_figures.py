@@ -1,0 +1,351 @@
+"""Figures of tables: what is drawn agrees with the records, fits the page, and is the same twice."""
+
+import io
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from drawing import (
+    ALL,
+    COLLAPSES,
+    CURVE,
+    DOTS,
+    HEATMAP,
+    METHODS,
+    NOISE,
+    RATES,
+    SPECTRUM,
+    TOP1,
+    TSNE,
+    fill_store,
+    make_records,
+    make_suite,
+    make_tables,
+)
+from matplotlib import pyplot as plt
+from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.text import Text
+from PIL import Image
+from scipy import stats
+
+from clopbench.declared_figures import Curve, PairedDots, SpectrumFigure
+from clopbench.errors import UserError
+from clopbench.report import canvas, curves, paired_dots, spectra
+from clopbench.report.attachments import Attachments, LocalAttachments
+from clopbench.report.document import collect, make_document
+from clopbench.report.figures import Files, Picture, pictures
+from clopbench.report.observations import group_by_arm
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """The suite, its tables and a results folder, with every kind of figure declared."""
+    folder = tmp_path_factory.mktemp("drawn")
+    suite = make_suite(folder)
+    records = make_records(suite)
+    return suite, make_tables(suite, records), LocalAttachments(fill_store(folder / "results", records))
+
+
+@pytest.fixture(autouse=True)
+def _themed():
+    with canvas.theme():
+        yield
+    plt.close("all")
+
+
+def panels_of(figure: Any) -> list[Any]:
+    """The axes that hold something, in reading order."""
+    figure.canvas.draw()
+    return [axes for axes in figure.get_axes() if axes.get_visible()]
+
+
+def test_curve_shows_means_and_t_intervals(drawn):
+    _, tables, attachments = drawn
+    figure = curves.draw(Curve(**CURVE), tables, attachments)
+    top1, _rank = panels_of(figure)
+    assert top1.get_xscale() == "log"
+    assert [label.get_text() for label in top1.get_xticklabels()] == list(RATES)
+    assert (top1.get_xlabel(), top1.get_ylabel()) == ("learning rate", "linear probe top-1 (%)")
+    lines = [line for line in top1.lines if len(line.get_xdata()) == len(RATES)]
+    bands = [band for band in top1.collections if len(band.get_paths())]
+    for method, line, band in zip(METHODS, lines, bands, strict=True):
+        values = 100 * (TOP1[method] + np.array(NOISE) * (1 + METHODS.index(method)))
+        np.testing.assert_allclose(line.get_ydata()[0], values.mean())
+        low, high = stats.t.interval(0.95, len(values) - 1, values.mean(), stats.sem(values))
+        at_first = [y for x, y in band.get_paths()[0].vertices if np.isclose(x, 0.1)]
+        np.testing.assert_allclose([min(at_first), max(at_first)], [low, high])
+    # A line is told by its marker as well as by its colour.
+    assert len({(line.get_color(), line.get_marker()) for line in lines}) == len(METHODS)
+    assert len({line.get_marker() for line in lines}) == len(METHODS)
+
+
+def test_curve_marks_what_collapsed_and_diverged(drawn):
+    _, tables, attachments = drawn
+    figure = curves.draw(Curve(**CURVE), tables, attachments)
+    top1, rank = panels_of(figure)
+    for panel in (top1, rank):
+        assert sorted(text.get_text() for text in panel.texts) == ["2/4", "3/4", "4/4"]
+        crosses = sorted(
+            (float(line.get_xdata()[0]), float(line.get_ydata()[0]))
+            for line in panel.lines
+            if line.get_marker() == "x"
+        )
+        assert [x for x, _ in crosses] == sorted(float(rate) for _, rate in COLLAPSES)
+    # All of SimCLR's cells collapsed at 10; two of SupCon's did, one diverged, one is left (0.70 + 2 · 0.004).
+    at_ten = sorted(
+        float(line.get_ydata()[0])
+        for line in top1.lines
+        if line.get_marker() == "x" and line.get_xdata()[0] == 10
+    )
+    assert at_ten == pytest.approx([10, (10 + 10 + 70.8) / 3])
+    assert "k of n cells collapsed or diverged" in curves.caption(Curve(**CURVE), tables, attachments)
+
+
+def test_a_point_where_every_cell_diverged_is_marked_at_the_bottom(tmp_path):
+    suite = make_suite(tmp_path)
+    entries = suite.benchmark("rates").entries
+    records = make_records(suite)
+    from synthetic import record
+
+    lost = [record(entries[0].cell(seed), None, "diverged") for seed in range(2)]
+    tables = make_tables(suite, [*lost, *(r for r in records if r.cell.arm != entries[0].template.arm)])
+    figure = curves.draw(Curve(**{**CURVE, "metrics": []}), tables, Attachments(suite))
+    (top1,) = panels_of(figure)
+    low, high = top1.get_ylim()
+    [y] = [
+        line.get_ydata()[0] for line in top1.lines if line.get_marker() == "x" and line.get_xdata()[0] == 0.1
+    ]
+    assert (y - low) / (high - low) < 0.1
+    assert "2/2" in [text.get_text() for text in top1.texts]
+
+
+def test_one_point_is_no_curve(tmp_path):
+    suite = make_suite(tmp_path, [CURVE])
+    records = make_records(suite)
+    at_first = [r for r in records if r.cell.training.learning_rate == 0.1]
+    text = make_document(suite, {"rates": make_tables(suite, at_first)}).texts["RESULTS.md"]
+    assert "Not in figure rates_curve at scale laptop: no line has two points.\n" in text
+    two = [r for r in records if r.cell.method.name == "clop" and r.cell.training.learning_rate < 1]
+    tables = make_tables(suite, [*two, *at_first])
+    figure = curves.draw(Curve(**CURVE), tables, Attachments(suite))
+    # SimCLR and SupCon have one point each: a bar instead of a band.
+    bars = [some for some in panels_of(figure)[0].collections if isinstance(some, LineCollection)]
+    assert len(bars) == 2
+
+
+def test_one_line_needs_no_legend(drawn):
+    _, tables, attachments = drawn
+    declared = Curve(**{**CURVE, "lines": None, "x": "linear", "points": {"method": ["clop"]}})
+    figure = curves.draw(declared, tables, attachments)
+    assert not figure.legends
+    assert curves.caption(declared, tables, attachments).endswith("Scale laptop: n = 4 seeds.")
+
+
+def test_spectrum_shows_median_and_range_over_seeds(drawn):
+    _, tables, attachments = drawn
+    figure = spectra.draw(SpectrumFigure(**SPECTRUM), tables, attachments)
+    low, high = panels_of(figure)
+    assert (low.get_title(), high.get_title()) == ("learning rate 0.1", "learning rate 1")
+    assert low.get_yscale() == "log"
+    seeds = np.exp(-np.outer(0.2 + 0.02 * np.arange(4), np.arange(16)))
+    seeds /= np.linalg.norm(seeds, axis=1, keepdims=True)
+    assert len(low.lines) == len(METHODS)
+    np.testing.assert_allclose(low.lines[0].get_ydata(), np.median(seeds, axis=0))
+    at_last = [y for x, y in low.collections[0].get_paths()[0].vertices if x == 16]
+    np.testing.assert_allclose([min(at_last), max(at_last)], [seeds[:, -1].min(), seeds[:, -1].max()])
+
+
+def test_empty_panels_say_so(drawn):
+    """A rate at which nothing was run, beside one at which all was."""
+    suite, _, attachments = drawn
+    some = [r for r in make_records(suite) if r.cell.training.learning_rate <= 0.5]
+    tables = make_tables(suite, some)
+    by_rate = {**CURVE, "along": "method", "lines": None, "panels": "learning_rate", "x": "linear"}
+    by_rate |= {"values": {method: place for place, method in enumerate(METHODS)}, "metrics": []}
+    for figure in (
+        spectra.draw(SpectrumFigure(**SPECTRUM), tables, attachments),
+        curves.draw(Curve(**by_rate), tables, attachments),
+    ):
+        panels = panels_of(figure)
+        said = [[text.get_text() for text in panel.texts] for panel in panels]
+        assert said == [[] if len(panel.lines) else ["no values"] for panel in panels]
+        assert ["no values"] in said
+
+
+def test_spectra_come_from_published_files_too(drawn, tmp_path):
+    from clopbench.index import publish
+
+    records = make_records(drawn[0])
+    suite = make_suite(tmp_path)
+    publish(records, tmp_path / "results" / "published" / "laptop.parquet")
+    published = Attachments(suite)
+    assert (
+        published.spectrum(records[0].cell.id) == records[0].spectrum == drawn[2].spectrum(records[0].cell.id)
+    )
+    assert published.spectrum("0" * 16) == () == drawn[2].spectrum("0" * 16)
+
+
+def test_dots_stand_where_the_values_are(drawn):
+    _, tables, attachments = drawn
+    figure = paired_dots.draw(PairedDots(), tables, attachments)
+    panels = panels_of(figure)
+    assert [panel.get_title() for panel in panels] == [f"learning rate {rate}" for rate in RATES]
+    assert [label.get_text() for label in panels[0].get_yticklabels()] == ["SimCLR", "SupCon", "CLOP"]
+    scattered: list[Any] = [some for some in panels[0].collections if isinstance(some, PathCollection)]
+    dots = [offset for some in scattered for offset in some.get_offsets().tolist()]
+    expected = [
+        (100 * (TOP1[method] + noise * (1 + row)), row) for row, method in enumerate(METHODS) for noise in NOISE
+    ]
+    np.testing.assert_allclose(sorted(dots), sorted(expected))
+
+
+def overlapping(texts, renderer):
+    """Pairs of visible texts whose boxes share more than a hair."""
+    boxes = [
+        (text, text.get_window_extent(renderer)) for text in texts if text.get_text() and text.get_visible()
+    ]
+    return [
+        (one.get_text(), other.get_text())
+        for position, (one, first) in enumerate(boxes)
+        for other, second in boxes[position + 1 :]
+        if min(first.x1, second.x1) - max(first.x0, second.x0) > 1
+        and min(first.y1, second.y1) - max(first.y0, second.y0) > 1
+    ]
+
+
+def test_tables_with_many_rows_stay_legible(tmp_path):
+    """Twelve rows with long names × five columns, at two scales: no label lies on another."""
+    labels = {rate: f"CLOP over SupCon, learning rate {rate}" for rate in RATES}
+    suite = make_suite(tmp_path, None, rows="learning_rate", columns="method", labels=labels)
+    by_scale: dict[str, Any] = {
+        scale: group_by_arm(r.to_json() for r in make_records(suite, scale)) for scale in ("laptop", "cpu")
+    }
+    tables = collect(suite, by_scale)["rates"]
+    figure: Any = paired_dots.draw(PairedDots(), tables, Attachments(suite))
+    panels = panels_of(figure)
+    texts = [
+        *(label for axes in panels for label in (*axes.get_yticklabels(), axes.title)),
+        *(text for part in figure.subfigs for text in part.texts),
+    ]
+    assert overlapping(texts, figure.canvas.get_renderer()) == []
+    assert figure.get_size_inches()[0] == canvas.WIDTH
+
+
+@pytest.mark.parametrize("figure", ALL, ids=lambda figure: figure["kind"])
+def test_no_type_is_smaller_than_seven_points(drawn, figure):
+    _, tables, attachments = drawn
+    chosen = next(p for p in pictures(tables, attachments) if p.stem.endswith(figure["kind"]) or (
+        figure is DOTS and p.stem == "rates"))  # fmt: skip
+    assert chosen.draw is not None
+    made: Any = chosen.draw()
+    made.canvas.draw()
+    sizes = [text.get_fontsize() for text in made.findobj(Text) if text.get_text().strip()]
+    assert min(sizes) >= 7
+    assert made.get_size_inches()[0] == canvas.WIDTH
+
+
+def test_files_are_the_same_in_another_process(drawn):
+    """Whatever the order of hashes there; a PDF holds no date, and a picture is small."""
+    suite, tables, attachments = drawn
+    script = (
+        "import hashlib, json, sys\n"
+        "from clopbench.records import Store\n"
+        "from clopbench.report.attachments import LocalAttachments\n"
+        "from clopbench.report.document import report\n"
+        "from clopbench.report.publication import local_arms\n"
+        "from clopbench.suite import Suite\n"
+        f"suite, store = Suite({str(suite.root)!r}), Store({str(suite.root / 'results')!r})\n"
+        "arms = {'laptop': local_arms(suite, store)['laptop']}\n"
+        "made = report(suite, arms, LocalAttachments(store)).pictures\n"
+        "print(json.dumps({name: hashlib.sha256(made[name]).hexdigest() for name in made}))"
+    )
+    import hashlib
+    import json
+    import os
+
+    ours = Files(pictures(tables, attachments), "tables")
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONHASHSEED": "3"},
+    )  # fmt: skip
+    assert json.loads(done.stdout) == {name: hashlib.sha256(ours[name]).hexdigest() for name in ours}
+    assert len(ours) == len(list(ours)) == 2 * len(ALL)
+    for name, content in ours.items():
+        assert len(content) < 200_000, name
+        if name.endswith(".pdf"):
+            assert content.startswith(b"%PDF")
+            assert b"Date" not in content
+        else:
+            assert Image.open(io.BytesIO(content)).size[0] == round(canvas.WIDTH * canvas.DPI)
+
+
+def test_pictures_are_drawn_only_when_asked_for():
+    def fail():
+        raise AssertionError("drawn")
+
+    files = Files([Picture("t", "", "", fail), Picture("u", "", "", None)], "tables")
+    assert list(files) == ["tables/t.png", "tables/t.pdf"]
+    assert len(files) == 2
+    with pytest.raises(AssertionError):
+        files["tables/t.pdf"]
+
+
+def test_the_documents_show_every_figure_with_its_caption(drawn):
+    suite, tables, attachments = drawn
+    document = make_document(suite, {"rates": tables}, "", attachments)
+    for page, folder in (("RESULTS.md", "tables/"), ("tables/rates.md", "")):
+        text = document.texts[page]
+        for stem in ("rates", "rates_curve", "rates_spectrum", "rates_tsne", "rates_prototype_heatmap"):
+            assert f"]({folder}{stem}.png)" in text
+            assert f"([PDF]({folder}{stem}.pdf))" in text
+            assert {f"tables/{stem}.png", f"tables/{stem}.pdf"} <= set(document.pictures)
+        assert "the band is the 95 % t interval" in text
+        assert "Scale laptop: n = 4 seeds." in text
+
+
+def test_a_table_that_says_nothing_has_its_dots_only(tmp_path):
+    suite = make_suite(tmp_path, None)
+    document = make_document(suite, {"rates": make_tables(suite, make_records(suite))})
+    assert list(document.pictures) == ["tables/rates.png", "tables/rates.pdf"]
+
+
+def test_figures_name_the_scales_and_points_that_they_lack(tmp_path):
+    suite = make_suite(tmp_path, [CURVE, TSNE, HEATMAP])
+    document = make_document(suite, {"rates": make_tables(suite, make_records(suite))})
+    assert set(document.pictures) == {"tables/rates_curve.png", "tables/rates_curve.pdf"}
+    text = document.texts["RESULTS.md"]
+    assert "Not in figure rates_tsne at scale laptop: no embeddings are at hand.\n" in text
+    assert "rates_tsne.png" not in text
+
+
+@pytest.mark.parametrize(
+    ("figures", "message"),
+    [
+        ([{"kind": "pie"}], "figures.0.kind: unknown kind 'pie'"),
+        ([CURVE, CURVE], "two figures are called 'curve'"),
+        ([CURVE | {"metrics": ["loss"]}], "'loss' is no metric of the table (probe_top1, effective_rank)"),
+        ([CURVE | {"along": "rate"}], "figure curve: along: unknown axis 'rate'"),
+        ([CURVE | {"lines": "learning_rate"}], "must name different axes"),
+        ([CURVE | {"lines": None}], "axis 'method' is not drawn, so points must name one of it"),
+        ([CURVE | {"points": {"learning_rate": ["2"]}}], "unknown point of axis learning_rate '2'"),
+        ([CURVE | {"along": "method", "lines": "learning_rate"}], "point 'simclr' is no number"),
+        ([CURVE | {"values": {"10": 0}}], "point '10' is 0, which a log axis cannot show"),
+        ([CURVE | {"values": {"3": 1}}], "values: unknown point of axis learning_rate '3'"),
+        ([SPECTRUM | {"lines": "methods"}], "did you mean 'method'?"),
+        ([TSNE | {"perplexity": 0}], "perplexity: input should be greater than 0"),
+        ([TSNE | {"name": "../x"}], "name: string should match pattern"),
+    ],
+)
+def test_declarations_that_do_not_fit_are_refused(tmp_path, figures, message):
+    suite = make_suite(tmp_path, figures)
+    with pytest.raises(UserError) as refused:
+        make_tables(suite, [])
+    assert str(refused.value).startswith("tables/rates.yaml")
+    assert message in str(refused.value)
+
+
+def test_marks_are_moved_apart_upwards():
+    assert canvas.spread_apart([10, 0, 12], 8) == [10, 0, 18]
+    assert canvas.spread_apart([5, 5, 5], 8) == [5, 13, 21]
