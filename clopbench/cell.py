@@ -24,6 +24,7 @@ from clopbench.parameters import (
     Whole,
     validated,
 )
+from clopbench.studies import StudyConfig, deciding
 
 ID_DIGITS = 16
 
@@ -192,6 +193,8 @@ class Cell(Strict):
     augmentation: AugmentationConfig
     evaluation: EvaluationConfig
     seed: Whole
+    study: StudyConfig | None = None
+    """None: an ordinary training. A study says what is measured instead."""
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "Cell":
@@ -215,7 +218,8 @@ class Cell(Strict):
         return digest(canonical)[:ID_DIGITS]
 
     def _canonical(self) -> dict[str, Any]:
-        return self.model_dump(mode="json", exclude_defaults=True)
+        canonical = self.model_dump(mode="json", exclude_defaults=True)
+        return canonical if self.study is None else deciding(self.study, canonical)
 
 
 def canonical_json(value: Any) -> str:

@@ -89,9 +89,19 @@ def grouped_contrast(z_ND: Tensor, group_N: Tensor, temperature: float, variant:
 
     Anchors that are alone in their group have no positive: they serve as negatives only.
     """
+    return contrast_of_normalised(normalised(z_ND), group_N, temperature, variant)
+
+
+def contrast_of_normalised(
+    z_ND: Tensor, group_N: Tensor, temperature: float, variant: Variant = "out"
+) -> Tensor:
+    """The same for embeddings that are normalised already.
+
+    Its gradient is the formula's own, with a part along each embedding that a normalisation would take away.
+    """
     # A half-precision autocast would reach the matrix products inside the function.
     with torch.autocast(z_ND.device.type, enabled=False):
-        return _GroupedContrast.apply(normalised(z_ND), group_N, temperature, variant)
+        return _GroupedContrast.apply(z_ND, group_N, temperature, variant)
 
 
 class _GroupedContrast(torch.autograd.Function):

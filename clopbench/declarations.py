@@ -64,6 +64,8 @@ class BenchmarkDeclaration(Strict):
     at_scale: dict[str, Overrides] = {}
     """Scale → values by dotted key that hold there for all points; a point's own values come after them."""
     skip: list[Skip] = []
+    study: dict[str, Any] | None = None
+    """What the cells are instead of trainings (clopbench/studies.py)."""
 
 
 class PaperValue(Strict):

@@ -123,6 +123,25 @@ class HigherThresholdClaim(_Claim):
         return self
 
 
+class NearClaim(_Claim):
+    """At each point of `at` the mean lies within `margin` of `value`, which is a number, not another row."""
+
+    kind: Literal["near"]
+    at: Points
+    value: float
+    margin: Positive
+    margin_reason: str = Field(min_length=1)
+
+
+class AtMostClaim(_Claim):
+    """At each point of `at` the mean lies below `limit`."""
+
+    kind: Literal["at_most"]
+    at: Points
+    limit: float
+    limit_reason: str = Field(min_length=1)
+
+
 ClaimDeclaration = Annotated[
     BetterClaim
     | BestClaim
@@ -131,6 +150,8 @@ ClaimDeclaration = Annotated[
     | EquivalentClaim
     | AtLeastAsGoodClaim
     | LessSensitiveClaim
-    | HigherThresholdClaim,
+    | HigherThresholdClaim
+    | NearClaim
+    | AtMostClaim,
     Field(discriminator="kind"),
 ]

@@ -11,6 +11,7 @@ from clopbench import cell
 from clopbench.declarations import BenchmarkDeclaration, LaunchConfig
 from clopbench.errors import UserError, unknown
 from clopbench.plugins import Plugin
+from clopbench.studies import STUDIES
 
 SECTIONS = {
     "data": cell.DataConfig,
@@ -81,7 +82,9 @@ def check_keys(
 ) -> None:
     """Raise UserError for a key that does not exist, or that is an axis of the benchmark."""
     keys = {f"{section}.{field}" for section, model in SECTIONS.items() for field in model.model_fields}
-    keys -= {"data.version", "evaluation.detection_version"}
+    if declaration.study is not None and (study := STUDIES.get(declaration.study.get("kind", ""))):
+        keys |= {f"study.{field}" for field in study.model_fields}
+    keys -= {"data.version", "evaluation.detection_version", "study.kind"}
     keys |= {f"method.{name}" for method in methods for name in method.signature.parameters}
     for override in overrides:
         for axis, points in declaration.axes.items():

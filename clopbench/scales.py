@@ -6,7 +6,17 @@ from typing import Any
 from clopbench.declarations import BenchmarkDeclaration, Coordinates
 from clopbench.errors import UserError, unknown
 
-SECTIONS = ("method", "data", "encoder", "projection", "training", "augmentation", "evaluation", "launch")
+SECTIONS = (
+    "method",
+    "data",
+    "encoder",
+    "projection",
+    "training",
+    "augmentation",
+    "evaluation",
+    "launch",
+    "study",
+)
 
 
 def at_scale(
@@ -24,7 +34,7 @@ def at_scale(
         if section == "launch":
             sections[section] = before.model_copy(update={field: value})
         else:
-            sections[section] = before | {field: value}
+            sections[section] = (before or {}) | {field: value}
     skips = [skip for skip in declaration.skip if skip.scales is None or scale in skip.scales]
     return declaration.model_copy(update=sections | {"skip": skips})
 

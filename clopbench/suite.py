@@ -184,6 +184,11 @@ class Suite:
             values |= {k.partition(".")[2]: v for k, v in sets.items() if k.startswith(f"{section}.")}
             config[section] = apply(values, section, overrides)
         config["evaluation"] = sources.with_versions(config["evaluation"])
+        if declaration.study is not None:
+            study = declaration.study | {
+                k.partition(".")[2]: v for k, v in sets.items() if k.startswith("study.")
+            }
+            config["study"] = apply(study, "study", overrides)
         source = sources.source(config["data"].get("name", ""))
         config["data"]["version"] = source.version
         block = _method_block(declaration, sets)

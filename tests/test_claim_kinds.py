@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 from checkout import ROOT, some
+from scipy import stats
 from synthetic import record
 
 from clopbench.declarations import TableDeclaration
@@ -232,6 +233,39 @@ def test_verdicts_and_words_of_each_kind(grid):
     assert len(formats.comparison_rows(table)) == 6 + 3 + 3
 
 
+NEAR = claim(
+    "near", at={"method": "clop", "label_fraction": 10}, value=0.71, margin=0.03, margin_reason="a guess"
+)  # fmt: skip
+MOST = claim("at_most", at={"method": "simclr", "label_fraction": [1, 10]}, limit=0.65, limit_reason="a budget")
+
+
+def test_claims_against_a_number(grid):
+    """CLOP at 10 % has 72 with sd 1.553 over five seeds, SimCLR 50 and 60: both against constants, by scipy."""
+    table = table_of(grid, NEAR, MOST)
+    near, most = table.claims
+    rows = formats.claim_rows(table)
+    values = {m: [0.01 * (100 * mean + 100 * o + n / 10) for o, n in zip(OFFSETS, NOISE[m], strict=True)]
+              for m, mean in (("clop", 0.72), ("simclr", 0.60))}  # fmt: skip
+    above = stats.ttest_rel(values["clop"], [0.71 - 0.03] * 5, alternative="greater").pvalue
+    below = stats.ttest_rel(values["clop"], [0.71 + 0.03] * 5, alternative="less").pvalue
+    assert found(near).p_for == pytest.approx(max(above, below))
+    assert rows[0][1].startswith("+1.00 [90 %: ")
+    assert rows[0][1].endswith("from 71.00, margin ±3.00")
+    assert found(most).p_for == pytest.approx(
+        stats.ttest_rel(values["simclr"], [0.65] * 5, alternative="less").pvalue
+    )
+    assert (found(near).in_favour, found(most).in_favour) == (5, 5)
+    assert rows[1][1].startswith("+4.94 [90 %: ")  # The noise of SimCLR's five seeds has the mean 0.06.
+    assert rows[1][1].endswith("below 65.00 (weakest of 2: simclr, 10 %)")
+    assert [c.verdict.verdict for c in table.claims] == ["supported", "supported"]
+    assert [row[1] for row in formats.comparison_rows(table)] == ["simclr, 1 %", "simclr, 10 %"]
+    turned = table_of(grid, NEAR | {"value": 0.8}, MOST | {"limit": 0.55})
+    assert [c.verdict.verdict for c in turned.claims] == ["contradicted", "contradicted"]
+    # The direction of the table changes neither: nearness has none, and a limit is always from above.
+    lower = table_of(grid, NEAR, MOST, direction="lower")
+    assert [found(c).estimate for c in lower.claims] == [found(c).estimate for c in table.claims]
+
+
 def test_a_claim_may_have_its_own_metric_where_less_is_better(grid):
     turned = table_of(grid, BETTER | {"metric": "effective_rank", "direction": "lower", "format": "number"})
     assert found(turned.claims[0]).estimate == 0.0
@@ -327,6 +361,8 @@ def test_power_of_each_claim(grid):
         (SAME | {"margin_reason": ""}, "claims.0.equivalent.margin_reason: string should have at least 1"),
         (SAME | {"among": {"method": "clop"}}, "among must list two points or more of an axis"),
         (BETTER | {"better": {"method": []}}, "should have at least 1 item"),
+        (NEAR | {"margin_reason": ""}, "claims.0.near.margin_reason: string should have at least 1"),
+        ({k: v for k, v in MOST.items() if k != "limit"}, "claims.0.at_most.limit: required, but not given"),
     ],
 )
 def test_what_a_declaration_refuses(wrong, message):
@@ -350,6 +386,7 @@ def test_what_a_declaration_refuses(wrong, message):
         (LESS | {"to": "labels"}, "claim less_sensitive: to: unknown axis 'labels'"),
         (LESS | {"less": {"label_fraction": 1}}, "axis 'label_fraction' is what `to` runs along"),
         (BETTER | {"than": {"method": "clop"}}, "compares nothing: both sides are the same points"),
+        (NEAR | {"at": {"method": "clap"}}, "claim near: at: unknown point of axis method 'clap'"),
     ],
 )
 def test_what_does_not_fit_the_benchmark_is_refused(grid, wrong, message):
@@ -372,7 +409,7 @@ def test_margins_need_reasons_and_stand_on_the_page(grid):
 
     path = grid.root / "tables" / "grid.yaml"
     paper = SHARED["paper"] | {"margin": 0.012, "margin_reason": "as large as the effect"}
-    path.write_text(yaml.safe_dump(SHARED | {"claims": [SAME, GOOD], "paper": paper}))
+    path.write_text(yaml.safe_dump(SHARED | {"claims": [SAME, GOOD, NEAR, MOST], "paper": paper}))
     try:
         arms = group_by_arm(r.to_json() for r in records_of(grid.benchmark("grid")))
         document = make_document(grid, collect(grid, {"laptop": arms}))
@@ -381,6 +418,8 @@ def test_margins_need_reasons_and_stand_on_the_page(grid):
     page = document.texts["tables/grid.md"]
     assert "Reproduced means within ±1.20 %: as large as the effect." in page
     assert "Margin of 'It is equivalent': 5.00 %, half a step." in page
+    assert "Margin of 'It is near': 3.00 %, a guess." in page
+    assert "Limit of 'It is at_most': 65.00 %, a budget." in page
     assert "### Every comparison of the claims" in page
     assert '<a id="laptop-clop-10"></a>**CLOP, 10 %**' in page
     results = document.texts["RESULTS.md"]

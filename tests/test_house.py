@@ -28,6 +28,7 @@ FLOORS = [
     {"declared_claims", "declared_thresholds"},
     {"data", "method"},
     {"cell"},
+    {"studies"},
     {"contrastive", "prototypes", "seeds", "parameters"},
     {"errors"},
 ]

@@ -42,3 +42,7 @@ def test_the_prose_agrees_with_scipy():
     ones = np.array([0.2, -0.1, 0.1, 0.0, -0.2])
     half = stats.ttest_1samp(ones, 0).confidence_interval(0.90).high
     assert f"the 90 % interval ±{half:.2f}" in TEXT
+    near = stats.ttest_rel([0.51, 0.52, 0.50, 0.53, 0.49], [0.55] * 5, alternative="less")
+    assert f"= {-near.statistic:.2f}, so p = {near.pvalue:.4f}" in TEXT
+    below = stats.ttest_rel([1.5, 1.0, 2.5, 0.5, 1.0], [2.0] * 5, alternative="less")
+    assert f"√5) = {-below.statistic:.2f} and p = {below.pvalue:.3f}" in TEXT

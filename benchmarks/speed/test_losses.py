@@ -14,7 +14,8 @@ from loss_contenders import (
     image_numbers,
     make_inputs,
 )
-from peak_memory import peak_bytes
+
+from clopbench.training.peak_memory import peak_bytes
 
 TABLE_ROWS = 2048
 SIZES = (256, 512, 1024, TABLE_ROWS, 4096, 8192, 16384)

@@ -44,7 +44,7 @@ class Claim:
 def compare(claim: ClaimDeclaration, table: TableDeclaration, axes: Axes, places: Places) -> Claim:
     """Test every pair of a claim, without a verdict: that depends on the other claims (Holm)."""
     metric, series = _what(claim, table)
-    how = selection.hypothesis(claim)
+    how, constant = selection.hypothesis(claim), selection.constant(claim)
     pairs = selection.pairs(claim, axes, table.thresholds)
     comparisons: list[Comparison | None] = []
     cells: dict[str, Observation] = {}
@@ -52,7 +52,8 @@ def compare(claim: ClaimDeclaration, table: TableDeclaration, axes: Axes, places
     left_out: dict[str, None] = {}
     for pair in pairs:
         first, second = (_numbers(side, places) for side in (pair.first, pair.second))
-        one, other = series(first), series(second)
+        one = series(first)
+        other = series(second) if constant is None else dict.fromkeys(one, constant)
         seeds = sorted(one.keys() & other.keys())
         comparisons.append(how.compare([one[s] for s in seeds], [other[s] for s in seeds]) if seeds else None)
         cells |= {cell.id: cell for number in (*first, *second) for cell in number.cells if cell.seed in seeds}
@@ -72,7 +73,7 @@ def _what(
         threshold = selection.threshold_of(claim, table.thresholds)
         return threshold.metric, partial(_positions, threshold)
     metric = claim.metric or table.metric
-    higher = (claim.direction or table.direction) == "higher"
+    higher = selection.higher_is_better(claim, table.direction)
     return metric, partial(_series, metric=metric, higher=higher)
 
 

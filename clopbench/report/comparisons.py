@@ -37,7 +37,7 @@ class Comparison:
     p_against: float | None = None
     bootstrap: tuple[float, float] | None = None
     in_favour: int | None = None
-    """Seeds in which first > second."""
+    """Seeds in which first > second; for `Equivalence` those in which they differ by less than the margin."""
     correlation: float | None = None
     """Of sums with differences, for `Spread` only."""
     tied: int | None = None
@@ -75,7 +75,7 @@ class Hypothesis(Protocol):
 
 @dataclass(frozen=True)
 class Superiority:
-    """first > second: paired t test, two-sided."""
+    """first > second: paired t test, two-sided unless `sides` is 1."""
 
     sides: int = 2
     confidence: float = CONFIDENCE
@@ -87,7 +87,7 @@ class Superiority:
         return (found.estimate or 0) > 0
 
     def seeds_needed(self, found: Comparison, alpha: float, cautious: bool = False) -> int | None:
-        return _t_seeds(found, found.estimate or 0.0, alpha, 2, cautious)
+        return _t_seeds(found, found.estimate or 0.0, alpha, self.sides, cautious)
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,8 @@ class Equivalence:
 
     def compare(self, first: Sequence[float], second: Sequence[float]) -> Comparison:
         found = _paired_t(first, second, 0.0, self.confidence)
+        within = sum(abs(one - other) < self.margin for one, other in zip(first, second, strict=True))
+        found = replace(found, in_favour=within)
         if found.estimate is None or found.sd is None:
             return found
         inside, outside = (

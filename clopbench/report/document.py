@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clopbench.declarations import Coordinates, TableDeclaration
-from clopbench.declared_claims import AtLeastAsGoodClaim, EquivalentClaim
+from clopbench.declared_claims import AtLeastAsGoodClaim, AtMostClaim, EquivalentClaim, NearClaim
 from clopbench.records import write_atomic
 from clopbench.report import formats, threshold_wording, wording
 from clopbench.report.attachments import Attachments
@@ -178,8 +178,11 @@ def margins(declaration: TableDeclaration) -> list[str]:
         unit = wording.unit(declaration.format)
         margins.append(f"Reproduced means within ±{amount}{unit}: {declaration.paper.margin_reason}.\n")
     for claim in declaration.claims:
-        if isinstance(claim, EquivalentClaim | AtLeastAsGoodClaim):
-            kind = claim.format or declaration.format
+        kind = claim.format or declaration.format
+        if isinstance(claim, AtMostClaim):
+            amount = f"{wording.value(kind, claim.limit)}{wording.unit(kind)}"
+            margins.append(f"Limit of '{claim.text}': {amount}, {claim.limit_reason}.\n")
+        if isinstance(claim, EquivalentClaim | AtLeastAsGoodClaim | NearClaim):
             amount = f"{wording.value(kind, claim.margin)}{wording.unit(kind)}"
             margins.append(f"Margin of '{claim.text}': {amount}, {claim.margin_reason}.\n")
     return margins

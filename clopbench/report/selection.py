@@ -1,6 +1,7 @@
 """Which points of a benchmark a claim speaks of: its declaration → pairs of sides to compare.
 
 A side is one point, or (for the sensitivity along an axis, or a threshold on it) all points of that axis.
+A claim about a number compares one point with that number: the second side is empty.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,13 +11,16 @@ from itertools import combinations, product
 from clopbench.declarations import Coordinates
 from clopbench.declared_claims import (
     AtLeastAsGoodClaim,
+    AtMostClaim,
     BestClaim,
     BetterClaim,
     ClaimDeclaration,
+    Direction,
     EachBeatsClaim,
     EquivalentClaim,
     HigherThresholdClaim,
     LessSensitiveClaim,
+    NearClaim,
     Points,
     SpreadClaim,
 )
@@ -30,6 +34,7 @@ from clopbench.report.comparisons import (
     Spread,
     Superiority,
 )
+from clopbench.report.statistics import ALPHA
 
 Axes = Mapping[str, Sequence[str]]
 Side = tuple[Coordinates, ...]
@@ -52,10 +57,36 @@ def hypothesis(claim: ClaimDeclaration) -> Hypothesis:
             return Equivalence(claim.margin)
         case AtLeastAsGoodClaim():
             return NonInferiority(claim.margin)
+        case NearClaim():
+            return Equivalence(claim.margin)
+        case AtMostClaim():
+            return Superiority(sides=1, confidence=1 - 2 * ALPHA)
         case HigherThresholdClaim():
             return Order()
         case _:
             return Superiority()
+
+
+def constant(claim: ClaimDeclaration) -> float | None:
+    """The number that a claim compares its points with, signed as they are; None where it compares points."""
+    match claim:
+        case NearClaim():
+            return claim.value
+        case AtMostClaim():
+            return -claim.limit
+        case _:
+            return None
+
+
+def higher_is_better(claim: ClaimDeclaration, of_the_table: Direction) -> bool:
+    """Which way values are signed. Above a limit is worse, and nearness has no direction."""
+    match claim:
+        case NearClaim():
+            return True
+        case AtMostClaim():
+            return False
+        case _:
+            return (claim.direction or of_the_table) == "higher"
 
 
 def pairs(claim: ClaimDeclaration, axes: Axes, thresholds: Sequence[ThresholdDeclaration] = ()) -> list[Pair]:
@@ -82,6 +113,8 @@ def pairs(claim: ClaimDeclaration, axes: Axes, thresholds: Sequence[ThresholdDec
             return list(_against(claim.smaller, claim.than, axes))
         case AtLeastAsGoodClaim():
             return list(_against(claim.candidate, claim.than, axes))
+        case NearClaim() | AtMostClaim():
+            return [Pair((one,), ()) for one in _expand(claim.at, axes)]
 
 
 def threshold_of(
@@ -139,7 +172,7 @@ def _check_axis(axis: str, axes: Axes, where: str) -> None:
 
 
 def _sets_of_points(claim: ClaimDeclaration) -> Iterator[tuple[str, Points]]:
-    for field in ("better", "best", "each", "smaller", "candidate", "less", "among", "than"):
+    for field in ("better", "best", "each", "smaller", "candidate", "less", "among", "at", "than"):
         points = getattr(claim, field, None)
         if points is not None:
             yield field, points

@@ -3,7 +3,7 @@
 import math
 
 from clopbench.declarations import Coordinates, PaperValue
-from clopbench.declared_claims import Format
+from clopbench.declared_claims import AtMostClaim, Format, NearClaim
 from clopbench.report.claims import Claim
 from clopbench.report.comparisons import Comparison, Equivalence, NonInferiority, Order, Spread
 from clopbench.report.observations import Number
@@ -104,6 +104,10 @@ def comparison(claim: Claim, found: Comparison) -> str:
         ratio = "∞" if math.isinf(found.estimate) else f"{found.estimate:.2f}"
         return f"ratio of sd {ratio}{_interval(claim, found.low, found.high)}"
     text = value(kind, found.estimate, signed=True) + _interval(claim, found.low, found.high)
+    if isinstance(claim.declaration, AtMostClaim):
+        return f"{text} below {value(kind, claim.declaration.limit)}"
+    if isinstance(claim.declaration, NearClaim):
+        text = f"{text} from {value(kind, claim.declaration.value)}"
     if isinstance(how, Equivalence):
         return f"{text}, margin ±{value(kind, how.margin)}"
     if isinstance(how, NonInferiority):
@@ -133,7 +137,12 @@ def in_favour(claim: Claim) -> str:
 
 
 def pair_name(table: Table, pair: Pair) -> str:
-    """What is set against what, naming only the axes on which the two differ after the first side."""
+    """What is set against what, naming only the axes on which the two differ after the first side.
+
+    A point that is set against a number is named alone.
+    """
+    if not pair.second:
+        return name(table, pair.first[0])
     first, second = pair.first[0], pair.second[0]
     changed = {axis: point for axis, point in second.items() if point != first[axis]}
     shown = first if len(pair.first) == 1 else {axis: first[axis] for axis in changed}

@@ -80,6 +80,11 @@ class Trainer:
             on_epoch(self.history[-1])
             after_step(self)
 
+    def step_on(self, image_BCHW: Tensor, positions: np.ndarray, step: int) -> None:
+        """One step apart from `run`, as if it were this step of the present epoch. Raises NotFiniteError."""
+        self.step = step
+        self._step(image_BCHW, positions)
+
     def state(self) -> dict[str, Any]:
         """Everything that resuming needs, as plain data and tensors."""
         modules = self.model.modules() | self.teacher.modules()

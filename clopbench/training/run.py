@@ -29,7 +29,8 @@ from clopbench.declarations import LaunchConfig
 from clopbench.errors import UserError
 from clopbench.plugins import Plugins
 from clopbench.records import Record
-from clopbench.training import detection, keeping, transfer
+from clopbench.studies import OverheadStudy, SphereStudy
+from clopbench.training import detection, keeping, studying, transfer
 from clopbench.training.checkpoint import Checkpointer
 from clopbench.training.encoders import has_narrow_shortcut
 from clopbench.training.feed import feed
@@ -115,8 +116,12 @@ def preflight(cell: Cell, plugins: Plugins) -> None:
 
     Raises UserError. A plug-in's own ValueError or TypeError counts as a refusal of its parameters.
     """
+    studying.check(cell, plugins)
+    if isinstance(cell.study, SphereStudy):
+        return
     data = sources.load(cell.data.name)
     images = len(_subset(cell, data).kept)
+    studying.check_images(cell, images)
     if cell.training.batch_size > images:
         raise UserError(
             f"training.batch_size: {cell.training.batch_size} is more than the {images} training images "
@@ -144,8 +149,42 @@ def describe_failure(error: BaseException) -> dict[str, str]:
 
 
 def _run(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Record:
+    if isinstance(cell.study, SphereStudy):
+        metrics, rows = studying.simulate(cell, cell.study, plugins)
+        return Record(cell, "done", metrics, history=_to_csv(rows))
     data = sources.load(cell.data.name)
     subset = _subset(cell, data)
+
+    def assemble(cell: Cell) -> tuple[Trainer, dict[str, str]]:
+        return _assemble(cell, plugins, device, hooks.launch, data, subset)
+
+    trainer, pairing = assemble(cell)
+    if isinstance(cell.study, OverheadStudy):
+        metrics, rows = studying.compare_steps(cell.study, trainer, plugins, lambda other: assemble(other)[0])
+        return Record(cell, "done", metrics, {}, pairing, {"data_sha256": data.sha256}, history=_to_csv(rows))
+    resumed = _train(trainer, hooks)
+    frozen = _frozen(trainer, data, subset, hooks)
+    metrics, spectrum = measure(frozen)
+    if cell.seed == keeping.SEED and metrics:
+        keeping.keep_embeddings(trainer.model, frozen.test, frozen.y_M, hooks.checkpoint.parent)
+    status, notes = _judge(cell, trainer.diverged, metrics)
+    downstream, hashes = _downstream(trainer, hooks) if metrics else ({}, {})
+    provenance = {
+        "data_sha256": data.sha256,
+        "resumed": resumed,
+        "compiled": _is_compiled(hooks.launch, device),
+        "train_seconds": round(trainer.seconds, 3),
+        "views_per_second": round(trainer.views / max(trainer.seconds, 1e-9), 1),
+    } | hashes
+    history = _to_csv(trainer.history)
+    metrics = metrics | downstream
+    return Record(cell, status, metrics, notes, pairing, provenance, history=history, spectrum=spectrum)
+
+
+def _assemble(
+    cell: Cell, plugins: Plugins, device: torch.device, launch: LaunchConfig, data: DataSet, subset: Subset
+) -> tuple[Trainer, dict[str, str]]:
+    """The trainer before its first step, and the hashes of what paired cells share."""
     model = build_model(cell, plugins, data.train.shape[0], data.num_classes)
     pairing = {
         "subset": hashlib.sha256(subset.kept.tobytes() + subset.shown.tobytes()).hexdigest(),
@@ -156,28 +195,14 @@ def _run(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Re
     if device.type == "cuda" or not has_narrow_shortcut(model.encoder):
         # Convolutions over few channels are 1.4 times as fast this way on a CPU (8×8 digits, width 16).
         model.encoder.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    compiled = hooks.launch.compile == "on" or (hooks.launch.compile == "auto" and device.type == "cuda")
-    if compiled:
+    if _is_compiled(launch, device):
         model.compile()
-    images = feed(data.train, device, hooks.launch.loader_workers, subset.kept)
-    trainer = Trainer(cell, model, images, torch.from_numpy(subset.shown).to(device))
-    resumed = _train(trainer, hooks)
-    frozen = _frozen(trainer, data, subset, hooks)
-    metrics, spectrum = measure(frozen)
-    if cell.seed == keeping.SEED and metrics:
-        keeping.keep_embeddings(model, frozen.test, frozen.y_M, hooks.checkpoint.parent)
-    status, notes = _judge(cell, trainer.diverged, metrics)
-    downstream, hashes = _downstream(trainer, hooks) if metrics else ({}, {})
-    provenance = {
-        "data_sha256": data.sha256,
-        "resumed": resumed,
-        "compiled": compiled,
-        "train_seconds": round(trainer.seconds, 3),
-        "views_per_second": round(trainer.views / max(trainer.seconds, 1e-9), 1),
-    } | hashes
-    history = _to_csv(trainer.history)
-    found = metrics | downstream
-    return Record(cell, status, found, notes, pairing, provenance, history=history, spectrum=spectrum)
+    images = feed(data.train, device, launch.loader_workers, subset.kept)
+    return Trainer(cell, model, images, torch.from_numpy(subset.shown).to(device)), pairing
+
+
+def _is_compiled(launch: LaunchConfig, device: torch.device) -> bool:
+    return launch.compile == "on" or (launch.compile == "auto" and device.type == "cuda")
 
 
 def _frozen(trainer: Trainer, data: DataSet, subset: Subset, hooks: Hooks) -> Frozen:

@@ -1,0 +1,72 @@
+"""What a cell may be instead of a training: a simulation of the paper's theory, or the cost of CLOP's term.
+
+A cell with a study is run by the module of training/ that has the study's name.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from clopbench.parameters import Count, Fraction, NonNegative, Positive, Strict
+
+
+class SphereStudy(Strict):
+    """Points on the unit sphere under exact gradient steps of the loss, without a network (paper, section 2).
+
+    points: N of them, in `dim` dimensions, drawn so that their mean has the norm `start_mean`. positives:
+    "merged" is the theory's assumption, where an image is one point, whose positive is itself and adds nothing
+    but a constant; "views" has two points per image and the loss as it is trained, whose denominator holds the
+    positive too. apart: degrees between the two. gradient: "ambient" is that of the formula with respect to
+    unit vectors, "tangent" what the normalisation of a network's outputs leaves of it.
+
+    Rates are learning rates as multiples of τ, for the loss summed over anchors: `rates` of one step,
+    `long_rates` of `steps` steps each. The points are spread over `classes` classes, of which CLOP's term sees
+    `label_fraction`.
+    """
+
+    kind: Literal["sphere"]
+    points: Annotated[int, Field(ge=2)]
+    dim: Annotated[int, Field(ge=2)]
+    start_mean: Annotated[float, Field(gt=0, lt=1)]
+    rates: list[Positive] = Field(min_length=1)
+    long_rates: list[Positive] = Field(min_length=1)
+    steps: Count
+    positives: Literal["merged", "views"] = "merged"
+    apart: NonNegative = 0.0
+    gradient: Literal["tangent", "ambient"] = "tangent"
+    classes: Count = 10
+    label_fraction: Fraction = 1.0
+
+    @model_validator(mode="after")
+    def _fields_fit(self) -> "SphereStudy":
+        if self.apart and self.positives != "views":
+            raise ValueError("apart goes with positives: views only")
+        if self.gradient == "ambient" and self.positives != "merged":
+            raise ValueError("gradient: ambient goes with positives: merged only")
+        return self
+
+
+class OverheadStudy(Strict):
+    """Time and memory of a training step with CLOP's term and without, on the same batches.
+
+    pairs: neighbouring steps, one with and one without, that are compared; before them come `warmup` pairs
+    that are not counted. Everything else of the cell says what is trained.
+    """
+
+    kind: Literal["overhead"]
+    pairs: Count
+    warmup: Count = 2
+
+
+StudyConfig = Annotated[SphereStudy | OverheadStudy, Field(discriminator="kind")]
+STUDIES: dict[str, type[Strict]] = {"sphere": SphereStudy, "overhead": OverheadStudy}
+
+
+def deciding(study: SphereStudy | OverheadStudy, canonical: dict[str, Any]) -> dict[str, Any]:
+    """The part of a cell's canonical form that decides the study's numbers.
+
+    A simulation has no data and no encoder, so it is the same cell at every scale.
+    """
+    if isinstance(study, SphereStudy):
+        return {key: canonical[key] for key in ("method", "seed", "study")}
+    return canonical
