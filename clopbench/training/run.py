@@ -36,6 +36,7 @@ from clopbench.training.linear import ProbeTraining
 from clopbench.training.loop import Row, Trainer
 from clopbench.training.measure import Frozen, measure
 from clopbench.training.model import build_model
+from clopbench.training.place import PeerLost, Place
 from clopbench.training.provenance import describe_run
 from clopbench.training.stop import Stopped, StopRequest
 
@@ -82,6 +83,8 @@ class Hooks:
     checkpoint: Path
     launch: LaunchConfig
     stop: StopRequest
+    place: Place | None = None
+    """This process among those of a cell on several devices."""
 
     @property
     def saved(self) -> tuple[Path, Path]:
@@ -107,6 +110,21 @@ def run_cell(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -
     return record
 
 
+def train_along(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> dict[str, str] | None:
+    """Train a cell as a rank that neither evaluates nor writes; returns the failure, if it came to one.
+
+    Raises Stopped where a stop was requested of any rank.
+    """
+    try:
+        _train(_prepare(cell, plugins, device, hooks).trainer, hooks)
+    except Stopped:
+        raise
+    except Exception as error:
+        traceback.print_exc()
+        return describe_failure(error)
+    return None
+
+
 def preflight(cell: Cell, plugins: Plugins) -> None:
     """Find out what can be wrong with a cell before any time is spent: build its model, train nothing.
 
@@ -130,15 +148,27 @@ def preflight(cell: Cell, plugins: Plugins) -> None:
 def describe_failure(error: BaseException) -> dict[str, str]:
     """Class, message and last lines of the traceback."""
     memory = isinstance(error, (torch.OutOfMemoryError, MemoryError))
+    other = "node" if isinstance(error, PeerLost) else "error"
     lines = "".join(traceback.format_exception(error)).splitlines()[-TRACEBACK_LINES:]
     return {
-        "class": "out_of_memory" if memory else "error",
+        "class": "out_of_memory" if memory else other,
         "message": f"{type(error).__name__}: {error}".splitlines()[0],
         "traceback": "\n".join(lines),
     }
 
 
-def _run(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Record:
+@dataclass(frozen=True)
+class _Prepared:
+    """A cell that is ready to be trained."""
+
+    trainer: Trainer
+    data: DataSet
+    subset: Subset
+    pairing: dict[str, str]
+    compiled: bool
+
+
+def _prepare(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> _Prepared:
     data = sources.load(cell.data.name)
     subset = _subset(cell, data)
     model = build_model(cell, plugins, data.train.shape[0], data.num_classes)
@@ -152,22 +182,35 @@ def _run(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Re
         # Convolutions over few channels are 1.4 times as fast this way on a CPU (8×8 digits, width 16).
         model.encoder.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     compiled = hooks.launch.compile == "on" or (hooks.launch.compile == "auto" and device.type == "cuda")
-    if compiled:
+    if compiled and hooks.place is None:
         model.compile()
     images = feed(data.train, device, hooks.launch.loader_workers, subset.kept)
-    trainer = Trainer(cell, model, images, torch.from_numpy(subset.shown).to(device))
+    labels = torch.from_numpy(subset.shown).to(device)
+    if hooks.place is None:
+        return _Prepared(Trainer(cell, model, images, labels), data, subset, pairing, compiled)
+    from clopbench.training import distributed  # A second that other cells need not wait for.
+
+    ranks = distributed.join(hooks.place, device)
+    ranks.agree("".join([str(data.sha256), *pairing.values()]).encode())
+    trainer = distributed.SharedTrainer(cell, model, images, labels, ranks)
+    return _Prepared(trainer, data, subset, pairing, compiled=False)
+
+
+def _run(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Record:
+    ready = _prepare(cell, plugins, device, hooks)
+    trainer = ready.trainer
     resumed = _train(trainer, hooks)
-    metrics, spectrum = measure(_frozen(trainer, data, subset, hooks))
+    metrics, spectrum = measure(_frozen(trainer, ready.data, ready.subset, hooks))
     status, notes = _judge(cell, trainer.diverged, metrics)
     provenance = {
-        "data_sha256": data.sha256,
+        "data_sha256": ready.data.sha256,
         "resumed": resumed,
-        "compiled": compiled,
+        "compiled": ready.compiled,
         "train_seconds": round(trainer.seconds, 3),
         "views_per_second": round(trainer.views / max(trainer.seconds, 1e-9), 1),
     }
     history = _to_csv(trainer.history)
-    return Record(cell, status, metrics, notes, pairing, provenance, history=history, spectrum=spectrum)
+    return Record(cell, status, metrics, notes, ready.pairing, provenance, history=history, spectrum=spectrum)
 
 
 def _frozen(trainer: Trainer, data: DataSet, subset: Subset, hooks: Hooks) -> Frozen:
@@ -196,7 +239,12 @@ def _train(trainer: Trainer, hooks: Hooks) -> bool:
     checkpointer = Checkpointer(hooks.checkpoint, hooks.launch.checkpoint_seconds, hooks.stop)
     resumed = checkpointer.restore(trainer)
     hooks.stop.training = True
-    trainer.run(checkpointer.after_step, lambda row: hooks.on_epoch(row, trainer))
+    try:
+        trainer.run(checkpointer.after_step, lambda row: hooks.on_epoch(row, trainer))
+    except Stopped:
+        trainer.leave()
+        raise
+    trainer.leave()
     hooks.stop.training = False
     return resumed
 
