@@ -53,7 +53,8 @@ class Request:
         if device not in DEVICES:
             raise unknown("device", device, DEVICES)
         threads = max(benchmark.launch.threads for benchmark in self.benchmarks)
-        self.device, self.slots = device, slots(device, workers, per_gpu, threads)
+        each = max(entry.template.training.devices for b in self.benchmarks for entry in b.entries)
+        self.device, self.slots = device, slots(device, workers, per_gpu, threads, each)
 
     @property
     def workers(self) -> int:

@@ -172,6 +172,7 @@ class LocalLauncher:
             "data": str(data_root().absolute()),
             "device": self.device,
             "gpu": gpu,
+            "followers": [],
             "since": self.since,
             "provenance": self.provenance,
         }

@@ -174,6 +174,7 @@ class Packing:
             "data": self.data,
             "device": self.device,
             "gpu": gpu,
+            "followers": [],
             "since": self.since,
             "provenance": self.provenance,
         }

@@ -1,9 +1,9 @@
 """A cell on several processes: each embeds its part of a batch, and all compute the loss of the whole batch.
 
 Every rank draws the whole batch's views, keeps its own images, embeds them with batch norm over all ranks
-(clopbench.training.syncnorm), and gathers the embeddings of the others. The loss over all of them is the same on
-every rank, so its gradient with respect to a rank's own embeddings needs no communication; what each rank's
-images contribute to the gradient of the weights is then summed. Only rounding differs from a single process.
+(clopbench.training.syncnorm), and gathers the embeddings of the others. The loss over all of them is the same
+on every rank, so its gradient with respect to a rank's own embeddings needs no communication; what each
+rank's images contribute to the gradient of the weights is then summed. Only rounding differs from one process.
 
 Imported only where a cell has several devices: torch.distributed costs a second.
 Shapes: V views, B images of the whole batch, X features of an embedding.
@@ -39,7 +39,7 @@ BUCKET = 1 << 24
 
 
 class Ranks:
-    """This process among those of its cell, once all have met."""
+    """Our process among those of its cell, once all have met."""
 
     def __init__(self, place: Place, store: dist.Store):
         self.rank, self.size = place.rank, place.size
@@ -148,6 +148,15 @@ class SharedTrainer(Trainer):
         self.ranks.sum_gradients(model.method.parameters(), divided_by=self.ranks.size)
 
 
+def join_training(
+    place: Place, common: str, cell: Cell, model: Model, images: Images, labels: Tensor
+) -> SharedTrainer:
+    """The trainer of one rank, once all have met. Raises RuntimeError where `common` is not the same on all."""
+    ranks = join(place, images.device)
+    ranks.agree(common.encode())
+    return SharedTrainer(cell, model, images, labels, ranks)
+
+
 def join(place: Place, device: torch.device) -> Ranks:
     """Meet the other ranks: over gloo on a CPU, and over NCCL besides where tensors are on a GPU.
 
@@ -165,9 +174,7 @@ def join(place: Place, device: torch.device) -> Ranks:
         store.set(f"here {place.rank}", "")
         store.wait([f"here {rank}" for rank in range(place.size)], MEETING)
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-        dist.init_process_group(
-            backend, store=store, rank=place.rank, world_size=place.size, timeout=PATIENCE
-        )
+        dist.init_process_group(backend, store=store, rank=place.rank, world_size=place.size, timeout=PATIENCE)
     return Ranks(place, store)
 
 

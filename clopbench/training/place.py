@@ -14,7 +14,7 @@ class Place:
     rank: int
     size: int
     store: str
-    """Where the ranks find each other: file:///path on one machine, tcp://host:port otherwise (rank 0 listens)."""
+    """Where ranks find each other: file:///path on one machine, else tcp://host:port, where rank 0 listens."""
 
     @property
     def first(self) -> bool:

@@ -182,18 +182,19 @@ def _prepare(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -
         # Convolutions over few channels are 1.4 times as fast this way on a CPU (8×8 digits, width 16).
         model.encoder.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     compiled = hooks.launch.compile == "on" or (hooks.launch.compile == "auto" and device.type == "cuda")
-    if compiled and hooks.place is None:
+    compiled = compiled and hooks.place is None  # Exchanges between ranks would cut the network into pieces.
+    if compiled:
         model.compile()
     images = feed(data.train, device, hooks.launch.loader_workers, subset.kept)
     labels = torch.from_numpy(subset.shown).to(device)
     if hooks.place is None:
-        return _Prepared(Trainer(cell, model, images, labels), data, subset, pairing, compiled)
-    from clopbench.training import distributed  # A second that other cells need not wait for.
+        trainer = Trainer(cell, model, images, labels)
+    else:
+        from clopbench.training.distributed import join_training  # A second that other cells need not wait for.
 
-    ranks = distributed.join(hooks.place, device)
-    ranks.agree("".join([str(data.sha256), *pairing.values()]).encode())
-    trainer = distributed.SharedTrainer(cell, model, images, labels, ranks)
-    return _Prepared(trainer, data, subset, pairing, compiled=False)
+        common = "".join([data.sha256, *pairing.values()])
+        trainer = join_training(hooks.place, common, cell, model, images, labels)
+    return _Prepared(trainer, data, subset, pairing, compiled)
 
 
 def _run(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Record:

@@ -1,6 +1,6 @@
 """Batch norm whose mean and variance are those of the batch of all ranks.
 
-torch's own exists on GPUs only. This one is the same on both, so that what the tests hold on a CPU is what runs.
+torch's own is for GPUs only. This one is the same on both: what is tested on a CPU is what runs on GPUs.
 Shapes: N inputs of this rank, C channels, R ranks; inputs are [N, C] or [N, C, H, W].
 """
 
@@ -48,7 +48,7 @@ class SynchronisedNorm(_BatchNorm):
 
     @torch.no_grad()
     def _count(self, mean_C: Tensor, variance_C: Tensor, inputs: int) -> None:
-        """Move the running statistics, of which the variance is the unbiased one, as torch's batch norm does."""
+        """Move the running statistics as torch's batch norm does: the variance is the unbiased one."""
         if not self.track_running_stats or self.running_mean is None or self.running_var is None:
             return
         assert self.num_batches_tracked is not None
@@ -62,8 +62,8 @@ class SynchronisedNorm(_BatchNorm):
 class _Normalised(torch.autograd.Function):
     """y = (x − μ) / √(σ² + ε) · w + b, with μ and σ² over all ranks; also returns μ and σ².
 
-    The gradient is that of Ioffe & Szegedy 2015 (section 3), its two means being over all ranks too. The gradients
-    of w and b are those of this rank's inputs: they are summed over the ranks like those of other weights.
+    The gradient is that of Ioffe & Szegedy 2015 (section 3), its two means being over all ranks too. Those of
+    w and b are of this rank's inputs alone: they are summed over the ranks like those of other weights.
     """
 
     @staticmethod
