@@ -11,6 +11,7 @@ from clopbench import overrides as override_grammar
 from clopbench.errors import UserError, unknown
 from clopbench.index import scan
 from clopbench.launch.devices import slots
+from clopbench.launch.local import LocalLauncher
 from clopbench.plan import STATES, Plan, make_plan, parse_seeds, running
 from clopbench.records import Store
 from clopbench.suite import Benchmark, Suite
@@ -53,7 +54,8 @@ class Request:
         if device not in DEVICES:
             raise unknown("device", device, DEVICES)
         threads = max(benchmark.launch.threads for benchmark in self.benchmarks)
-        each = max(entry.template.training.devices for b in self.benchmarks for entry in b.entries)
+        devices = max(entry.template.training.devices for b in self.benchmarks for entry in b.entries)
+        each = max(1, devices // (1 + len(LocalLauncher.followers)))
         self.device, self.slots = device, slots(device, workers, per_gpu, threads, each)
 
     @property

@@ -122,6 +122,7 @@ OPTIONAL = {
     ("training", "lars_adapt_all"): True,
     ("training", "precision"): "bf16",
     ("training", "micro_batch"): 64,
+    ("training", "devices"): 2,
 }
 
 

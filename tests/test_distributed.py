@@ -1,4 +1,4 @@
-"""Cells on several devices: the numbers of one process, and a clean end whatever dies. Real ranks, over gloo."""
+"""Cells on several devices: the numbers of one process, and a clean end whatever dies. With real ranks."""
 
 import json
 import os
@@ -238,6 +238,27 @@ def test_a_dead_rank_fails_the_cell_within_a_minute(bench, tmp_path, rank):
     assert not any(map(is_alive, ranks_of(results).values()))
     (record,) = results.glob("??/*/record.json")
     assert json.loads(record.read_text())["failure"]["class"] == "killed"
+
+
+@pytest.mark.slow
+def test_torchrun_gives_the_same_bits(bench, tmp_path, environment):
+    """Started by torchrun: rank 0 is `bench`, and trains with the other process."""
+    command = [*ONE, *QUICK, "training.devices=2"]
+    assert bench(*command, "--results", tmp_path / "local").code == 0
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
+            *("-m", "clopbench.torchrun", *command, "--results", str(tmp_path / "torchrun")),
+        ],
+        capture_output=True, text=True, check=False, env=environment, timeout=240,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert digests(tmp_path / "torchrun") == digests(tmp_path / "local")
+    assert len(digests(tmp_path / "local")) == 1
+    log = next((tmp_path / "torchrun").glob("??/*/run.log")).read_text()
+    assert " start " in log
+    assert " rank 1 " not in log
+    assert " rank 1 " in done.stdout  # Of the other process, whose output is torchrun's.
 
 
 METHOD = '''

@@ -36,6 +36,8 @@ class Order(TypedDict):
     share: int
     port: int
     """Where rank 0 listens, on its machine."""
+    serial: int
+    """Tells what is said of one order from what is said of another."""
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,8 @@ def supervise(task: worker.Task, store: Store, cell: Cell, held: claims.Held, st
     kills = outcomes.memory_kills()
     with _meeting_point(followers) as (address, port):
         plain: Any = {**task, "followers": [], "gpu": None}
-        order: Order = {"task": plain, "size": size, "share": size // (1 + len(followers)), "port": port}
+        share = size // (1 + len(followers))
+        order = Order(task=plain, size=size, share=share, port=port, serial=time.time_ns())
         for follower in followers:
             _tell(follower, order)
         gpus = task["gpu"].split(",") if task["gpu"] else []
@@ -104,7 +105,8 @@ def _watch(crew: Crew, followers: list[Connection], order: Order, stop: StopRequ
 def _heard(follower: Connection, number: int, order: Order, listening: list[Connection]) -> list[End]:
     """What a follower says of one of its ranks; that they are gone, where it is."""
     try:
-        return [End(**json.loads(follower.recv_bytes()))]
+        serial, *end = json.loads(follower.recv_bytes())
+        return [End(*end)] if serial == order["serial"] else []
     except (EOFError, OSError):
         listening.remove(follower)
         first = number * order["share"]
