@@ -1,7 +1,7 @@
 """`bench` under torchrun: `torchrun --nproc-per-node 2 -m clopbench.torchrun run table7 training.devices=2`.
 
-The first process is `bench`, with the arguments given; the others train their share of its cells. Use it where a
-cluster starts jobs by torchrun anyway: `bench run` and `bench submit` start a cell's processes themselves.
+The first process is `bench`, with the arguments given; the others train their share of its cells. Use it where
+a cluster starts jobs by torchrun anyway: `bench run` and `bench submit` start a cell's processes themselves.
 """
 
 import os

@@ -40,10 +40,8 @@ def test_the_death_of_the_other_nodes_process_fails_the_cell(bench, lab: Lab, tm
     results = tmp_path / "results"
     assert bench(*SUBMIT, *LONGER, *TWO, "training.epochs=500", "nodes=2").code == 0
     lab.wait(lambda: epoch(results) >= 2, "the second epoch", 120)
-    (job,) = jobs(only(results))
-    (follower,) = [
-        pid for pid, variables in processes_of(job) if variables.get("SLURM_PROCID") == "1" and is_task(pid)
-    ]
+    followers = [pid for pid, variables in processes_of(lab) if variables["SLURM_PROCID"] == "1"]
+    (follower,) = filter(is_task, followers)
     begin = time.monotonic()
     os.kill(follower, signal.SIGKILL)
     lab.wait(lambda: list(results.glob("??/*/record.json")), "the record of a failure", 60)
@@ -53,11 +51,11 @@ def test_the_death_of_the_other_nodes_process_fails_the_cell(bench, lab: Lab, tm
     assert failure["message"] == "rank 1 of 2: its process (1 of the task's 2) is gone"
     assert failure["class"] == "node"
     lab.wait(lambda: not lab.ask("squeue", "-h"), "an empty queue")
-    lab.wait(lambda: not processes_of(job), "the end of all processes")
+    lab.wait(lambda: not processes_of(lab), "the end of all processes")
 
 
-def processes_of(job: str) -> list[tuple[int, dict[str, str]]]:
-    """Living processes of an array, with the variables that they started with."""
+def processes_of(lab: Lab) -> list[tuple[int, dict[str, str]]]:
+    """Living processes of a lab's tasks, with the variables that they started with."""
     found = []
     for path in Path("/proc").glob("[0-9]*/environ"):
         try:
@@ -66,7 +64,7 @@ def processes_of(job: str) -> list[tuple[int, dict[str, str]]]:
             alive = (path.parent / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
         except OSError:
             continue
-        if alive and variables.get("SLURM_ARRAY_JOB_ID") == job:
+        if alive and "SLURM_PROCID" in variables and variables.get("SLURM_CONF") == str(lab.conf):
             found.append((int(path.parent.name), variables))
     return found
 
