@@ -68,7 +68,8 @@ def submit(
     from clopbench.request import Request
 
     words, settings = slurm_cli.split_words(tables)
-    request = Request(words, seeds, scale, only, method, suite, methods_dir, results, None)
+    # "cpu": how many GPUs this machine has does not matter.
+    request = Request(words, seeds, scale, only, method, suite, methods_dir, results, None, "cpu")
     order = slurm_cli.new_order(request, profile, settings, device, live, sys.argv[1:])
     plan = request.plan()
     for line in request.headline(plan, local=False):

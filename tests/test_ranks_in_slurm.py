@@ -19,18 +19,23 @@ TWO = ["training.devices=2"]
 
 @pytest.mark.slow
 def test_two_nodes_give_the_bits_of_a_local_run(bench, lab: Lab, tmp_path):
+    """Warned in the middle, as before a time limit: both nodes' ranks stop at one step, and go on from it."""
     results, local = tmp_path / "results", tmp_path / "local"
-    done = bench(*SUBMIT, *QUICK, *TWO, "nodes=2")
+    settings = [*LONGER, *TWO, "training.epochs=8"]
+    done = bench(*SUBMIT, *settings, "nodes=2")
     assert done.code == 0, done.err
     submission = only(results)
-    assert bench("run", *CELL, *QUICK, *TWO, "--workers", "1", "--results", local).code == 0
+    (job,) = jobs(submission)
+    lab.wait(lambda: epoch(results) >= 2, "the second epoch", 120)
+    lab.ask("scancel", "--signal=USR2", job)
+    assert bench("run", *CELL, *settings, "--workers", "1", "--results", local).code == 0
     assert wait_for(lab, results, 1) == digests(local)
     assert len(digests(local)) == 1
+    assert next(results.glob("??/*/run.log")).read_text().count("resuming at epoch") == 1
     assert leftovers(results) == []
     assert list((submission.folder / "ranks").iterdir()) == []
-    (job,) = jobs(submission)
     logs = [path.read_text() for path in sorted(submission.logs.glob(f"{job}_0_*_log.out"))]
-    assert [" rank 1 " in log for log in logs] == [False, True]
+    assert [log.count(" rank 1 ") for log in logs] == [0, 2]
     assert lab.states(job)[0] == "COMPLETED"
     assert state(bench)["done"] == 1
 
