@@ -68,8 +68,7 @@ def submit(
     from clopbench.request import Request
 
     words, settings = slurm_cli.split_words(tables)
-    # "cpu": how many GPUs this machine has does not matter.
-    request = Request(words, seeds, scale, only, method, suite, methods_dir, results, None, "cpu")
+    request = Request(words, seeds, scale, only, method, suite, methods_dir, results, None)
     order = slurm_cli.new_order(request, profile, settings, device, live, sys.argv[1:])
     plan = request.plan()
     for line in request.headline(plan, local=False):

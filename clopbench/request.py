@@ -22,7 +22,8 @@ DEVICES = ("auto", "cpu", "cuda")
 class Request:
     """The arguments of plan, run and show, validated as a whole before anything happens.
 
-    words: table names and key=value overrides, mixed. seeds None: all that are recorded (for `show`).
+    words: table names and key=value overrides, mixed. seeds None: all that are recorded (for `show`). device and
+    per_gpu: for verbs that run cells here; for others it does not matter what GPUs this machine has.
     Raises UserError on the first thing that is wrong.
     """
 
@@ -37,7 +38,7 @@ class Request:
         methods_dirs: Sequence[Path],
         results: Path,
         workers: int | None,
-        device: str = "auto",
+        device: str = "cpu",
         per_gpu: int = 1,
     ):
         self.suite = Suite.locate(suite, methods_dirs)
