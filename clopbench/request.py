@@ -22,8 +22,8 @@ DEVICES = ("auto", "cpu", "cuda")
 class Request:
     """The arguments of plan, run and show, validated as a whole before anything happens.
 
-    words: table names and key=value overrides, mixed. seeds None: all that are recorded (for `show`). device and
-    per_gpu: for verbs that run cells here; for others it does not matter what GPUs this machine has.
+    words: table names and key=value overrides, mixed. seeds None: all that are recorded (for `show`).
+    device and per_gpu: for verbs that run cells here; to others this machine's GPUs do not matter.
     Raises UserError on the first thing that is wrong.
     """
 
