@@ -95,7 +95,8 @@ class TrainingConfig(Strict):
     steps the cosine once an epoch but tells it the number of steps, so that it hardly decays (authors' code).
     momentum is AdamW's β₁. lars_adapt_all follows the authors' code, where biases and norms are adapted and
     decayed too. micro_batch: images that pass the encoder at once; the loss is still that of the whole
-    batch, but batch norm sees one micro-batch at a time.
+    batch, but batch norm sees one micro-batch at a time. devices: processes that share each batch (data
+    parallel: loss and batch norm are still those of the whole batch, so that only rounding differs).
     """
 
     epochs: Count
@@ -111,6 +112,15 @@ class TrainingConfig(Strict):
     lars_adapt_all: bool = False
     precision: Literal["fp32", "bf16"] = "fp32"
     micro_batch: Count | None = None
+    devices: Count = 1
+
+    @model_validator(mode="after")
+    def _batches_are_shared_evenly(self) -> "TrainingConfig":
+        if self.batch_size % self.devices:
+            raise ValueError(f"batch_size {self.batch_size} cannot be shared evenly by devices {self.devices}")
+        if self.devices > 1 and self.micro_batch is not None:
+            raise ValueError("micro_batch and devices above 1 exclude each other; devices save memory too")
+        return self
 
 
 RecipeName = Literal[

@@ -48,7 +48,7 @@ class Held:
 
     def __init__(self, path: Path, holder: dict[str, Any]):
         self.path = path
-        self._holder = holder
+        self.holder = holder
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
@@ -65,7 +65,7 @@ class Held:
 
     def report(self, **progress: Any) -> None:
         """Say how far the cell is; readers see it in `Claim.holder`."""
-        content = json.dumps(self._holder | progress).encode()
+        content = json.dumps(self.holder | progress).encode()
         # One small write in place: a reader that meets it half done just sees no progress.
         with contextlib.suppress(OSError):
             handle = os.open(self.path, os.O_WRONLY | os.O_TRUNC)

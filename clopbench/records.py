@@ -169,15 +169,19 @@ class Store:
         return sorted(entry.name for entry in folder.iterdir() if entry.name.startswith(prefix))
 
 
-def write_atomic(path: Path, content: bytes) -> None:
-    """Write to a temporary name in the same folder, fsync, rename; fsync the folder where possible."""
+def write_atomic(path: Path, content: bytes, private: bool = False) -> None:
+    """Write to a temporary name in the same folder, fsync, rename; fsync the folder where possible.
+
+    private: only this user may read it.
+    """
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{PARTIAL}{path.name}-")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o666 & ~_umask())
+        if not private:
+            Path(temporary).chmod(0o666 & ~_umask())
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from clopbench import overrides as override_grammar
 from clopbench.errors import UserError, unknown
 from clopbench.index import scan
 from clopbench.launch.devices import slots
+from clopbench.launch.local import LocalLauncher
 from clopbench.plan import STATES, Plan, make_plan, parse_seeds, running
 from clopbench.records import Store
 from clopbench.suite import Benchmark, Suite
@@ -24,6 +25,7 @@ class Request:
     """The arguments of plan, run and show, validated as a whole before anything happens.
 
     words: table names and key=value overrides, mixed. seeds None: all that are recorded (for `show`).
+    device and per_gpu: for verbs that run cells here; to others this machine's GPUs do not matter.
     Raises UserError on the first thing that is wrong.
     """
 
@@ -38,7 +40,7 @@ class Request:
         methods_dirs: Sequence[Path],
         results: Path,
         workers: int | None,
-        device: str = "auto",
+        device: str = "cpu",
         per_gpu: int = 1,
     ):
         self.suite = Suite.locate(suite, methods_dirs)
@@ -67,7 +69,9 @@ class Request:
         if device not in DEVICES:
             raise unknown("device", device, DEVICES)
         threads = max(benchmark.launch.threads for benchmark in self.benchmarks)
-        self.device, self.slots = device, slots(device, workers, per_gpu, threads)
+        devices = max(entry.template.training.devices for b in self.benchmarks for entry in b.entries)
+        each = max(1, devices // (1 + len(LocalLauncher.followers)))
+        self.device, self.slots = device, slots(device, workers, per_gpu, threads, each)
 
     @property
     def workers(self) -> int:

@@ -51,7 +51,8 @@ def run_here(cell: Cell, plugins: Plugins, folder: Path) -> Record:
     """Train and measure a cell in this process; its checkpoint goes into `folder`."""
     import torch
 
-    from clopbench.training.run import Hooks, run_cell
+    from clopbench.training.assembly import Hooks
+    from clopbench.training.run import run_cell
     from clopbench.training.stop import StopRequest
 
     hooks = Hooks(lambda row, trainer: None, folder / "checkpoint.pt", LaunchConfig(), StopRequest())

@@ -12,6 +12,7 @@ PACKAGE = ROOT / "clopbench"
 
 # Floors of the house, from the top. A module imports only from floors below its own, or its own room.
 FLOORS = [
+    {"torchrun"},
     {"cli"},
     {"cli_data", "cli_report", "cli_slurm"},
     {"cli_options"},

@@ -12,9 +12,10 @@ from clopbench.records import Store
 from clopbench.studies import OverheadStudy, SphereStudy
 from clopbench.suite import Suite
 from clopbench.training import overhead
+from clopbench.training.assembly import Hooks
 from clopbench.training.loop import Trainer
 from clopbench.training.peak_memory import peak_bytes
-from clopbench.training.run import Hooks, preflight, run_cell
+from clopbench.training.run import preflight, run_cell
 from clopbench.training.stop import StopRequest
 
 SPHERE = {

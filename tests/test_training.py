@@ -295,7 +295,7 @@ def test_a_cells_process_reuses_freed_memory(environment):
     Alignment makes the heap grow by some blocks before one fits where another was.
     """
     script = (
-        "import resource, torch; from clopbench.training.run import configure; configure(1)\n"
+        "import resource, torch; from clopbench.training.process import configure; configure(1)\n"
         "def faults(): return resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
         "torch.ones(1 << 24); before = faults()\n"
         "for _ in range(50): torch.ones(1 << 24)\n"

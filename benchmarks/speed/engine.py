@@ -13,7 +13,7 @@ from clopbench.suite import Benchmark, Suite
 from clopbench.training.feed import Resident
 from clopbench.training.loop import Trainer
 from clopbench.training.model import build_model
-from clopbench.training.run import configure
+from clopbench.training.process import configure
 
 ROOT = Path(__file__).resolve().parents[2]
 CLASSES = 100

@@ -23,17 +23,21 @@ def _gpu_lines(listing: str) -> list[str]:
     return [line for line in listing.splitlines() if line.startswith("GPU ")]
 
 
-def slots(device: str, workers: int | None, per_gpu: int, threads: int) -> list[str | None]:
+def slots(device: str, workers: int | None, per_gpu: int, threads: int, each: int = 1) -> list[str | None]:
     """One entry per cell that may run at once: the GPU it gets, or None for the CPU.
 
     On GPUs: `per_gpu` cells on each; on a CPU: as many as fit the cores with `threads` each; `workers`
-    overrides both numbers. Raises UserError where device 'cuda' is asked for and no GPU is visible.
+    overrides both numbers. each: devices of one cell; where it is above 1, GPUs come in groups with commas
+    between them. Raises UserError where device 'cuda' is asked for and no GPU is visible, or too few are.
     """
     gpus = [] if device == "cpu" else visible_gpus()
     if device == "cuda" and not gpus:
         raise UserError("--device cuda: no GPU is visible (nvidia-smi, CUDA_VISIBLE_DEVICES)")
     if not gpus:
-        return [None] * (workers or max(1, _cores() // threads))
+        return [None] * (workers or max(1, _cores() // (threads * each)))
+    if each > len(gpus):
+        raise UserError(f"training.devices: {each} GPUs are needed for a cell, {len(gpus)} are visible")
+    gpus = [",".join(gpus[first : first + each]) for first in range(0, len(gpus) - each + 1, each)]
     return [gpus[number % len(gpus)] for number in range(workers or len(gpus) * per_gpu)]
 
 

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -49,6 +49,9 @@ class Outcome:
 class LocalLauncher:
     """Runs planned cells with a number of worker processes. One instance per `bench run`."""
 
+    followers: Sequence[Connection] = ()
+    """Processes that torchrun started beside this one (clopbench.torchrun); they share each cell."""
+
     def __init__(
         self,
         store: Store,
@@ -59,7 +62,7 @@ class LocalLauncher:
     ):
         self.store = store
         self.method_folders = [str(folder) for folder in method_folders]
-        self.slots = list(slots)
+        self.slots = list(slots)[:1] if self.followers else list(slots)
         self.device = device
         self.provenance = provenance
         self.since = time.time()
@@ -67,6 +70,9 @@ class LocalLauncher:
 
     def preflight(self, cells: Sequence[Cell]) -> None:
         """Build each distinct model once, in a process of its own. Raises UserError; nothing is written."""
+        for devices in sorted({cell.training.devices for cell in cells}):
+            if devices % (count := 1 + len(self.followers)):
+                raise UserError(f"training.devices: {devices} cannot be shared evenly by {count} processes")
         resnets = any(cell.encoder.name.startswith("resnet") for cell in cells)
         self.context.set_forkserver_preload([*PRELOAD, *(PRELOAD_RESNETS if resnets else [])])
         distinct = {cell.arm: cell.config() for cell in cells}
@@ -172,6 +178,7 @@ class LocalLauncher:
             "data": str(data_root().absolute()),
             "device": self.device,
             "gpu": gpu,
+            "followers": self.followers,
             "since": self.since,
             "provenance": self.provenance,
         }

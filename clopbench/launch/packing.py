@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import forkserver, resource_tracker
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -86,6 +86,7 @@ class Packing:
         self.store, self.method_folders, self.data = store, list(method_folders), data
         self.slots, self.device, self.since = list(slots), device, since
         self.provenance, self.stop = provenance, stop
+        self.followers: Sequence[Connection] = ()
 
     def run(self, cells: Sequence[SubmittedCell], patience: float) -> Ended:
         """Run all cells, or until a stop is requested.
@@ -174,6 +175,7 @@ class Packing:
             "data": self.data,
             "device": self.device,
             "gpu": gpu,
+            "followers": self.followers,
             "since": self.since,
             "provenance": self.provenance,
         }

@@ -77,6 +77,13 @@ def parallelism(parameters: Mapping[str, Any]) -> int:
     return int(parameters.get("slurm_array_parallelism") or DEFAULT_PARALLELISM)
 
 
+def processes(parameters: Mapping[str, Any]) -> int:
+    """Processes that srun starts for one task."""
+    nodes = parameters.get("nodes") or parameters.get("slurm_nodes") or 1
+    names = ("tasks_per_node", "slurm_tasks_per_node", "slurm_ntasks_per_node")
+    return int(nodes) * int(next((parameters[name] for name in names if parameters.get(name)), 1))
+
+
 def split(tasks: int, limit: int, at_once: int) -> list[Part]:
     """Arrays of at most `limit` tasks that together run `at_once` tasks at a time.
 
@@ -106,6 +113,8 @@ def _executor(submission: Submission, part: Part, dependency: str | None) -> _Ar
     settings.setdefault("wckey", None)  # submitit would set its own name, which accounting may refuse.
     settings["array_parallelism"] = part.parallelism
     settings["setup"] = [*(settings.get("setup") or []), *_exports(submission)]
+    if processes(given) > 1:  # That one process is killed is for the others to see, and to record.
+        settings["srun_args"] = [*(settings.get("srun_args") or []), "--kill-on-bad-exit=0"]
     settings["additional_parameters"] = {"requeue": True} | (settings.get("additional_parameters") or {})
     if dependency is not None:
         settings["dependency"] = ",".join(filter(None, [settings.get("dependency"), dependency]))

@@ -51,10 +51,27 @@ class Order:
 
     def describe(self, limit: int) -> Submission:
         """The submission, not on disk yet; its arrays have at most `limit` tasks each."""
+        self._check_devices()
         live = [str(folder) for folder in self.suite.method_folders]
         folders = live if self.live else snapshot.method_folders(self.suite)
         parts = sbatch.split(len(self.tasks()), limit, self.at_once)
         return describe(self.store, self._about(), parts, folders)
+
+    def _check_devices(self) -> None:
+        """Raise UserError where the processes of a task could not share a cell's devices evenly."""
+        name, packed = self.profile.name, self.profile.cells_per_task
+        processes = sbatch.processes(self.profile.parameters)
+        for devices in sorted({cell.config["training"].get("devices", 1) for cell in self.cells}):
+            if devices > 1 and packed > 1:
+                raise UserError(
+                    f"profile {name}: cells_per_task {packed} goes with training.devices 1 only, "
+                    f"and a cell has {devices}"
+                )
+            if devices % processes:
+                raise UserError(
+                    f"profile {name}: its tasks have {processes} processes (nodes × tasks_per_node), which "
+                    f"cannot share training.devices {devices} evenly"
+                )
 
     def write(self, submission: Submission) -> None:
         """Write the submission's folder. Raises UserError where the disk does not take it."""

@@ -3,6 +3,7 @@
 results/submissions/<name>/ holds
     submission.json   what was asked for: tables, profile, code, environment, parts (arrays of tasks)
     plan.jsonl        line n is task n: its cells as plain data
+    ranks/            where the processes of a task find each other, while it runs
     others.jsonl      cells of the same tables that were done, or somebody else's, already
     snapshot/         the code and declarations that the tasks run (not with --live)
     jobs/<part>.json  the array's job id, once Slurm has given one

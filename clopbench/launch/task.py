@@ -4,8 +4,11 @@ Runs its cells, saves them when Slurm warns (SIGUSR2) or ends the task (SIGTERM)
 where Slurm does not give one by itself. The truth is on disk: any turn may be the last, or run twice.
 """
 
+import contextlib
 import os
 import sys
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +17,9 @@ from clopbench.launch.allocation import Allocation
 from clopbench.launch.devices import slots
 from clopbench.launch.packing import Ended, Packing, StopSignals
 from clopbench.launch.submission import Submission, SubmittedCell
+from clopbench.launch.team import Missing, Seat, follow, lead
 from clopbench.launch.worker import EXIT_RECORDED, EXIT_STOPPED
-from clopbench.records import Store
+from clopbench.records import Store, write_atomic
 
 EXIT_FAILED = 1
 # A cell that another process is training: a GPU does not wait for it longer than this, but comes back later.
@@ -28,7 +32,7 @@ class Turn:
     """One turn of a task: its submission, its number in the plan, and Slurm's allocation."""
 
     def __init__(self, submission: Submission, first: int, stop: StopSignals):
-        self.submission, self.stop = submission, stop
+        self.submission, self.stop, self.seat = submission, stop, Seat.in_slurm()
         self.profile: dict[str, Any] = submission.about["profile"]
         delay = self.profile["parameters"].get("slurm_signal_delay_s", DEFAULT_SIGNAL_SECONDS)
         self.allocation = Allocation.current(delay)
@@ -48,10 +52,13 @@ class Turn:
         cells = self.submission.task(self.number)
         packing = self._packing()
         try:
-            packing.slots = self._slots(len(cells))
-        except UserError as error:  # A GPU was asked for, and this node shows none.
-            return self._fail(packing, cells, "node", f"{self.allocation.node}: {error}")
-        ended = packing.run(cells, PATIENCE_SECONDS)
+            packing.slots = self._slots(cells)
+            with self._followers() as packing.followers:
+                ended = packing.run(cells, PATIENCE_SECONDS)
+        except (UserError, Missing) as error:  # A GPU, or process, was asked for, and is not there.
+            if not self.stop.requested:
+                return self._fail(packing, cells, "node", f"{self.allocation.node}: {error}")
+            ended = Ended(waiting=cells)
         if self.stop.requested and (ended.stopped or ended.waiting):
             return self._after_stop(packing, ended)
         if ended.held:
@@ -59,9 +66,33 @@ class Turn:
         self.note("end", failed=len(ended.failed), held=len(ended.held))
         return EXIT_FAILED if ended.failed or ended.held else EXIT_RECORDED
 
-    def _slots(self, cells: int) -> list[str | None]:
-        at_once = min(cells, self.profile["cells_per_task"])
-        return slots(self.submission.about["device"], at_once, at_once, 1)
+    def _slots(self, cells: list[SubmittedCell]) -> list[str | None]:
+        at_once, device = min(len(cells), self.profile["cells_per_task"]), self.submission.about["device"]
+        devices = max(cell.config["training"].get("devices", 1) for cell in cells)
+        if devices == 1:
+            return slots(device, at_once, at_once, 1)
+        return [",".join(self.seat.gpus(device, devices // self.seat.count)) or None]
+
+    @contextlib.contextmanager
+    def _followers(self) -> Iterator[list[Connection]]:
+        """The task's other processes, which leave when their connections are closed. Raises Missing."""
+        if self.seat.count == 1:
+            yield []
+            return
+        path = meeting_point(self.submission)
+        path.parent.mkdir(exist_ok=True)
+
+        def publish(text: str) -> None:
+            write_atomic(path, text.encode(), private=True)
+
+        try:
+            found = lead(self.seat, publish, lambda: self.stop.requested)
+            with contextlib.ExitStack() as stack:
+                for connection in found:
+                    stack.enter_context(connection)
+                yield found
+        finally:
+            path.unlink(missing_ok=True)
 
     def _packing(self) -> Packing:
         about = self.submission.about
@@ -137,12 +168,27 @@ class Turn:
             print(f"event {event} not noted: {error}", flush=True)
 
 
+def meeting_point(submission: Submission) -> Path:
+    """The file by which the processes of this turn of this task find each other."""
+    names = ("SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_RESTART_COUNT")
+    return submission.folder / "ranks" / "-".join(os.environ.get(name) or "0" for name in names)
+
+
 def main(arguments: list[str]) -> int:
-    """Run as `srun python -m clopbench.launch.task SUBMISSION FIRST`."""
+    """Run as `srun python -m clopbench.launch.task SUBMISSION FIRST`, by one process or by several."""
+    folder, first = arguments
+    submission, seat = Submission(Path(folder)), Seat.in_slurm()
+    if seat.number > 0:
+
+        def find() -> str | None:
+            with contextlib.suppress(FileNotFoundError):
+                return meeting_point(submission).read_text()
+            return None
+
+        return follow(seat, find)
     stop = StopSignals()
     stop.install()
-    folder, first = arguments
-    return Turn(Submission(Path(folder)), int(first), stop).run()
+    return Turn(submission, int(first), stop).run()
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -12,11 +12,14 @@ from typing import Any, TypedDict
 from clopbench import claims
 from clopbench.cell import Cell
 from clopbench.records import DamagedRecord, Store
+from clopbench.training.place import Place
 from clopbench.training.stop import Stopped, StopRequest
 
 EXIT_RECORDED = 0
 EXIT_STOPPED = 76
 """Asked to stop; the checkpoint is saved and no record was written."""
+EXIT_REPORTED = 1
+"""A rank of several has told its supervisor why it failed."""
 EXIT_HELD = 75
 """Another process holds the cell (or took it over); nothing was written."""
 
@@ -40,7 +43,9 @@ class Task(TypedDict):
     """The folder of prepared data sets, which a fork server's environment need not name."""
     device: str
     gpu: str | None
-    """The GPU that this cell gets, as CUDA_VISIBLE_DEVICES names it."""
+    """The GPU that this cell gets, as CUDA_VISIBLE_DEVICES names it; several with commas between them."""
+    followers: Sequence[Connection]
+    """The other processes of a Slurm task or of torchrun, which run their share of a cell's ranks."""
     since: float
     """When the launcher started: a failure recorded later than this is not tried again."""
     provenance: Mapping[str, Any]
@@ -66,14 +71,33 @@ def work(task: Task) -> None:
             sys.exit(EXIT_RECORDED)
         store.sweep(cell.id)
         _log_to(folder / "run.log")
-        sys.exit(_train(task, store, cell, held, stop))
+        if cell.training.devices > 1:
+            from clopbench.launch import ranks
+
+            sys.exit(ranks.supervise(task, store, cell, held, stop))
+        sys.exit(train(task, store, cell, held, stop))
 
 
-def _train(task: Task, store: Store, cell: Cell, held: claims.Held, stop: StopRequest) -> int:
+def train(
+    task: Task,
+    store: Store,
+    cell: Cell,
+    held: claims.Held,
+    stop: StopRequest,
+    place: Place | None = None,
+    report: Callable[[dict[str, str]], None] | None = None,
+) -> int:
+    """Train, judge and record a cell; returns the exit status.
+
+    place: as rank 0 of several. report: is told of a failure, which is then not recorded here.
+    """
     # Imported here: the launcher's own process imports this module and must stay free of torch.
     from clopbench.declarations import LaunchConfig
     from clopbench.plugins import Plugins
-    from clopbench.training.run import Hooks, Trainer, choose_device, configure, run_cell
+    from clopbench.training.assembly import Hooks
+    from clopbench.training.loop import Trainer
+    from clopbench.training.process import choose_device, configure
+    from clopbench.training.run import run_cell
 
     launch = LaunchConfig(**task["launch"])
     about = {key: value for key, value in task["provenance"].items() if key in REPORTED}
@@ -93,12 +117,15 @@ def _train(task: Task, store: Store, cell: Cell, held: claims.Held, stop: StopRe
     plugins = Plugins([Path(folder) for folder in task["method_folders"]])
     print(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} start {cell.id} pid {os.getpid()}", flush=True)
     checkpoint = store.folder(cell.id) / CHECKPOINT
-    hooks = Hooks(on_epoch, checkpoint, launch, stop)
+    hooks = Hooks(on_epoch, checkpoint, launch, stop, place)
     try:
         record = run_cell(cell, plugins, choose_device(task["device"]), hooks)
     except Stopped:
         print("stopped; the checkpoint is saved", flush=True)
         return EXIT_STOPPED
+    if record.failure is not None and report is not None:
+        report(record.failure)
+        return EXIT_REPORTED
     record.provenance.update(task["provenance"])
     if not held.in_force:
         print("another process took this cell over; leaving without writing", flush=True)
@@ -115,7 +142,8 @@ def check(cells: list[Mapping[str, Any]], method_folders: list[str], data: str, 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from clopbench.errors import UserError
     from clopbench.plugins import Plugins
-    from clopbench.training.run import configure, preflight
+    from clopbench.training.process import configure
+    from clopbench.training.run import preflight
 
     configure(1)
     os.environ["BENCH_DATA"] = data

@@ -8,6 +8,7 @@ import torch
 
 from clopbench.records import write_atomic
 from clopbench.training.loop import Trainer
+from clopbench.training.place import PeerLost
 from clopbench.training.stop import Stopped, StopRequest
 
 # Short epochs would otherwise spend their time on saving.
@@ -28,10 +29,11 @@ class Checkpointer:
         raised: by then `trainer` may be half restored, and must not train on.
         """
         try:
-            # Our own tensors and plain data only: nothing in the file is executed.
-            state = torch.load(self.path, map_location=trainer.images.device, weights_only=True)
+            state = trainer.load(self.path)
         except FileNotFoundError:
             return False
+        except PeerLost:
+            raise
         except Exception as error:  # Junk makes the unpickler raise almost anything.
             print(f"checkpoint not used: {error}", flush=True)
             return False
@@ -40,16 +42,18 @@ class Checkpointer:
         except Exception:
             self.path.unlink(missing_ok=True)
             raise
-        print(f"resuming at epoch {trainer.epoch + 1}, step {trainer.step + 1}", flush=True)
+        if trainer.writes:
+            print(f"resuming at epoch {trainer.epoch + 1}, step {trainer.step + 1}", flush=True)
         return True
 
     def after_step(self, trainer: Trainer) -> None:
         """Save where it is time to. Raises Stopped after saving where a stop was requested."""
         waited = time.monotonic() - self.last
         due = LEAST_SECONDS_BETWEEN_EPOCHS if trainer.step == 0 else self.seconds
-        if self.stop.requested or waited >= min(due, self.seconds):
+        stopping = trainer.anywhere(self.stop.requested)
+        if trainer.writes and (stopping or waited >= min(due, self.seconds)):
             self.save(trainer)
-        if self.stop.requested:
+        if stopping:
             raise Stopped
 
     def save(self, trainer: Trainer) -> None:

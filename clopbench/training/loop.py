@@ -6,6 +6,7 @@ Shapes: V views, B images, C channels, H × W pixels, D embedding dimensions.
 import math
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,12 @@ class Trainer:
     images: N of them; labels: int64 [N], -1 where unlabelled. A last batch that is not full is left
     out; the order is new each epoch. Everything random belongs to (seed, epoch, step), so a position and
     the tensors of `state` are all that resuming needs.
+
+    A cell on several devices has a SharedTrainer on each (clopbench.training.distributed).
     """
+
+    writes = True
+    """Whether this process is the one of its cell that saves and records."""
 
     def __init__(self, cell: Cell, model: Model, images: Images, labels: Tensor):
         self.cell, self.model, self.images, self.labels = cell, model, images, labels
@@ -85,6 +91,18 @@ class Trainer:
         self.step = step
         self._step(image_BCHW, positions)
 
+    def anywhere(self, flag: bool) -> bool:
+        """Whether any process of this cell says so; all call it at the same moments."""
+        return flag
+
+    def leave(self) -> None:
+        """Part from the other processes of this cell, after the last step together."""
+
+    def load(self, path: Path) -> dict[str, Any]:
+        """A checkpoint's `state`. Raises FileNotFoundError, or almost anything where the file is junk."""
+        # Our own tensors and plain data only: nothing in the file is executed.
+        return torch.load(path, map_location=self.images.device, weights_only=True)
+
     def state(self) -> dict[str, Any]:
         """Everything that resuming needs, as plain data and tensors."""
         modules = self.model.modules() | self.teacher.modules()
@@ -113,17 +131,13 @@ class Trainer:
         """One step on the images at these positions. Raises NotFiniteError before anything is changed."""
         index_B = torch.from_numpy(positions).to(image_BCHW.device)
         view_VBCHW = draw_views(image_BCHW, self.recipes, self.cell.seed, self.epoch, self.step)
-        chunk = self.cell.training.micro_batch
-        batch = self._embed(view_VBCHW, index_B, chunk)
+        batch = self._embed(view_VBCHW, index_B)
         losses = self.model.method.loss(batch)
         row: Row = {f"loss_{name}": value.item() for name, value in losses.items()}
-        if not all(math.isfinite(value) for value in row.values()):
+        if self.anywhere(not all(math.isfinite(value) for value in row.values())):
             raise NotFiniteError
         self.optimizer.zero_grad(set_to_none=True)
-        if chunk is None:
-            losses["total"].backward()
-        else:
-            backward_in_chunks(self.model, batch, view_VBCHW, losses["total"], chunk)
+        self._backward(batch, view_VBCHW, losses["total"])
         position = self.epoch * self.steps_per_epoch + self.step
         row["learning_rate"] = learning_rate(position, self.steps_per_epoch, self.cell.training)
         set_learning_rate(self.optimizer, row["learning_rate"])
@@ -135,14 +149,22 @@ class Trainer:
             row |= geometry.of_batch(normalised(batch.z_VBD.detach()), batch.y_B, prototype_KD)
         return row
 
-    def _embed(self, view_VBCHW: Tensor, index_B: Tensor, chunk: int | None) -> Embedded:
-        y_B = self.labels[index_B]
+    def _embed(self, view_VBCHW: Tensor, index_B: Tensor) -> Embedded:
+        y_B, chunk = self.labels[index_B], self.cell.training.micro_batch
         if chunk is None:
             batch = self.model.embed(view_VBCHW, y_B, index_B)
         else:
             batch = embed_in_chunks(self.model, view_VBCHW, y_B, index_B, chunk)
         batch.teacher = self.teacher.embed(view_VBCHW, batch)
         return batch
+
+    def _backward(self, batch: Embedded, view_VBCHW: Tensor, total: Tensor) -> None:
+        """Gradients of all parameters."""
+        chunk = self.cell.training.micro_batch
+        if chunk is None:
+            total.backward()
+        else:
+            backward_in_chunks(self.model, batch, view_VBCHW, total, chunk)
 
     def _summary(self) -> Row:
         """The epoch's row: means of the losses, the rest as of the last step."""

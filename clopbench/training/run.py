@@ -4,93 +4,37 @@ Shapes: N training images, M test images.
 """
 
 import csv
-import ctypes
-import hashlib
 import io
-import os
-import sys
 import time
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
-from clopbench import seeds
 from clopbench.cell import Cell
 from clopbench.data import sources
 from clopbench.data.augment import recipe
 from clopbench.data.sources import DataSet
-from clopbench.data.subsets import Subset, choose_subset
-from clopbench.declarations import LaunchConfig
+from clopbench.data.subsets import Subset
 from clopbench.errors import UserError
 from clopbench.plugins import Plugins
 from clopbench.records import Record
 from clopbench.studies import OverheadStudy, SphereStudy
 from clopbench.training import detection, keeping, studying, transfer
+from clopbench.training.assembly import Hooks, prepare, subset_of
 from clopbench.training.checkpoint import Checkpointer
-from clopbench.training.encoders import has_narrow_shortcut
 from clopbench.training.feed import feed
 from clopbench.training.linear import ProbeTraining
-from clopbench.training.loop import Row, Trainer
+from clopbench.training.loop import Trainer
 from clopbench.training.measure import Frozen, measure
 from clopbench.training.model import build_model
+from clopbench.training.place import PeerLost
 from clopbench.training.provenance import describe_run
-from clopbench.training.stop import Stopped, StopRequest
+from clopbench.training.stop import Stopped
 
 TRACEBACK_LINES = 12
 DOWNSTREAM = (transfer, detection)
 """What may be done with the trained encoder on other data sets."""
-# Of glibc's malloc.h.
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
-
-
-def choose_device(name: str) -> torch.device:
-    """'auto' is the first GPU where there is one, else the CPU."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
-
-
-def configure(threads: int) -> None:
-    """Set this process up for bit-reproducible training on `threads` CPU threads."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # Needed for determinism on CUDA.
-    torch.set_num_threads(threads)
-    # The same as use_deterministic_algorithms(True), which would import the compiler, for 2 s.
-    torch.set_deterministic_debug_mode("error")
-    # Filling fresh tensors guards against reading uninitialised memory; nothing here does, and it costs 8 %.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
-    _keep_freed_memory()
-
-
-def _keep_freed_memory() -> None:
-    """Let glibc reuse large blocks, which it gives back to the system when they are freed.
-
-    A training step frees and asks for the same hundreds of megabytes; getting them back page by page, zeroed by
-    the kernel, was 20 % of its time on a CPU. A cell's process ends soon enough to return them.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt is not None:
-        mallopt(_M_TRIM_THRESHOLD, -1)
-        mallopt(_M_MMAP_MAX, 0)
-
-
-@dataclass(frozen=True)
-class Hooks:
-    """What the surroundings of a cell want to know, and where its checkpoint lies."""
-
-    on_epoch: Callable[[Row, Trainer], None]
-    checkpoint: Path
-    launch: LaunchConfig
-    stop: StopRequest
-
-    @property
-    def saved(self) -> tuple[Path, Path]:
-        """Where training and the evaluation's probe are saved while they run."""
-        return self.checkpoint, self.checkpoint.with_name("probe.pt")
 
 
 def run_cell(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Record:
@@ -111,6 +55,21 @@ def run_cell(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -
     return record
 
 
+def train_along(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> dict[str, str] | None:
+    """Train a cell as a rank that neither evaluates nor writes; returns the failure, if it came to one.
+
+    Raises Stopped where a stop was requested of any rank.
+    """
+    try:
+        _train(prepare(cell, plugins, device, hooks).trainer, hooks)
+    except Stopped:
+        raise
+    except Exception as error:
+        traceback.print_exc()
+        return describe_failure(error)
+    return None
+
+
 def preflight(cell: Cell, plugins: Plugins) -> None:
     """Find out what can be wrong with a cell before any time is spent: build its model, train nothing.
 
@@ -120,7 +79,7 @@ def preflight(cell: Cell, plugins: Plugins) -> None:
     if isinstance(cell.study, SphereStudy):
         return
     data = sources.load(cell.data.name)
-    images = len(_subset(cell, data).kept)
+    images = len(subset_of(cell, data).kept)
     studying.check_images(cell, images)
     if cell.training.batch_size > images:
         raise UserError(
@@ -140,9 +99,10 @@ def preflight(cell: Cell, plugins: Plugins) -> None:
 def describe_failure(error: BaseException) -> dict[str, str]:
     """Class, message and last lines of the traceback."""
     memory = isinstance(error, (torch.OutOfMemoryError, MemoryError))
+    other = "node" if isinstance(error, PeerLost) else "error"
     lines = "".join(traceback.format_exception(error)).splitlines()[-TRACEBACK_LINES:]
     return {
-        "class": "out_of_memory" if memory else "error",
+        "class": "out_of_memory" if memory else other,
         "message": f"{type(error).__name__}: {error}".splitlines()[0],
         "traceback": "\n".join(lines),
     }
@@ -152,57 +112,33 @@ def _run(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Re
     if isinstance(cell.study, SphereStudy):
         metrics, rows = studying.simulate(cell, cell.study, plugins)
         return Record(cell, "done", metrics, history=_to_csv(rows))
-    data = sources.load(cell.data.name)
-    subset = _subset(cell, data)
-
-    def assemble(cell: Cell) -> tuple[Trainer, dict[str, str]]:
-        return _assemble(cell, plugins, device, hooks.launch, data, subset)
-
-    trainer, pairing = assemble(cell)
+    ready = prepare(cell, plugins, device, hooks)
+    trainer, pairing = ready.trainer, ready.pairing
     if isinstance(cell.study, OverheadStudy):
-        metrics, rows = studying.compare_steps(cell.study, trainer, plugins, lambda other: assemble(other)[0])
-        return Record(cell, "done", metrics, {}, pairing, {"data_sha256": data.sha256}, history=_to_csv(rows))
+
+        def other(base: Cell) -> Trainer:
+            return prepare(base, plugins, device, hooks).trainer
+
+        metrics, rows = studying.compare_steps(cell.study, trainer, plugins, other)
+        provenance: dict[str, Any] = {"data_sha256": ready.data.sha256}
+        return Record(cell, "done", metrics, {}, pairing, provenance, history=_to_csv(rows))
     resumed = _train(trainer, hooks)
-    frozen = _frozen(trainer, data, subset, hooks)
+    frozen = _frozen(trainer, ready.data, ready.subset, hooks)
     metrics, spectrum = measure(frozen)
     if cell.seed == keeping.SEED and metrics:
         keeping.keep_embeddings(trainer.model, frozen.test, frozen.y_M, hooks.checkpoint.parent)
     status, notes = _judge(cell, trainer.diverged, metrics)
     downstream, hashes = _downstream(trainer, hooks) if metrics else ({}, {})
     provenance = {
-        "data_sha256": data.sha256,
+        "data_sha256": ready.data.sha256,
         "resumed": resumed,
-        "compiled": _is_compiled(hooks.launch, device),
+        "compiled": ready.compiled,
         "train_seconds": round(trainer.seconds, 3),
         "views_per_second": round(trainer.views / max(trainer.seconds, 1e-9), 1),
     } | hashes
     history = _to_csv(trainer.history)
     metrics = metrics | downstream
     return Record(cell, status, metrics, notes, pairing, provenance, history=history, spectrum=spectrum)
-
-
-def _assemble(
-    cell: Cell, plugins: Plugins, device: torch.device, launch: LaunchConfig, data: DataSet, subset: Subset
-) -> tuple[Trainer, dict[str, str]]:
-    """The trainer before its first step, and the hashes of what paired cells share."""
-    model = build_model(cell, plugins, data.train.shape[0], data.num_classes)
-    pairing = {
-        "subset": hashlib.sha256(subset.kept.tobytes() + subset.shown.tobytes()).hexdigest(),
-        "init": _weights_sha256([model.encoder, model.head]),
-    }
-    for module in model.modules().values():
-        module.to(device)
-    if device.type == "cuda" or not has_narrow_shortcut(model.encoder):
-        # Convolutions over few channels are 1.4 times as fast this way on a CPU (8×8 digits, width 16).
-        model.encoder.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    if _is_compiled(launch, device):
-        model.compile()
-    images = feed(data.train, device, launch.loader_workers, subset.kept)
-    return Trainer(cell, model, images, torch.from_numpy(subset.shown).to(device)), pairing
-
-
-def _is_compiled(launch: LaunchConfig, device: torch.device) -> bool:
-    return launch.compile == "on" or (launch.compile == "auto" and device.type == "cuda")
 
 
 def _frozen(trainer: Trainer, data: DataSet, subset: Subset, hooks: Hooks) -> Frozen:
@@ -233,17 +169,17 @@ def _downstream(trainer: Trainer, hooks: Hooks) -> tuple[dict[str, float | None]
     return metrics, {"other_data_sha256": hashes} if hashes else {}
 
 
-def _subset(cell: Cell, data: DataSet) -> Subset:
-    generator = seeds.numpy_generator(cell.seed, "subset")
-    return choose_subset(data.train.labels, data.num_classes, cell.data, generator)
-
-
 def _train(trainer: Trainer, hooks: Hooks) -> bool:
     """Train to the end, from a checkpoint if there is one (then True). Raises Stopped."""
     checkpointer = Checkpointer(hooks.checkpoint, hooks.launch.checkpoint_seconds, hooks.stop)
     resumed = checkpointer.restore(trainer)
     hooks.stop.training = True
-    trainer.run(checkpointer.after_step, lambda row: hooks.on_epoch(row, trainer))
+    try:
+        trainer.run(checkpointer.after_step, lambda row: hooks.on_epoch(row, trainer))
+    except Stopped:
+        trainer.leave()
+        raise
+    trainer.leave()
     hooks.stop.training = False
     return resumed
 
@@ -258,15 +194,6 @@ def _judge(cell: Cell, diverged: str | None, metrics: dict[str, float | None]) -
         rule = f"effective rank {rank:.3f} < evaluation.collapse_rank = {cell.evaluation.collapse_rank:g}"
         return "collapsed", {"collapsed": rule}
     return "done", {}
-
-
-def _weights_sha256(modules: list[nn.Module]) -> str:
-    state = hashlib.sha256()
-    for module in modules:
-        for name, tensor in module.state_dict().items():
-            state.update(name.encode())
-            state.update(tensor.numpy().tobytes())
-    return state.hexdigest()
 
 
 def _to_csv(history: list[dict[str, Any]]) -> str:

@@ -1,0 +1,177 @@
+"""The ranks of one cell that run on this machine, each in its own process."""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import threading
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any, TypedDict
+from urllib.parse import urlsplit
+
+from clopbench import claims
+from clopbench.cell import Cell
+from clopbench.launch import worker
+from clopbench.records import Store
+from clopbench.training.place import Place
+from clopbench.training.stop import Stopped, StopRequest
+
+LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
+
+
+class Order(TypedDict):
+    """A cell for all processes that share it: each runs `share` of its `size` ranks."""
+
+    task: worker.Task
+    size: int
+    share: int
+    port: int
+    """Where rank 0 listens, on its machine."""
+    serial: int
+    """Tells what is said of one order from what is said of another."""
+
+
+@dataclass(frozen=True)
+class End:
+    """How a rank ended: its exit status (negative: a signal), and the failure that it reported itself."""
+
+    rank: int
+    code: int
+    failure: dict[str, str] | None = None
+
+
+class Crew:
+    """Ranks first … first + share − 1 of an order, started at once. `address`: where they meet."""
+
+    def __init__(
+        self,
+        order: Order,
+        first: int,
+        address: str,
+        gpus: Sequence[str],
+        held: claims.Held | None = None,
+        context: BaseContext | None = None,
+    ):
+        context = context or _child_context()
+        self._members: dict[int, tuple[int, BaseProcess, Connection]] = {}
+        for number in range(order["share"]):
+            ours, theirs = context.Pipe(duplex=False)
+            place = Place(first + number, order["size"], address)
+            gpu = gpus[number] if gpus else None
+            claim = (str(held.path), held.holder) if held is not None and place.first else None
+            process: Any = context.Process(  # pyright: ignore[reportAttributeAccessIssue]
+                target=be_a_rank, args=(order["task"], place, gpu, claim, theirs), name=f"rank {place.rank}"
+            )
+            with warnings.catch_warnings():  # Python 3.12 and later warn of every fork beside threads.
+                warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+                process.start()
+            theirs.close()
+            self._members[process.sentinel] = (place.rank, process, ours)
+
+    @property
+    def sentinels(self) -> list[int]:
+        """Of the ranks that have not been seen to end."""
+        return list(self._members)
+
+    def ended(self, ready: Iterable[Any]) -> list[End]:
+        """The ranks whose sentinels are among `ready`."""
+        found = []
+        for sentinel in [sentinel for sentinel in ready if sentinel in self._members]:
+            rank, process, channel = self._members.pop(sentinel)
+            process.join()
+            failure = None
+            with contextlib.suppress(EOFError, OSError), channel:
+                failure = channel.recv() if channel.poll() else None
+            found.append(End(rank, process.exitcode or 0, failure))
+        return found
+
+    def signal(self, number: int) -> None:
+        for _, process, _ in self._members.values():
+            with contextlib.suppress(ProcessLookupError):
+                if process.pid is not None and process.is_alive():
+                    os.kill(process.pid, number)
+
+    def kill(self) -> None:
+        """End what is left, and wait for it."""
+        for _, process, _ in self._members.values():
+            process.kill()
+        for _, process, channel in self._members.values():
+            process.join()
+            channel.close()
+        self._members.clear()
+
+
+def be_a_rank(
+    task: worker.Task,
+    place: Place,
+    gpu: str | None,
+    claim: tuple[str, dict[str, Any]] | None,
+    channel: Connection,
+) -> None:
+    """The process of one rank: trains, and as rank 0, which has the claim, judges and records. Exits."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    stop = StopRequest()
+    stop.install()
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    os.environ["BENCH_DATA"] = task["data"]
+    if gpu is not None:  # Before CUDA starts in this process.
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    if urlsplit(place.store).scheme == "file":  # All on this machine: no other one need hear of it.
+        os.environ["GLOO_SOCKET_IFNAME"] = LOOPBACK
+    store, cell = Store(Path(task["results"])), Cell.from_config(task["cell"])
+    if claim is not None:
+        held = claims.Held(Path(claim[0]), claim[1])
+        sys.exit(worker.train(task, store, cell, held, stop, place, channel.send))
+    sys.exit(_train_along(task, store, cell, stop, place, channel))
+
+
+def _train_along(
+    task: worker.Task, store: Store, cell: Cell, stop: StopRequest, place: Place, channel: Connection
+) -> int:
+    from clopbench.declarations import LaunchConfig
+    from clopbench.plugins import Plugins
+    from clopbench.training.assembly import Hooks
+    from clopbench.training.process import choose_device, configure
+    from clopbench.training.run import train_along
+
+    launch = LaunchConfig(**task["launch"])
+    configure(launch.threads)
+    print(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} rank {place.rank} {cell.id} pid {os.getpid()}", flush=True)
+    hooks = Hooks(lambda _row, _trainer: None, store.folder(cell.id) / worker.CHECKPOINT, launch, stop, place)
+    plugins = Plugins([Path(folder) for folder in task["method_folders"]])
+    try:
+        failure = train_along(cell, plugins, choose_device(task["device"]), hooks)
+    except Stopped:
+        return worker.EXIT_STOPPED
+    if failure is None:
+        return worker.EXIT_RECORDED
+    channel.send(failure)
+    return worker.EXIT_REPORTED
+
+
+def free_port() -> int:
+    """A port on which nobody listens now."""
+    with socket.create_server(("", 0)) as server:
+        return server.getsockname()[1]
+
+
+def _end_with_the_parent() -> None:
+    """Whoever watches over us is gone: nobody would record anything of what we do."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(worker.EXIT_STOPPED)
+
+
+def _child_context() -> BaseContext:
+    """A worker has everything imported and nothing started: forked, its ranks begin at once."""
+    return multiprocessing.get_context("spawn" if sys.platform == "darwin" else "fork")

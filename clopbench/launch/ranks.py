@@ -1,0 +1,141 @@
+"""A cell on several devices: starts its ranks, watches them, and ends the others where one dies.
+
+A rank that dies leaves the others waiting for it, for ever on a GPU. So no rank is trusted to notice: the
+worker that holds the cell's claim trains nothing itself, but sees every rank end, and records why.
+"""
+
+import json
+import math
+import signal
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from clopbench import claims
+from clopbench.cell import Cell
+from clopbench.launch import outcomes, worker
+from clopbench.launch.crew import Crew, End, Order, free_port
+from clopbench.records import Record, Store
+from clopbench.training.stop import StopRequest
+
+GRACE_SECONDS = 3.0
+"""After one rank has ended badly, the others have so long to end too, and to say why."""
+FORWARD_SECONDS = 1.0
+"""A stop is passed on this often, until all have left: a process that is only starting may miss one."""
+GONE = 74
+"""Stands for the exit status of ranks whose process, on another node or here, left without telling it."""
+
+
+def supervise(task: worker.Task, store: Store, cell: Cell, held: claims.Held, stop: StopRequest) -> int:
+    """Run a cell's ranks, here and in the followers; returns the exit status of a worker.
+
+    devices must be a multiple of the number of processes, each of which runs an equal share.
+    """
+    stop.training = True  # Signals are noted here and passed on; the ranks save and leave.
+    followers, size = list(task["followers"]), cell.training.devices
+    kills = outcomes.memory_kills()
+    with _meeting_point(followers) as (address, port):
+        plain: Any = {**task, "followers": [], "gpu": None}
+        share = size // (1 + len(followers))
+        order = Order(task=plain, size=size, share=share, port=port, serial=time.time_ns())
+        for follower in followers:
+            _tell(follower, order)
+        gpus = task["gpu"].split(",") if task["gpu"] else []
+        crew = Crew(order, 0, address, gpus, held)
+        try:
+            ends = _watch(crew, followers, order, stop)
+        finally:
+            crew.kill()
+            for follower in followers:
+                _tell(follower, None)
+    first = ends.get(0)
+    if first is not None and first.code in (worker.EXIT_RECORDED, worker.EXIT_HELD):
+        return first.code
+    codes = {end.code for end in ends.values()} - {worker.EXIT_RECORDED}
+    if stop.requested or codes <= set(outcomes.STOPPED_CODES):
+        saved = first is not None and first.code == worker.EXIT_STOPPED
+        return worker.EXIT_STOPPED if saved else 128 + signal.SIGTERM
+    failure = cause(ends.values(), size, outcomes.memory_kills() - kills)
+    print(f"{failure['class']}: {failure['message']}", flush=True)
+    return _record(failure, task, store, cell, held)
+
+
+def cause(ends: Sequence[End] | Any, size: int, memory_kills: int = 0) -> dict[str, str]:
+    """The failure of a cell whose ranks ended like this: that of the rank which ended the others.
+
+    A rank that was killed, or is gone, before one that failed by itself; last, those that lost another one.
+    """
+
+    def weight(end: End) -> tuple[int, int]:
+        if end.failure is None or end.code == GONE:
+            return 0, end.rank
+        return (2 if end.failure["class"] == "node" else 1), end.rank
+
+    bad = [end for end in ends if end.code not in (worker.EXIT_RECORDED, *outcomes.STOPPED_CODES)]
+    worst = min(bad, key=weight)
+    failure = worst.failure or outcomes.crash(worst.code, memory_kills)
+    return failure | {"message": f"rank {worst.rank} of {size}: {failure['message']}"}
+
+
+def _watch(crew: Crew, followers: list[Connection], order: Order, stop: StopRequest) -> dict[int, End]:
+    """How the ranks ended, all of them or those that did so soon after the first that ended badly."""
+    ends: dict[int, End] = {}
+    deadline, forwarded = math.inf, -math.inf
+    listening = list(followers)
+    while len(ends) < order["size"] and time.monotonic() < deadline:
+        ready = wait([*crew.sentinels, *listening], timeout=0.5)
+        found = crew.ended(ready)
+        for number, follower in enumerate(followers, 1):
+            if follower in ready and follower in listening:
+                found += _heard(follower, number, order, listening)
+        for end in found:
+            ends.setdefault(end.rank, end)
+            if end.code != worker.EXIT_RECORDED:
+                deadline = min(deadline, time.monotonic() + GRACE_SECONDS)
+        if stop.requested and time.monotonic() - forwarded >= FORWARD_SECONDS:
+            forwarded = time.monotonic()
+            crew.signal(signal.SIGUSR2)
+    return ends
+
+
+def _heard(follower: Connection, number: int, order: Order, listening: list[Connection]) -> list[End]:
+    """What a follower says of one of its ranks; that they are gone, where it is."""
+    try:
+        serial, *end = json.loads(follower.recv_bytes())
+        return [End(*end)] if serial == order["serial"] else []
+    except (EOFError, OSError):
+        listening.remove(follower)
+        first = number * order["share"]
+        message = f"its process ({number} of the task's {order['size'] // order['share']}) is gone"
+        failure = {"class": "node", "message": message, "traceback": ""}
+        return [End(rank, GONE, failure) for rank in range(first, first + order["share"])]
+
+
+def _tell(follower: Connection, order: Order | None) -> None:
+    """Send an order, or None to end whatever is still running. Where nobody listens, `_heard` finds out."""
+    with suppress(OSError):
+        follower.send_bytes(json.dumps(order).encode())
+
+
+@contextmanager
+def _meeting_point(followers: Sequence[Connection]) -> Iterator[tuple[str, int]]:
+    """Where ranks meet: in a file, or, where there are followers, at a port of this machine."""
+    if followers:
+        port = free_port()
+        yield f"tcp://localhost:{port}", port
+        return
+    with tempfile.TemporaryDirectory(prefix="clop-bench-ranks-", ignore_cleanup_errors=True) as folder:
+        yield (Path(folder) / "store").as_uri(), 0
+
+
+def _record(failure: Mapping[str, str], task: worker.Task, store: Store, cell: Cell, held: claims.Held) -> int:
+    record = Record(cell, "failed", failure=dict(failure))
+    record.provenance.update({"ended_unix": time.time()}, **task["provenance"])
+    if not held.in_force:
+        return worker.EXIT_HELD
+    store.write(record)
+    return worker.EXIT_RECORDED
