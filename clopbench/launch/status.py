@@ -161,8 +161,10 @@ class Situation:
         message = f"Slurm ended task {place.job}: {last.state}" + (f" on {last.node}" if last.node else "")
         if last.state in CLASSES:
             return CellStatus(place, "failed", {"class": CLASSES[last.state], "message": message})
-        if last.signal:
-            message = f"{message} (signal {last.signal})"
+        # srun reports the signal that killed a task as a shell would.
+        number = last.signal or max(0, (last.exit_code or 0) - 128)
+        if number:
+            message = f"{message} (signal {number})"
             return CellStatus(place, "failed", {"class": "killed", "message": message})
         return CellStatus(place, "stalled", {"message": f"task {place.job} ended ({last.state}) without it"})
 
