@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 from checkout import ROOT
-from cluster import epoch, events, starts
+from cluster import events, starts
 from lab import Lab
 from test_run import digests, leftovers
 
+from clopbench import claims
 from clopbench.index import scan
 from clopbench.launch.submission import Submission
 from clopbench.records import Store
@@ -72,7 +73,7 @@ class Pace:
     def __init__(self, path: Path):
         self.path = path
 
-    def slow(self, seconds: float = 1) -> None:
+    def slow(self, seconds: float = 3) -> None:
         partial = self.path.with_suffix(".partial")
         partial.write_text(str(seconds))
         partial.replace(self.path)
@@ -136,8 +137,13 @@ def state(bench: Callable, cells: int | None = None) -> dict[str, Any]:
 
 
 def under_way(lab: Lab, results: Path, jobs: list[str]) -> None:
-    """Wait until each of these tasks is past an epoch."""
-    lab.wait(lambda: all(epoch(results, job) for job in jobs), f"{jobs} to get under way", 120)
+    """Wait until each of these tasks has taken a step of its cell, and saved."""
+
+    def saved() -> set[str]:
+        holders = [claims.current(path.parent) for path in results.glob("??/*/checkpoint.pt")]
+        return {claim.holder.get("slurm_job", "") for claim in holders if claim}
+
+    lab.wait(lambda: saved() >= set(jobs), f"{jobs} to get under way", 120)
 
 
 def turns(submission: Submission, task: int = 0) -> int:

@@ -66,6 +66,7 @@ def test_signals_requeues_and_time_limits(bench, lab: Lab, tmp_path, pace: Pace,
     submission, impatient = all_submissions(Store(results))
     (array,), (limited,) = jobs(submission), jobs(impatient)
     under_way(lab, results, [*(f"{array}_{n}" for n in range(4)), f"{limited}_0"])
+    pace.slow(1)
     lab.daemon("stop", "controller")
     told = state(bench, 6)
     assert told["running"] >= 5
@@ -100,23 +101,30 @@ def test_signals_requeues_and_time_limits(bench, lab: Lab, tmp_path, pace: Pace,
         assert words in logs
 
 
-def test_preemption_in_both_forms(bench, lab: Lab, tmp_path, pace: Pace, undisturbed):
-    """A job of a higher partition wants all nodes; what it drives out has saved, and comes back."""
+def test_preemption_in_all_forms(bench, lab: Lab, tmp_path, pace: Pace, undisturbed):
+    """A job of a higher partition wants all nodes. What it drives out is requeued by Slurm, or asks to be.
+
+    Where Slurm cancels without time to ask, `bench retry` brings it back.
+    """
     results = tmp_path / "results"
-    assert bench(*SUBMIT, "--seeds", "1", "slurm_partition=low").code == 0
-    assert bench(*SUBMIT, "--seeds", "2", "slurm_partition=low-cancel").code == 0
-    low, cancelled = all_submissions(Store(results))
-    tasks = [f"{jobs(submission)[0]}_0" for submission in (low, cancelled)]
-    under_way(lab, results, tasks)
+    lab.ask("scontrol", "create", "PartitionName=low-now", "Nodes=ALL", "PriorityTier=1", "PreemptMode=CANCEL")
+    for seeds, partition in (("1", "low"), ("2", "low-cancel"), ("3", "low-now")):
+        assert bench(*SUBMIT, "--seeds", seeds, f"slurm_partition={partition}").code == 0
+    submissions = all_submissions(Store(results))
+    under_way(lab, results, [f"{jobs(submission)[0]}_0" for submission in submissions])
+    pace.slow(1)
     higher = lab.sbatch("sleep 600", "--partition=high", "--exclusive", "--nodes=2")
     lab.wait(lambda: lab.states(higher) == ["RUNNING"], "the higher job", 120)
-    assert state(bench, 2)["running"] == 0
+    table = state(bench, 3)
+    assert (table["queued"], table["failed_by_class"]) == (2, {"killed": 1})
+    assert "ended task" in bench("status").out and ": PREEMPTED" in bench("status").out
     pace.go()
     lab.ask("scancel", higher)
-    wait_for(lab, results, 2)
-    for submission in (low, cancelled):
+    assert "1 cells in 1 tasks" in bench("retry", TABLE).out
+    wait_for(lab, results, 3)
+    for submission in submissions[:2]:
         assert events(submission) == [word.format("preempted") for word in ANOTHER_TURN]
-    check_records(results, undisturbed, {0: 2, 1: 2})
+    check_records(results, undisturbed, {0: 2, 1: 2, 2: 2})
 
 
 def test_nodes_that_fail(bench, lab_with, monkeypatch, tmp_path, pace: Pace, undisturbed):
@@ -129,12 +137,12 @@ def test_nodes_that_fail(bench, lab_with, monkeypatch, tmp_path, pace: Pace, und
     lab: Lab = lab_with(NODES=6, CPUS=1)
     monkeypatch.setenv("SLURM_CONF", str(lab.conf))
     results = tmp_path / "results"
-    pace.slow(2)
     assert bench(*SUBMIT, "--seeds", "5", "slurm_array_parallelism=5").code == 0
     submission = only(results)
     (array,) = jobs(submission)
     tasks = [f"{array}_{n}" for n in range(5)]
     under_way(lab, results, tasks)
+    pace.slow(10)
     nodes = {lab.ask("squeue", "-h", "-j", task, "-o", "%N"): n for n, task in enumerate(tasks)}
     assert nodes == {"n1": 0, "n2": 1, "n3": 2, "n4": 3, "n5": 4}
     lab.daemon("kill", "n2")
@@ -142,8 +150,6 @@ def test_nodes_that_fail(bench, lab_with, monkeypatch, tmp_path, pace: Pace, und
     lab.daemon("crash", "n4")
     kill_tree(tasks[4])
     lab.ask("scontrol", "update", "NodeName=n1", "State=DOWN", "Reason=test")
-    wait_for_turns(lab, bench, submission, [0])
-    lab.ask("scontrol", "update", "NodeName=n1", "State=RESUME")
     wait_for_turns(lab, bench, submission, range(4))
     lab.wait(lambda: state(bench)["failed_by_class"] == {"killed": 1}, "the killed task to be missed")
     assert "4 cells are in Slurm's queue already" in bench(*SUBMIT, "--seeds", "5").out

@@ -152,7 +152,8 @@ class Situation:
             return CellStatus(place, "stalled", {"message": "Slurm never took it"})
         if self.problem is not None:
             return CellStatus(place, "queued", {"reason": "Slurm does not answer"})
-        last = self._ended.get(place.job)
+        # Tasks that were cancelled before they started have no line of their own: the array's says so.
+        last = self._ended.get(place.job) or self._ended.get(place.job.partition("_")[0])
         if last is None:
             heard = f", last heard of {claim.age:.0f} s ago" if claim is not None else ""
             return CellStatus(place, "stalled", {"message": f"not in the queue{heard}"})
