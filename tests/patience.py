@@ -58,7 +58,7 @@ scale: {name: laptop, summary: digits, seconds_per_cell: 3, measured_on: one cor
 data: {name: digits}
 encoder: {name: residual, width: 4}
 projection: {hidden: 16, dim: 16}
-training: {epochs: 10, batch_size: 256, learning_rate: 0.1, momentum: 0.9, weight_decay: 1e-4, warmup_epochs: 0}
+training: {epochs: 5, batch_size: 128, learning_rate: 0.1, momentum: 0.9, weight_decay: 1e-4, warmup_epochs: 0}
 augmentation: {name: digits}
 evaluation: {probe_c: 1.0, knn: 20, collapse_rank: 0}
 launch: {threads: 1, checkpoint_seconds: 0}

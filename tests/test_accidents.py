@@ -25,6 +25,8 @@ from clopbench.cell import Cell
 from clopbench.launch.submission import all_submissions
 from clopbench.records import Store
 
+SLOW_OR_DISABLED = ("sleep 600", "echo 'Slurm accounting storage is disabled' >&2; exit 1")
+
 
 class Disk:
     """A file system of a few megabytes in memory."""
@@ -144,7 +146,7 @@ def test_cancelled_cells_come_back_and_are_watched_to_the_end(
 
 
 @pytest.mark.slow
-def test_accounting_present_slow_and_absent(bench, lab_with, monkeypatch, tmp_path, pace: Pace, undisturbed):
+def test_accounting_present_slow_and_absent(bench, lab_with, monkeypatch, tmp_path, pace: Pace):
     """A task ended by another's hand, which squeue has forgotten: sacct says more, and nothing needs it."""
     require("slurmdbd", "mariadbd")
     lab: Lab = lab_with(accounting=True, NODES=1)
@@ -163,14 +165,16 @@ def test_accounting_present_slow_and_absent(bench, lab_with, monkeypatch, tmp_pa
     assert state(bench, 1)["cancelled"] == 1
     programs.mkdir()
     (programs / "squeue").symlink_to(str(shutil.which("squeue")))
-    for script in ("sleep 600", "echo 'Slurm accounting storage is disabled' >&2; exit 1", None):
-        if script is None:
-            (programs / "sacct").unlink()
-            monkeypatch.setenv("PATH", str(programs))
-        else:
-            (programs / "sacct").write_text(f"#!/bin/sh\n{script}\n")
-            (programs / "sacct").chmod(0o755)
-            monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    sacct = programs / "sacct"
+    for script in SLOW_OR_DISABLED:
+        sacct.write_text(f"#!/bin/sh\n{script}\n")
+        sacct.chmod(0o755)
+        with monkeypatch.context() as shell:
+            shell.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+            assert state(bench, 1)["stalled"] == 1
+    sacct.unlink()
+    with monkeypatch.context() as shell:
+        shell.setenv("PATH", str(programs))
         assert state(bench, 1)["stalled"] == 1
 
 
