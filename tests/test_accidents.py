@@ -19,6 +19,7 @@ from cluster import events, jobs, only, wait_for
 from lab import Lab, require
 from patience import SUBMIT, TABLE, Pace, check_records, state, under_way
 from synthetic import record
+from test_run import wait_until
 
 from clopbench import claims, cli_slurm
 from clopbench.cell import Cell
@@ -95,6 +96,32 @@ def test_a_disk_that_is_full_when_a_record_is_written(bench, lab: Lab, disk: Dis
     again = bench("retry", TABLE)
     assert again.code == 0, again.err
     wait_for(lab, disk.folder, 1)
+    check_records(disk.folder, undisturbed, {0: 2})
+
+
+def run_one(results: Path) -> "subprocess.Popen[str]":
+    """`bench run` of one cell in a process of its own."""
+    command = ["run", TABLE, "--seeds", "1", "--workers", "1", "--results", str(results)]
+    return subprocess.Popen(
+        [sys.executable, "-c", "from clopbench.cli import main; main()", *command],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_disk_that_is_full_under_a_local_run(disk: Disk, pace: Pace, undisturbed):
+    """The same without Slurm: one line about the cell, and running again finishes it."""
+    running = run_one(disk.folder)
+    wait_until(lambda: list(disk.folder.glob("??/*/checkpoint.pt")), 120)
+    disk.fill()
+    pace.go()
+    out, _ = running.communicate(timeout=120)
+    assert running.returncode == 1, out
+    assert "error: the record could not be written" in out or "and its record could not be written" in out
+    disk.free()
+    again = run_one(disk.folder)
+    out, _ = again.communicate(timeout=120)
+    assert again.returncode == 0, out
     check_records(disk.folder, undisturbed, {0: 2})
 
 
