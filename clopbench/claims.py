@@ -66,11 +66,13 @@ class Held:
     def report(self, **progress: Any) -> None:
         """Say how far the cell is; readers see it in `Claim.holder`."""
         content = json.dumps(self.holder | progress).encode()
-        # One small write in place: a reader that meets it half done just sees no progress.
+        # One small write in place: a reader that meets it half done just sees no progress. Cut to length after
+        # it, not before: on a full disk the old content's block can be had, and a fresh one cannot.
         with contextlib.suppress(OSError):
-            handle = os.open(self.path, os.O_WRONLY | os.O_TRUNC)
+            handle = os.open(self.path, os.O_WRONLY)
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
+                file.truncate()
 
     @property
     def in_force(self) -> bool:

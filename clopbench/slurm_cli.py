@@ -41,7 +41,7 @@ def submitted_cell(planned: PlannedCell) -> SubmittedCell:
 
 
 def preview(order: Order, plan: Plan) -> Iterator[str]:
-    """The sbatch text for all unfinished cells. Slurm need not be there, and is not asked."""
+    """The sbatch text for all unfinished cells. Slurm need not be there."""
     order.cells = [submitted_cell(planned) for planned in plan.to_run]
     yield from scripts(order) if order.cells else ["nothing to submit"]
 
@@ -162,8 +162,11 @@ def cancel(store: Store, tables: Sequence[str]) -> Iterator[str]:
     if not chosen:
         yield "nothing to cancel"
         return
-    for submission in {submission for submission, _ in chosen}:
-        submission.cancel({task for owner, task in chosen if owner is submission})
+    try:
+        for submission in {submission for submission, _ in chosen}:
+            submission.cancel({task for owner, task in chosen if owner is submission})
+    except OSError as error:  # Slurm is told all the same: that alone is enough, as long as it remembers.
+        yield f"not noted in {store.root}: {error.strerror}"
     squeue.cancel([place.job for places in chosen.values() for place in places[:1] if place.job])
     cells = sum(len(places) for places in chosen.values())
     yield f"cancelled {len(chosen)} tasks with {cells} cells; `bench retry` or `bench submit` brings them back"

@@ -13,7 +13,7 @@ from clopbench.cell import Cell
 from clopbench.plugins import Plugins
 from clopbench.suite import Suite
 
-pytest_plugins = ["lab"]
+pytest_plugins = ["lab", "patience"]
 
 
 @dataclass

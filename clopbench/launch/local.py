@@ -160,7 +160,8 @@ class LocalLauncher:
         except DamagedRecord as damage:
             problem = f"damaged record: {damage}"
         if code != worker.EXIT_RECORDED and problem is None and not (record and record.is_result):
-            record = outcomes.record_failure(self.store, planned.cell, outcomes.crash(code), self.provenance)
+            failure = outcomes.crash(code)
+            record, problem = outcomes.record_failure(self.store, planned.cell, failure, self.provenance)
         if record is not None and record.failure is not None:
             problem = f"{record.failure['class']}: {record.failure['message']}"
         if problem is None:

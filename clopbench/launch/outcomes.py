@@ -27,6 +27,9 @@ def crash(code: int, memory_kills: int = 0) -> dict[str, str]:
     if code == worker.EXIT_STOPPED:
         message = "the worker was asked to stop; it saved its checkpoint, run again to resume"
         return {"class": "killed", "message": message, "traceback": ""}
+    if code == worker.EXIT_UNWRITTEN:
+        message = "the record could not be written (its run.log says why); the checkpoint is kept, run again"
+        return {"class": "error", "message": message, "traceback": ""}
     if code == -signal.SIGKILL and memory_kills:
         message = "the worker was killed for memory (control group's limit)"
         return {"class": "out_of_memory", "message": message, "traceback": ""}
@@ -40,15 +43,21 @@ def crash(code: int, memory_kills: int = 0) -> dict[str, str]:
 
 def record_failure(
     store: Store, cell: Cell, failure: Mapping[str, str], provenance: Mapping[str, Any]
-) -> Record:
-    """Record a failure, unless another process has meanwhile taken the cell over."""
+) -> tuple[Record | None, str | None]:
+    """Record a failure, unless another process has meanwhile taken the cell over.
+
+    Where not even that can be written, there is no record, and the second value says why.
+    """
     record = Record(cell, "failed", failure=dict(failure))
     record.provenance.update({"ended_unix": time.time()}, **provenance)
-    claim = claims.acquire(store.folder(cell.id))
-    if claim is not None:
-        with claim:
-            store.write(record)
-    return record
+    try:
+        claim = claims.acquire(store.folder(cell.id))
+        if claim is not None:
+            with claim:
+                store.write(record)
+    except OSError as error:  # A full or read-only disk, which is likely what the cell died of.
+        return None, f"{failure['message']}, and its record could not be written: {error}"
+    return record, None
 
 
 def memory_kills() -> int:

@@ -159,12 +159,7 @@ class Packing:
         return True
 
     def record_failure(self, cell: SubmittedCell, failure: dict[str, str]) -> tuple[Record | None, str | None]:
-        """Record a failure; where not even that can be written, the second value says so."""
-        try:
-            config = Cell.from_config(cell.config)
-            return outcomes.record_failure(self.store, config, failure, self.provenance), None
-        except OSError as error:  # A full or read-only disk, which is what the cell died of.
-            return None, f"{failure['message']}, and its record could not be written: {error}"
+        return outcomes.record_failure(self.store, Cell.from_config(cell.config), failure, self.provenance)
 
     def _task(self, cell: SubmittedCell, gpu: str | None) -> worker.Task:
         return {

@@ -24,6 +24,8 @@ from clopbench.launch.submission import Part, Submission
 SBATCH_SECONDS = 120
 TIMED_OUT = 124  # The status of timeout(1).
 DEFAULT_PARALLELISM = 256  # submitit's own.
+# Slurm's warning would end a task that does not listen yet. Preemption and time limits send SIGTERM after it.
+DEAF_UNTIL_READY = ["sh", "-c", "trap '' USR2; exec \"$@\"", "task"]
 
 
 class _ArrayExecutor(SlurmExecutor):
@@ -62,14 +64,14 @@ def submit(submission: Submission, part: Part, dependency: str | None = None) ->
     except FailedSubmissionError as error:
         raise squeue.NoAnswer(squeue.complaint(str(error))) from None
     except OSError as error:
-        raise squeue.NoAnswer(f"sbatch cannot be run: {(error.strerror or 'error').lower()}") from None
+        raise squeue.Refused(f"sbatch cannot be run: {(error.strerror or 'error').lower()}") from None
 
 
 def command(submission: Submission, part: Part) -> str:
     """What srun starts once per task."""
     python = submission.about["environment"]["python"]
     words = [python, "-u", "-m", "clopbench.launch.task", str(submission.folder), str(part.first)]
-    return shlex.join(words)
+    return shlex.join([*DEAF_UNTIL_READY, *words])
 
 
 def parallelism(parameters: Mapping[str, Any]) -> int:

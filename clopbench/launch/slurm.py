@@ -1,8 +1,8 @@
 """`bench submit`: from cells to arrays in Slurm's queue, and back to the shell at once."""
 
+import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -137,27 +137,32 @@ def submit(order: Order) -> Submitted:
     done = Submitted(submission)
     for part in submission.parts:
         before = sbatch.waits_for(submission.parts, part, order.at_once)
-        dependency = f"afterany:{submission.job(before)}" if before else None
+        dependency = f"afterany:{dict(done.jobs)[before]}" if before else None
         try:
             job = sbatch.submit(submission, part, dependency)
         except UserError as error:
             done.refusal = error
             break
-        submission.set_job(part, job)
+        with contextlib.suppress(OSError):  # A full disk: Slurm has the array, and its name finds it there.
+            submission.set_job(part, job)
         done.jobs.append((part, job))
     if done.refusal is not None and not isinstance(done.refusal, squeue.NoAnswer) and not done.jobs:
         submission.remove()  # Nothing of it will ever run.
     return done
 
 
-@contextmanager
+@contextlib.contextmanager
 def alone(store: Store) -> Iterator[None]:
     """Keep a second `bench submit` on the same results folder waiting, on whatever host it runs."""
     store.ensure_writable()
+    folder = store.root / SUBMISSIONS
     deadline = time.monotonic() + LOCK_SECONDS
-    while (lock := claims.acquire(store.root / SUBMISSIONS)) is None:
-        if time.monotonic() > deadline:
-            raise UserError(f"another `bench submit` is at work in {store.root / SUBMISSIONS}")
-        time.sleep(0.2)
+    try:
+        while (lock := claims.acquire(folder)) is None:
+            if time.monotonic() > deadline:
+                raise UserError(f"another `bench submit` is at work in {folder}")
+            time.sleep(0.2)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {(error.strerror or 'error').lower()}") from None
     with lock:
         yield

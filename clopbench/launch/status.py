@@ -152,7 +152,8 @@ class Situation:
             return CellStatus(place, "stalled", {"message": "Slurm never took it"})
         if self.problem is not None:
             return CellStatus(place, "queued", {"reason": "Slurm does not answer"})
-        last = self._ended.get(place.job)
+        # Tasks that were cancelled before they started have no line of their own: the array's says so.
+        last = self._ended.get(place.job) or self._ended.get(place.job.partition("_")[0])
         if last is None:
             heard = f", last heard of {claim.age:.0f} s ago" if claim is not None else ""
             return CellStatus(place, "stalled", {"message": f"not in the queue{heard}"})
@@ -161,8 +162,10 @@ class Situation:
         message = f"Slurm ended task {place.job}: {last.state}" + (f" on {last.node}" if last.node else "")
         if last.state in CLASSES:
             return CellStatus(place, "failed", {"class": CLASSES[last.state], "message": message})
-        if last.signal:
-            message = f"{message} (signal {last.signal})"
+        # srun reports the signal that killed a task as a shell would.
+        number = last.signal or max(0, (last.exit_code or 0) - 128)
+        if number:
+            message = f"{message} (signal {number})"
             return CellStatus(place, "failed", {"class": "killed", "message": message})
         return CellStatus(place, "stalled", {"message": f"task {place.job} ended ({last.state}) without it"})
 

@@ -59,7 +59,7 @@ class Turn:
             if not self.stop.requested:
                 return self._fail(packing, cells, "node", f"{self.allocation.node}: {error}")
             ended = Ended(waiting=cells)
-        if self.stop.requested and (ended.stopped or ended.waiting):
+        if self.stop.requested and (ended.stopped or ended.waiting or ended.held):
             return self._after_stop(packing, ended)
         if ended.held:
             self._come_back(ended)
@@ -110,24 +110,26 @@ class Turn:
     def _after_stop(self, packing: Packing, ended: Ended) -> int:
         """Cells are saved and unfinished: find out why, and ask for another turn where that is right."""
         cause = self.allocation.cause(self.stop.warned)
-        saved, waiting = len(ended.stopped), len(ended.waiting)
+        saved, waiting = len(ended.stopped), len(ended.waiting) + len(ended.held)
         self.note("stop", cause=cause, saved=saved, waiting=waiting)
         print(f"stopped ({cause}): {saved} cells saved, {waiting} not begun", flush=True)
         if cause == "timeout":
-            self.note("timeout", progress=bool(ended.recorded))
-            turns = self._turns_in_vain()
-            if turns > self.profile["requeues"]:
+            turns = self._turns_in_vain(saved + waiting)
+            enough = bool(ended.stopped) and turns > self.profile["requeues"]
+            self.note("timeout", left=waiting if enough else saved + waiting)
+            if enough:
                 self._give_up(packing, ended.stopped, turns)
-                if not ended.waiting:
+                if not waiting:
                     return EXIT_FAILED
         if cause in ("timeout", "preempted") and not self.is_cancelled:
             self.note("requeue", cause=cause, accepted=self.allocation.requeue())
         return EXIT_STOPPED
 
-    def _turns_in_vain(self) -> int:
-        """Turns that ran out of time since the last one in which a cell was finished."""
-        progress = [e["progress"] for e in self.submission.events(self.number) if e["event"] == "timeout"]
-        return next((n for n, made in enumerate(reversed(progress)) if made), len(progress))
+    def _turns_in_vain(self, left: int) -> int:
+        """Turns that ran out of time, this one included, since fewer cells than before were left."""
+        counts = [event["left"] for event in self.submission.events(self.number) if event["event"] == "timeout"]
+        counts = [len(self.submission.task(self.number)), *counts]
+        return next((n for n, count in enumerate(reversed(counts)) if count != left), len(counts))
 
     def _give_up(self, packing: Packing, cells: list[SubmittedCell], turns: int) -> None:
         """Out of time as often as the profile allows: that is a failure, with its checkpoint kept."""

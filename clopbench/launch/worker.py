@@ -1,5 +1,6 @@
 """What happens inside the process of one cell. Everything that it receives is plain data."""
 
+import io
 import os
 import signal
 import sys
@@ -16,6 +17,8 @@ from clopbench.training.place import Place
 from clopbench.training.stop import Stopped, StopRequest
 
 EXIT_RECORDED = 0
+EXIT_UNWRITTEN = 74
+"""The record could not be written, say to a full disk; the checkpoint is kept."""
 EXIT_STOPPED = 76
 """Asked to stop; the checkpoint is saved and no record was written."""
 EXIT_REPORTED = 1
@@ -52,7 +55,7 @@ class Task(TypedDict):
 
 
 def work(task: Task) -> None:
-    """Claim, train, record, exit: EXIT_RECORDED, EXIT_HELD or EXIT_STOPPED; anything else is a crash."""
+    """Claim, train, record, exit with one of the codes above; any other is a crash."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stop = StopRequest()
     stop.install()
@@ -130,7 +133,11 @@ def train(
     if not held.in_force:
         print("another process took this cell over; leaving without writing", flush=True)
         return EXIT_HELD
-    store.write(record)
+    try:
+        store.write(record)
+    except OSError as error:
+        print(f"the record could not be written: {error}", flush=True)
+        return EXIT_UNWRITTEN
     for path in hooks.saved:
         path.unlink(missing_ok=True)
     print(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {record.status}", flush=True)
@@ -174,3 +181,14 @@ def _log_to(path: Path) -> None:
     os.dup2(handle, 1)
     os.dup2(handle, 2)
     os.close(handle)
+    sys.stdout = sys.stderr = io.TextIOWrapper(_LogFile(1, "wb", closefd=False), write_through=True)
+
+
+class _LogFile(io.FileIO):
+    """A full disk costs lines of the log, not the run."""
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            return len(data)
