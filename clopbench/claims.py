@@ -122,9 +122,12 @@ def current(folder: Path, now: float | None = None) -> Claim | None:
 
 
 def _numbered(folder: Path) -> Iterator[tuple[Path, int]]:
-    for path in folder.glob("claim.*"):
-        if path.suffix[1:].isdigit():
-            yield path, int(path.suffix[1:])
+    # os.listdir, because this is done for thousands of folders, most of which are not there or hold no claim.
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        for name in os.listdir(folder):
+            stem, _, number = name.partition(".")
+            if stem == "claim" and number.isdigit():
+                yield folder / name, int(number)
 
 
 def filesystem_now(folder: Path) -> float:

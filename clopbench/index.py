@@ -18,9 +18,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clopbench.errors import UserError
-from clopbench.records import DamagedRecord, Record, Store, write_atomic
+from clopbench.records import DamagedRecord, Record, Store, up_to_date, write_atomic
 
 INDEX = "index.parquet"
+STALE_SHARE = 0.01
+"""The cache is written again once so many of its rows are new, changed or gone. Below, reading these once more
+is cheaper, and `bench status --watch` does not write all records every few seconds while cells come in."""
 INDEX_SCHEMA = pa.schema(
     [
         ("id", pa.string()),
@@ -53,15 +56,16 @@ def scan(store: Store) -> dict[str, Entry]:
     """All cells of a store that have a record, by id. Reads only what changed since the last scan."""
     cached = _load(store.root / INDEX)
     rows: list[tuple[str, int, int, str | None, str | None]] = []
-    changed = False
+    fresh = 0
     for cell_id, stat in _record_files(store.root):
         row = cached.get(cell_id)
         if row is None or row[1:3] != (stat.st_mtime_ns, stat.st_size):
             text, damage = _examine(store, cell_id)
             row = (cell_id, stat.st_mtime_ns, stat.st_size, text, damage)
-            changed = True
+            fresh += 1
         rows.append(row)
-    if changed or len(rows) != len(cached):
+    kept = len(rows) - fresh
+    if max(len(rows), len(cached)) - kept > STALE_SHARE * len(rows):
         _save(store.root / INDEX, rows)
     return {row[0]: Entry(row[0], row[3], row[4]) for row in rows}
 
@@ -79,10 +83,10 @@ def _record_files(root: Path) -> Iterator[tuple[str, os.stat_result]]:
 
 def _examine(store: Store, cell_id: str) -> tuple[str | None, str | None]:
     try:
-        record = store.read(cell_id)
+        content = store.content(cell_id)
     except DamagedRecord as damage:
         return None, str(damage)
-    return (json.dumps(record.to_json()), None) if record else (None, "vanished while it was read")
+    return (json.dumps(content), None) if content else (None, "vanished while it was read")
 
 
 def _load(path: Path) -> dict[str, tuple[str, int, int, str | None, str | None]]:
@@ -128,14 +132,24 @@ def publish(records: Iterable[Record], path: Path) -> None:
 
 def read_published(path: Path) -> list[Record]:
     """The records of a published file. Raises UserError naming the file where one cannot be trusted."""
+    return [record for _, record in _published(path)]
+
+
+def published_contents(path: Path) -> dict[str, dict[str, Any]]:
+    """Cell id → what its record.json would hold, for the records of a published file. Raises UserError."""
+    return {content["id"]: up_to_date(content, record) for content, record in _published(path)}
+
+
+def _published(path: Path) -> Iterator[tuple[dict[str, Any], Record]]:
+    """Each record of a published file, with its content as read."""
     try:
         table = pq.read_table(path, columns=["record", "history", "spectrum"])
     except (OSError, pa.ArrowException, KeyError) as error:
         raise UserError(f"{path}: not a file of published records ({error})") from None
-    records = []
     for row in table.to_pylist():
         try:
-            records.append(Record.from_json(json.loads(row["record"]), row["history"], tuple(row["spectrum"])))
+            content = json.loads(row["record"])
+            record = Record.from_json(content, row["history"], tuple(row["spectrum"]))
         except (DamagedRecord, ValueError, KeyError) as damage:
             raise UserError(f"{path}: damaged record: {damage}") from None
-    return records
+        yield content, record

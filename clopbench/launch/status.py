@@ -142,7 +142,7 @@ class Situation:
             return CellStatus(place, "failed", {"class": failure["class"], "message": failure["message"]})
         if place.task is None:
             return CellStatus(place, "stalled", {"message": "left out: another process had it, and left it"})
-        if place.task in place.submission.cancelled:
+        if self.occupancy.is_cancelled(place):
             return CellStatus(place, "cancelled", {"message": "bench cancel"})
         return self._gone(place, claim)
 
