@@ -28,6 +28,8 @@ class PlannedCell:
     """A cell, the places where it is shown, and what is known of it."""
 
     id: str
+    kind: str
+    """Cells of one kind cost about the same: all but seed and method parameters agrees."""
     cell: Cell
     scale: ScaleDeclaration
     launch: LaunchConfig
@@ -41,12 +43,6 @@ class PlannedCell:
         """'table7 orthonormal, seed 3'."""
         name, coordinates = self.places[0]
         return f"{name} {' '.join(coordinates.values())}, seed {self.cell.seed}"
-
-    @property
-    def kind(self) -> str:
-        """Cells of one kind cost about the same: everything but seed and method parameters agrees."""
-        flat = flatten(self.cell.config())
-        return repr(sorted((k, v) for k, v in flat.items() if k == "method.name" or not _variable(k)))
 
 
 @dataclass(frozen=True)
@@ -85,9 +81,8 @@ class Plan:
         measured: dict[str, list[float]] = {}
         for planned in self.cells:
             if planned.state == "done" and planned.entry:
-                seconds = planned.entry.content["provenance"].get("seconds")
-                if seconds:
-                    measured.setdefault(planned.kind, []).append(seconds)
+                if planned.entry.seconds:
+                    measured.setdefault(planned.kind, []).append(planned.entry.seconds)
         total = 0.0
         scales: dict[str, ScaleDeclaration] = {}
         for planned in self.to_run:
@@ -158,19 +153,18 @@ def make_plan(benchmarks: Iterable[Benchmark], seeds: Sequence[int], store: Stor
     """Plan benchmarks × seeds against a results store. Order: seed by seed, so early stops stay balanced."""
     entries = scan(store)
     cells: dict[str, PlannedCell] = {}
+    wanted = [
+        (benchmark, entry, _kind(entry.template)) for benchmark in benchmarks for entry in benchmark.entries
+    ]
     for seed in seeds:
-        for benchmark in benchmarks:
-            for entry in benchmark.entries:
-                cell = entry.cell(seed)
-                cell_id = cell.id
-                planned = cells.get(cell_id)
-                if planned is None:
-                    known = entries.get(cell_id)
-                    planned = PlannedCell(
-                        cell_id, cell, benchmark.scale, benchmark.launch, _state(known), known
-                    )
-                    cells[cell_id] = planned
-                planned.places.append((benchmark.name, entry.coordinates))
+        for benchmark, entry, kind in wanted:
+            cell_id = entry.cell_id(seed)
+            planned = cells.get(cell_id)
+            if planned is None:
+                known, at = entries.get(cell_id), (benchmark.scale, benchmark.launch)
+                planned = PlannedCell(cell_id, kind, entry.cell(seed), *at, _state(known), known)
+                cells[cell_id] = planned
+            planned.places.append((benchmark.name, entry.coordinates))
     return Plan(list(cells.values()), entries)
 
 
@@ -209,6 +203,11 @@ def _without_seed(config: Mapping[str, Any]) -> dict[str, Any]:
     flat = flatten(config)
     del flat["seed"]
     return flat
+
+
+def _kind(cell: Cell) -> str:
+    flat = flatten(cell.config())
+    return repr(sorted((k, v) for k, v in flat.items() if k == "method.name" or not _variable(k)))
 
 
 def _variable(key: str) -> bool:
