@@ -49,6 +49,7 @@ class Held:
     def __init__(self, path: Path, holder: dict[str, Any]):
         self.path = path
         self._holder = holder
+        self._length = len(_encoded(holder))
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
@@ -65,12 +66,15 @@ class Held:
 
     def report(self, **progress: Any) -> None:
         """Say how far the cell is; readers see it in `Claim.holder`."""
-        content = json.dumps(self._holder | progress).encode()
-        # One small write in place: a reader that meets it half done just sees no progress.
+        content = _encoded(self._holder | progress)
+        # One small write over the old content, never shorter than it: a reader sees the one or the other.
+        self._length = max(self._length, len(content))
         with contextlib.suppress(OSError):
-            handle = os.open(self.path, os.O_WRONLY | os.O_TRUNC)
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
+            handle = os.open(self.path, os.O_WRONLY)
+            try:
+                os.write(handle, content.ljust(self._length))
+            finally:
+                os.close(handle)
 
     @property
     def in_force(self) -> bool:
@@ -98,7 +102,7 @@ def acquire(folder: Path) -> Held | None:
         return None
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(json.dumps(holder).encode())
+            file.write(_encoded(holder))
     except OSError:  # A full disk: without its holder's name the claim would block the cell until it is stale.
         path.unlink(missing_ok=True)
         raise
@@ -119,6 +123,10 @@ def current(folder: Path, now: float | None = None) -> Claim | None:
             holder = {}
         return Claim(path, holder, (filesystem_now(folder) if now is None else now) - touched)
     return None
+
+
+def _encoded(holder: dict[str, Any]) -> bytes:
+    return json.dumps(holder).encode()
 
 
 def _numbered(folder: Path) -> Iterator[tuple[Path, int]]:

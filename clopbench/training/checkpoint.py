@@ -10,8 +10,8 @@ from clopbench.records import write_atomic
 from clopbench.training.loop import Trainer
 from clopbench.training.stop import Stopped, StopRequest
 
-# Short epochs would otherwise spend their time on saving.
-LEAST_SECONDS_BETWEEN_EPOCHS = 5.0
+# Short epochs would otherwise spend their time on saving: this share of `seconds` must have passed.
+SHARE_BETWEEN_EPOCHS = 1 / 60
 
 
 class Checkpointer:
@@ -46,8 +46,8 @@ class Checkpointer:
     def after_step(self, trainer: Trainer) -> None:
         """Save where it is time to. Raises Stopped after saving where a stop was requested."""
         waited = time.monotonic() - self.last
-        due = LEAST_SECONDS_BETWEEN_EPOCHS if trainer.step == 0 else self.seconds
-        if self.stop.requested or waited >= min(due, self.seconds):
+        due = self.seconds * SHARE_BETWEEN_EPOCHS if trainer.step == 0 else self.seconds
+        if self.stop.requested or waited >= due:
             self.save(trainer)
         if self.stop.requested:
             raise Stopped
