@@ -80,9 +80,8 @@ class Plan:
         """From finished cells of the same kind where there are any, else from the scale's declared cost."""
         measured: dict[str, list[float]] = {}
         for planned in self.cells:
-            if planned.state == "done" and planned.entry:
-                if planned.entry.seconds:
-                    measured.setdefault(planned.kind, []).append(planned.entry.seconds)
+            if planned.state == "done" and planned.entry and planned.entry.seconds:
+                measured.setdefault(planned.kind, []).append(planned.entry.seconds)
         total = 0.0
         scales: dict[str, ScaleDeclaration] = {}
         for planned in self.to_run:

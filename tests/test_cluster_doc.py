@@ -62,7 +62,7 @@ def test_the_walk_through_is_the_promised_one():
 
 @pytest.mark.slow
 def test_the_walk_through_runs_as_written(clone, lab_folder, environment):
-    """In one shell, on a lab of its own. The cells are small ones: settings are added, nothing is taken away."""
+    """In one shell, on a lab of its own. The cells are small: settings are added, nothing is taken away."""
     require("slurmctld", "slurmd", "munged")
     (script,) = blocks(WALK_THROUGH, "bash")
     small = re.sub(r"^(bench submit .*)$", rf"\1 {SMALL}", script, flags=re.MULTILINE)

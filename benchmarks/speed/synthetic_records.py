@@ -1,4 +1,4 @@
-"""Records as training would leave them, by the thousand: a suite of twenty tables, and a published record varied.
+"""Records as training would leave them, by the thousand: twenty tables, and a published record varied.
 
 Each table compares five methods at five label fractions, so that 500 cells make up one seed of all of them. A
 record is a published one at scale laptop under another cell: its size and its fields are real, its accuracy is

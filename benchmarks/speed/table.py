@@ -31,7 +31,8 @@ def main() -> int:
     options = parser.parse_args()
     # How long `bench` takes over many records is another table: records_table.py.
     suites = sorted(path for path in HERE.glob("test_*.py") if path.name != "test_records.py")
-    path, failed = (options.report, False) if options.report else (REPORT, not measure(options.quick, REPORT, *suites))
+    path = options.report or REPORT
+    failed = not options.report and not measure(options.quick, REPORT, *suites)
     report = json.loads(path.read_text())
     samples = read_samples(report)
     table = rows(samples)

@@ -1,4 +1,4 @@
-"""How long `bench` takes over 1,000 to 100,000 records, and to submit up to 10,000 cells to a real Slurm.
+"""How long `bench` takes over 1,000 to 100,000 records, and to submit thousands of cells to a real Slurm.
 
 Each time is that of a whole command in a process of its own, imports included, as a user waits for it. Beside the
 records, 1,000 cells are unfinished: 32 of them are being trained, and the others wait in the queue of a Slurm
