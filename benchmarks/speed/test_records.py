@@ -1,7 +1,7 @@
 """How long `bench` takes over 1,000 to 100,000 records, and to submit thousands of cells to a real Slurm.
 
-Each time is that of a whole command in a process of its own, imports included, as a user waits for it. Beside the
-records, 1,000 cells are unfinished: 32 of them are being trained, and the others wait in the queue of a Slurm
+Each time is that of a whole command in a process of its own, imports included, as a user waits for it. Beside
+the records, 1,000 cells are unfinished: 32 of them are being trained, the others wait in the queue of a Slurm
 on this machine (slurm/lab), which holds them. Without index means: the first command after `index.parquet` was
 deleted; the files themselves are in the system's memory by then.
 """
