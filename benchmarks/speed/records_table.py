@@ -57,16 +57,17 @@ def _verdict(holds: bool) -> str:
 
 
 def times(samples: Sequence[Sample]) -> str:
-    """Work × size, as Markdown: median time (lowest to highest, rounds), and peak memory."""
+    """Work × size, as Markdown: median time (lowest to highest, rounds), CPU time and peak memory."""
     lines = [
-        "| `bench` | records or cells | seconds: median (range, n) | peak memory, MB |",
-        "| --- | --- | --- | --- |",
+        "| `bench` | records or cells | seconds: median (range, n) | CPU seconds | peak memory, MB |",
+        "| --- | --- | --- | --- | --- |",
     ]
     for sample in samples:
         low, high = sample.seconds.min(), sample.seconds.max()
         spread = f"{sample.median:.1f} ({low:.1f}–{high:.1f}, n = {len(sample.seconds)})"
         peak = f"{sample.extra['peak_bytes'] / 1e6:,.0f}"
-        lines.append(f"| {sample.work} | {sample.size:,} | {spread} | {peak} |")
+        cpu = f"{np.median(sample.extra['cpu_seconds']):.1f}"
+        lines.append(f"| {sample.work} | {sample.size:,} | {spread} | {cpu} | {peak} |")
     return "\n".join(lines)
 
 
