@@ -218,16 +218,17 @@ class Cell(Strict):
     @property
     def id(self) -> str:
         """First 16 hex digits of the SHA-256 of the canonical form."""
-        return digest(self._canonical())[:ID_DIGITS]
+        return identity(self.canonical())
 
     @property
     def arm(self) -> str:
         """The identity without the seed: cells of one arm are the repetitions of one table entry."""
-        canonical = self._canonical()
+        canonical = self.canonical()
         del canonical["seed"]
         return digest(canonical)[:ID_DIGITS]
 
-    def _canonical(self) -> dict[str, Any]:
+    def canonical(self) -> dict[str, Any]:
+        """What the identity is computed from: everything but defaults, and of a study what decides it."""
         canonical = self.model_dump(mode="json", exclude_defaults=True)
         return canonical if self.study is None else deciding(self.study, canonical)
 
@@ -240,6 +241,11 @@ def canonical_json(value: Any) -> str:
 def digest(value: Any) -> str:
     """SHA-256 (hex) of the canonical JSON of `value`."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def identity(canonical: Mapping[str, Any]) -> str:
+    """The id of a cell with this canonical form."""
+    return digest(canonical)[:ID_DIGITS]
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

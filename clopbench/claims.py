@@ -49,6 +49,7 @@ class Held:
     def __init__(self, path: Path, holder: dict[str, Any]):
         self.path = path
         self.holder = holder
+        self._length = len(_encoded(holder))
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
@@ -65,14 +66,15 @@ class Held:
 
     def report(self, **progress: Any) -> None:
         """Say how far the cell is; readers see it in `Claim.holder`."""
-        content = json.dumps(self.holder | progress).encode()
-        # One small write in place: a reader that meets it half done just sees no progress. Cut to length after
-        # it, not before: on a full disk the old content's block can be had, and a fresh one cannot.
+        content = _encoded(self.holder | progress)
+        # One small write over the old content, never shorter than it: a reader sees the one or the other.
+        self._length = max(self._length, len(content))
         with contextlib.suppress(OSError):
             handle = os.open(self.path, os.O_WRONLY)
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.truncate()
+            try:
+                os.write(handle, content.ljust(self._length))
+            finally:
+                os.close(handle)
 
     @property
     def in_force(self) -> bool:
@@ -100,7 +102,7 @@ def acquire(folder: Path) -> Held | None:
         return None
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(json.dumps(holder).encode())
+            file.write(_encoded(holder))
     except OSError:  # A full disk: without its holder's name the claim would block the cell until it is stale.
         path.unlink(missing_ok=True)
         raise
@@ -123,10 +125,17 @@ def current(folder: Path, now: float | None = None) -> Claim | None:
     return None
 
 
+def _encoded(holder: dict[str, Any]) -> bytes:
+    return json.dumps(holder).encode()
+
+
 def _numbered(folder: Path) -> Iterator[tuple[Path, int]]:
-    for path in folder.glob("claim.*"):
-        if path.suffix[1:].isdigit():
-            yield path, int(path.suffix[1:])
+    # os.listdir, because this is done for thousands of folders, most of which are not there or hold no claim.
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        for name in os.listdir(folder):
+            stem, _, number = name.partition(".")
+            if stem == "claim" and number.isdigit():
+                yield folder / name, int(number)
 
 
 def filesystem_now(folder: Path) -> float:

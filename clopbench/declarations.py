@@ -30,7 +30,7 @@ class LaunchConfig(Strict):
 
     threads: Count = 1
     checkpoint_seconds: NonNegative = 300.0
-    """A checkpoint is saved this often at least, and at the end of epochs that are not very short."""
+    """A checkpoint is saved this often at least, and at the end of an epoch where a 60th of it has passed."""
     loader_workers: Count = 4
     """Processes that decode images, for a data set that is too large to pack."""
     compile: Literal["off", "on", "auto"] = "off"

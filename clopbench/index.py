@@ -9,18 +9,19 @@ import contextlib
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clopbench.errors import UserError
-from clopbench.records import DamagedRecord, Record, Store, write_atomic
+from clopbench.records import DamagedRecord, Record, Store, up_to_date, write_atomic
 
 INDEX = "index.parquet"
+STALE_SHARE = 0.01
+"""The cache is written again once so many of its rows are new, changed or gone. Below, reading these once more
+is cheaper, and `bench status --watch` does not write all records every few seconds while cells come in."""
 INDEX_SCHEMA = pa.schema(
     [
         ("id", pa.string()),
@@ -28,42 +29,50 @@ INDEX_SCHEMA = pa.schema(
         ("size", pa.int64()),
         ("content", pa.string()),
         ("damage", pa.string()),
+        ("status", pa.string()),
+        ("seconds", pa.float64()),
+        ("views_per_second", pa.float64()),
     ]
 )
 
 
-@dataclass(frozen=True)
-class Entry:
-    """What is known of a cell without opening its folder: record.json's content, or why it is damaged."""
+class Entry(NamedTuple):
+    """What is known of a cell without opening its folder: record.json's content, or why it is damaged.
+
+    What plans and `bench status` ask of every cell stands apart, so that they need not parse all contents.
+    """
 
     id: str
+    mtime_ns: int
+    size: int
     text: str | None
     damage: str | None = None
-
-    @cached_property
-    def content(self) -> dict[str, Any]:
-        return json.loads(self.text) if self.text else {}
+    status: str = "damaged"
+    seconds: float | None = None
+    """What it cost, and its speed in training, where its provenance says so."""
+    views_per_second: float | None = None
 
     @property
-    def status(self) -> str:
-        return self.content.get("status", "damaged")
+    def content(self) -> dict[str, Any]:
+        """Parsed anew each time: kept for all of a hundred thousand records it would fill gigabytes."""
+        return json.loads(self.text) if self.text else {}
 
 
 def scan(store: Store) -> dict[str, Entry]:
     """All cells of a store that have a record, by id. Reads only what changed since the last scan."""
     cached = _load(store.root / INDEX)
-    rows: list[tuple[str, int, int, str | None, str | None]] = []
-    changed = False
+    rows: list[Entry] = []
+    fresh = 0
     for cell_id, stat in _record_files(store.root):
         row = cached.get(cell_id)
-        if row is None or row[1:3] != (stat.st_mtime_ns, stat.st_size):
-            text, damage = _examine(store, cell_id)
-            row = (cell_id, stat.st_mtime_ns, stat.st_size, text, damage)
-            changed = True
+        if row is None or (row.mtime_ns, row.size) != (stat.st_mtime_ns, stat.st_size):
+            row = _examine(store, cell_id, stat)
+            fresh += 1
         rows.append(row)
-    if changed or len(rows) != len(cached):
+    kept = len(rows) - fresh
+    if max(len(rows), len(cached)) - kept > STALE_SHARE * len(rows):
         _save(store.root / INDEX, rows)
-    return {row[0]: Entry(row[0], row[3], row[4]) for row in rows}
+    return {row.id: row for row in rows}
 
 
 def _record_files(root: Path) -> Iterator[tuple[str, os.stat_result]]:
@@ -77,24 +86,32 @@ def _record_files(root: Path) -> Iterator[tuple[str, os.stat_result]]:
                 continue
 
 
-def _examine(store: Store, cell_id: str) -> tuple[str | None, str | None]:
+def _examine(store: Store, cell_id: str, stat: os.stat_result) -> Entry:
+    seen = (cell_id, stat.st_mtime_ns, stat.st_size)
     try:
-        record = store.read(cell_id)
+        content = store.content(cell_id)
     except DamagedRecord as damage:
-        return None, str(damage)
-    return (json.dumps(record.to_json()), None) if record else (None, "vanished while it was read")
+        return Entry(*seen, None, str(damage))
+    if content is None:
+        return Entry(*seen, None, "vanished while it was read")
+    cost = content["provenance"]
+    return Entry(
+        *seen, json.dumps(content), None, content["status"], cost.get("seconds"), cost.get("views_per_second")
+    )
 
 
-def _load(path: Path) -> dict[str, tuple[str, int, int, str | None, str | None]]:
+def _load(path: Path) -> dict[str, Entry]:
     try:
-        table = pq.read_table(path, schema=INDEX_SCHEMA)
+        table = pq.read_table(path)
     except (OSError, pa.ArrowException):
         return {}
-    columns = [table.column(name).to_pylist() for name in INDEX_SCHEMA.names]
-    return {row[0]: row for row in zip(*columns, strict=True)}
+    if table.schema != INDEX_SCHEMA:  # Of an earlier version.
+        return {}
+    columns = [column.to_pylist() for column in table.columns]
+    return {row[0]: Entry(*row) for row in zip(*columns, strict=True)}
 
 
-def _save(path: Path, rows: Iterable[tuple[Any, ...]]) -> None:
+def _save(path: Path, rows: Iterable[Entry]) -> None:
     columns = list(zip(*rows, strict=True)) or [()] * len(INDEX_SCHEMA.names)
     table = pa.table([pa.array(c, f.type) for c, f in zip(columns, INDEX_SCHEMA, strict=True)], INDEX_SCHEMA)
     with contextlib.suppress(OSError):  # A results folder that cannot be written can still be read.
@@ -128,14 +145,24 @@ def publish(records: Iterable[Record], path: Path) -> None:
 
 def read_published(path: Path) -> list[Record]:
     """The records of a published file. Raises UserError naming the file where one cannot be trusted."""
+    return [record for _, record in _published(path)]
+
+
+def published_contents(path: Path) -> dict[str, dict[str, Any]]:
+    """Cell id → what its record.json would hold, for the records of a published file. Raises UserError."""
+    return {content["id"]: up_to_date(content, record) for content, record in _published(path)}
+
+
+def _published(path: Path) -> Iterator[tuple[dict[str, Any], Record]]:
+    """Each record of a published file, with its content as read."""
     try:
         table = pq.read_table(path, columns=["record", "history", "spectrum"])
     except (OSError, pa.ArrowException, KeyError) as error:
         raise UserError(f"{path}: not a file of published records ({error})") from None
-    records = []
     for row in table.to_pylist():
         try:
-            records.append(Record.from_json(json.loads(row["record"]), row["history"], tuple(row["spectrum"])))
+            content = json.loads(row["record"])
+            record = Record.from_json(content, row["history"], tuple(row["spectrum"]))
         except (DamagedRecord, ValueError, KeyError) as damage:
             raise UserError(f"{path}: damaged record: {damage}") from None
-    return records
+        yield content, record

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from clopbench import claims
@@ -18,10 +19,17 @@ STATES = ("done", "missing", "failed", "damaged")
 MOST_STALE_FIELDS = 3
 
 
+Changes = Mapping[str, tuple[Any, Any]]
+"""Field → its value then, and now."""
+
+
 @dataclass
 class PlannedCell:
     """A cell, the places where it is shown, and what is known of it."""
 
+    id: str
+    kind: str
+    """Cells of one kind cost about the same: all but seed and method parameters agrees."""
     cell: Cell
     scale: ScaleDeclaration
     launch: LaunchConfig
@@ -35,12 +43,6 @@ class PlannedCell:
         """'table7 orthonormal, seed 3'."""
         name, coordinates = self.places[0]
         return f"{name} {' '.join(coordinates.values())}, seed {self.cell.seed}"
-
-    @property
-    def kind(self) -> str:
-        """Cells of one kind cost about the same: everything but seed and method parameters agrees."""
-        flat = flatten(self.cell.config())
-        return repr(sorted((k, v) for k, v in flat.items() if k == "method.name" or not _variable(k)))
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class Plan:
 
     cells: list[PlannedCell]
     entries: Mapping[str, Entry]
+    _nearest: dict[str, list[tuple[Changes, set[int]]]] = field(default_factory=dict, init=False, repr=False)
+    """Arm → what `_near` found, because cells of one arm differ from others in the same fields."""
 
     def count(self, state: str) -> int:
         return sum(planned.state == state for planned in self.cells)
@@ -76,10 +80,8 @@ class Plan:
         """From finished cells of the same kind where there are any, else from the scale's declared cost."""
         measured: dict[str, list[float]] = {}
         for planned in self.cells:
-            if planned.state == "done" and planned.entry:
-                seconds = planned.entry.content["provenance"].get("seconds")
-                if seconds:
-                    measured.setdefault(planned.kind, []).append(seconds)
+            if planned.state == "done" and planned.entry and planned.entry.seconds:
+                measured.setdefault(planned.kind, []).append(planned.entry.seconds)
         total = 0.0
         scales: dict[str, ScaleDeclaration] = {}
         for planned in self.to_run:
@@ -111,39 +113,57 @@ class Plan:
 
     def _stale(self, planned: PlannedCell) -> str | None:
         """The nearest finished cell of the same method and seed, if it differs in few fields."""
-        ours = flatten(planned.cell.config())
-        wanted = {other.cell.id for other in self.cells}
-        nearest: dict[str, tuple[Any, Any]] | None = None
+        for changed, seeds in self._near(planned.cell):
+            if planned.cell.seed in seeds:
+                fields = [f"{key} was {was!r}, now {now!r}" for key, (was, now) in sorted(changed.items())]
+                return f"stale: {', '.join(fields)}"
+        return None
+
+    def _near(self, cell: Cell) -> list[tuple[Changes, set[int]]]:
+        """How the arms of other finished cells differ from a cell's, and their seeds; the nearest first."""
+        arm = cell.arm
+        if arm not in self._nearest:
+            ours = _without_seed(cell.config())
+            found = []
+            for theirs, seeds in self._others.get(cell.method.name, {}).values():
+                keys = theirs.keys() | ours.keys()
+                changed = {k: (theirs.get(k), ours.get(k)) for k in keys if theirs.get(k) != ours.get(k)}
+                if len(changed) <= MOST_STALE_FIELDS:
+                    found.append((changed, seeds))
+            self._nearest[arm] = sorted(found, key=lambda arm: len(arm[0]))
+        return self._nearest[arm]
+
+    @cached_property
+    def _others(self) -> dict[str, dict[str, tuple[dict[str, Any], set[int]]]]:
+        """Method → arm → settings and seeds of the finished cells that are not in the plan."""
+        wanted = {planned.id for planned in self.cells}
+        found: dict[str, dict[str, tuple[dict[str, Any], set[int]]]] = {}
         for entry in self.entries.values():
-            if entry.status not in RESULT_STATUSES or entry.id in wanted:
-                continue
-            theirs = flatten(entry.content["config"])
-            if theirs["seed"] != ours["seed"] or theirs["method.name"] != ours["method.name"]:
-                continue
-            keys = theirs.keys() | ours.keys()
-            changed = {k: (theirs.get(k), ours.get(k)) for k in keys if theirs.get(k) != ours.get(k)}
-            if nearest is None or len(changed) < len(nearest):
-                nearest = changed
-        if nearest is None or len(nearest) > MOST_STALE_FIELDS:
-            return None
-        fields = ", ".join(f"{key} was {was!r}, now {now!r}" for key, (was, now) in sorted(nearest.items()))
-        return f"stale: {fields}"
+            if entry.id not in wanted and entry.status in RESULT_STATUSES:
+                content = entry.content
+                arms = found.setdefault(content["config"]["method"]["name"], {})
+                if content["arm"] not in arms:
+                    arms[content["arm"]] = (_without_seed(content["config"]), set())
+                arms[content["arm"]][1].add(content["seed"])
+        return found
 
 
 def make_plan(benchmarks: Iterable[Benchmark], seeds: Sequence[int], store: Store) -> Plan:
     """Plan benchmarks × seeds against a results store. Order: seed by seed, so early stops stay balanced."""
     entries = scan(store)
     cells: dict[str, PlannedCell] = {}
+    wanted = [
+        (benchmark, entry, _kind(entry.template)) for benchmark in benchmarks for entry in benchmark.entries
+    ]
     for seed in seeds:
-        for benchmark in benchmarks:
-            for entry in benchmark.entries:
-                cell = entry.cell(seed)
-                known = entries.get(cell.id)
-                planned = cells.setdefault(
-                    cell.id,
-                    PlannedCell(cell, benchmark.scale, benchmark.launch, _state(known), known),
-                )
-                planned.places.append((benchmark.name, entry.coordinates))
+        for benchmark, entry, kind in wanted:
+            cell_id = entry.cell_id(seed)
+            planned = cells.get(cell_id)
+            if planned is None:
+                known, at = entries.get(cell_id), (benchmark.scale, benchmark.launch)
+                planned = PlannedCell(cell_id, kind, entry.cell(seed), *at, _state(known), known)
+                cells[cell_id] = planned
+            planned.places.append((benchmark.name, entry.coordinates))
     return Plan(list(cells.values()), entries)
 
 
@@ -169,12 +189,24 @@ def parse_seeds(text: str) -> list[int]:
 
 def running(plan: Plan, store: Store) -> list[PlannedCell]:
     """Unfinished cells that a living process holds."""
-    held = []
-    for planned in plan.to_run:
-        claim = claims.current(store.folder(planned.cell.id))
+    held, cells = [], plan.to_run
+    now = claims.filesystem_now(store.root) if cells else None
+    for planned in cells:
+        claim = claims.current(store.folder(planned.id), now)
         if claim is not None and not claim.stale:
             held.append(planned)
     return held
+
+
+def _without_seed(config: Mapping[str, Any]) -> dict[str, Any]:
+    flat = flatten(config)
+    del flat["seed"]
+    return flat
+
+
+def _kind(cell: Cell) -> str:
+    flat = flatten(cell.config())
+    return repr(sorted((k, v) for k, v in flat.items() if k == "method.name" or not _variable(k)))
 
 
 def _variable(key: str) -> bool:

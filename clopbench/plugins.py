@@ -78,9 +78,12 @@ class Plugin:
 
     def resolve(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """All parameters, defaults filled in. Raises UserError for one that is unknown or out of range."""
+        return validated(self._model, given, "method").model_dump(mode="json")
+
+    @cached_property
+    def _model(self) -> type[Strict]:
         fields: dict[str, Any] = dict(self.signature.parameters)
-        model = create_model(self.name, __base__=Strict, **fields)
-        return validated(model, given, "method").model_dump(mode="json")
+        return create_model(self.name, __base__=Strict, **fields)
 
     def listing(self) -> dict[str, dict[str, Any]]:
         """Parameters in words, for people: {name: {type, default}}."""

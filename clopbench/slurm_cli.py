@@ -37,7 +37,7 @@ def new_order(
 def submitted_cell(planned: PlannedCell) -> SubmittedCell:
     """A planned cell as plain data."""
     launch = planned.launch.model_dump(mode="json")
-    return SubmittedCell(planned.cell.id, planned.cell.config(), launch, planned.places)
+    return SubmittedCell(planned.id, planned.cell.config(), launch, planned.places)
 
 
 def preview(order: Order, plan: Plan) -> Iterator[str]:
@@ -65,7 +65,8 @@ def submit(order: Order, plan: Plan) -> Iterator[str]:
             yield "nothing to submit"
             return
         order.cells = [submitted_cell(planned) for planned in free]
-        order.others = [submitted_cell(planned) for planned in plan.cells if planned not in free]
+        chosen = {cell.id for cell in order.cells}
+        order.others = [submitted_cell(planned) for planned in plan.cells if planned.id not in chosen]
         order.preflight()
         yield from place(order)
     yield estimate_line(order, plan, free)
@@ -90,15 +91,20 @@ def place(order: Order) -> Iterator[str]:
 
 def without_queued(cells: Sequence[PlannedCell], occupancy: Occupancy) -> tuple[list[PlannedCell], list[str]]:
     """The cells that nobody is about to run, and a line on each kind of the others."""
-    queued = [planned for planned in cells if occupancy.is_queued(planned.cell.id)]
-    rest = [planned for planned in cells if planned not in queued]
-    training = [planned for planned in rest if occupancy.is_training(planned.cell.id)]
+    free, queued, training = [], 0, 0
+    for planned in cells:
+        if occupancy.is_queued(planned.id):
+            queued += 1
+        elif occupancy.is_training(planned.id):
+            training += 1
+        else:
+            free.append(planned)
     lines = []
     if queued:
-        lines.append(f"{len(queued)} cells are in Slurm's queue already")
+        lines.append(f"{queued} cells are in Slurm's queue already")
     if training:
-        lines.append(f"{len(training)} cells are being trained by another process")
-    return [planned for planned in rest if planned not in training], lines
+        lines.append(f"{training} cells are being trained by another process")
+    return free, lines
 
 
 def estimate_line(order: Order, plan: Plan, cells: Sequence[PlannedCell]) -> str:

@@ -14,7 +14,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from clopbench.cell import Cell
+from clopbench.cell import Cell, identity
 from clopbench.data import sources
 from clopbench.declarations import (
     BenchmarkDeclaration,
@@ -43,6 +43,14 @@ class Entry:
 
     def cell(self, seed: int) -> Cell:
         return self.template.model_copy(update={"seed": seed})
+
+    def cell_id(self, seed: int) -> str:
+        """`cell(seed).id`, without writing down all the rest of the cell for each seed anew."""
+        return identity(self._canonical | {"seed": seed})
+
+    @cached_property
+    def _canonical(self) -> dict[str, Any]:
+        return self.template.canonical()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -24,6 +25,30 @@ def test_a_claim_is_exclusive_and_goes_away(tmp_path):
         assert held.in_force
     assert claims.current(tmp_path) is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_always_sees_a_whole_report(tmp_path):
+    """While the holder reports as fast as it can, shorter and longer ones."""
+    held = claims.acquire(tmp_path)
+    assert held is not None
+    ended = threading.Event()
+
+    def write() -> None:
+        for number in range(2000):
+            held.report(epoch=number, words="x" * (number * 37 % 100))
+        ended.set()
+
+    with held:
+        held.report(epoch=-1)
+        writer = threading.Thread(target=write)
+        writer.start()
+        seen = []
+        while not ended.is_set():
+            claim = claims.current(tmp_path)
+            assert claim is not None
+            seen.append(claim.holder["epoch"])
+        writer.join()
+    assert seen == sorted(seen)
 
 
 def test_heartbeat_touches_the_claim(tmp_path, monkeypatch):

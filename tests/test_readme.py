@@ -13,7 +13,7 @@ from checkout import QUICK, ROOT
 README = (ROOT / "README.md").read_text()
 DOCUMENTS = [
     *("README.md", "CONTRIBUTING.md", "RESULTS.md", "CHANGELOG.md"),
-    *("docs/deviations.md", "docs/statistics.md", "tables/table7.md", "slurm/lab/README.md"),
+    *("docs/cluster.md", "docs/deviations.md", "docs/statistics.md", "tables/table7.md", "slurm/lab/README.md"),
 ]
 
 

@@ -105,8 +105,8 @@ def test_index_reads_only_what_changed(store, cell, monkeypatch):
         store.write(record(one))
     assert scan(store).keys() == {one.id for one in cells}
     opened = []
-    read = Store.read
-    monkeypatch.setattr(Store, "read", lambda self, cell_id: opened.append(cell_id) or read(self, cell_id))
+    read = Store.content
+    monkeypatch.setattr(Store, "content", lambda self, cell_id: opened.append(cell_id) or read(self, cell_id))
     assert {e.content["metrics"]["probe_top1"] for e in scan(store).values()} == {0.9}
     assert opened == []
     store.write(record(cells[2], 0.5))
@@ -114,6 +114,23 @@ def test_index_reads_only_what_changed(store, cell, monkeypatch):
     assert opened == [cells[2].id]
     shutil.rmtree(store.folder(cells[0].id))
     assert scan(store).keys() == {one.id for one in cells[1:]}
+
+
+def test_index_is_written_again_only_once_a_hundredth_of_it_is_stale(store, cell):
+    """And what it does not hold is read from the records."""
+    cells = [cell.model_copy(update={"seed": seed}) for seed in range(202)]
+    for one in cells[:200]:
+        store.write(record(one))
+    scan(store)
+    before = (store.root / INDEX).stat().st_mtime_ns
+    store.write(record(cells[0], 0.5))
+    store.write(record(cells[200], 0.4))
+    found = scan(store)
+    assert (store.root / INDEX).stat().st_mtime_ns == before
+    assert [found[cells[n].id].content["metrics"]["probe_top1"] for n in (0, 1, 200)] == [0.5, 0.9, 0.4]
+    store.write(record(cells[201]))
+    assert len(scan(store)) == 202
+    assert (store.root / INDEX).stat().st_mtime_ns > before
 
 
 @pytest.mark.parametrize("spoil", [lambda p: p.unlink(), lambda p: p.write_bytes(b"junk")])

@@ -107,7 +107,7 @@ def test_checkpoints_come_with_epochs_and_by_the_clock(cell, plugins, tmp_path, 
     never = Checkpointer(tmp_path / "c", 1e9, StopRequest())
     trainer_of(small(cell), plugins).run(never.after_step, lambda _: None)
     assert saved == []
-    monkeypatch.setattr("clopbench.training.checkpoint.LEAST_SECONDS_BETWEEN_EPOCHS", 0.0)
+    monkeypatch.setattr("clopbench.training.checkpoint.SHARE_BETWEEN_EPOCHS", 0.0)
     trainer_of(small(cell), plugins).run(never.after_step, lambda _: None)
     assert saved == [(1, 0), (2, 0), (3, 0)]
     saved.clear()

@@ -29,7 +29,10 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--from", dest="report", type=Path)
     options = parser.parse_args()
-    path, failed = (options.report, False) if options.report else (REPORT, not measure(options.quick))
+    # How long `bench` takes over many records is another table: records_table.py.
+    suites = sorted(path for path in HERE.glob("test_*.py") if path.name != "test_records.py")
+    path = options.report or REPORT
+    failed = not options.report and not measure(options.quick, REPORT, *suites)
     report = json.loads(path.read_text())
     samples = read_samples(report)
     table = rows(samples)
@@ -42,18 +45,18 @@ def main() -> int:
     return 1 if failed or not kept else 0
 
 
-def measure(quick: bool) -> bool:
-    """Run the suites; whether all of them passed."""
-    REPORT.parent.mkdir(exist_ok=True)
-    REPORT.unlink(missing_ok=True)
+def measure(quick: bool, report: Path, *suites: Path) -> bool:
+    """Run suites; whether all of them passed."""
+    report.parent.mkdir(exist_ok=True)
+    report.unlink(missing_ok=True)
     command = [
         sys.executable,
         "-m",
         "pytest",
-        str(HERE),
+        *map(str, suites),
         "-q",
         "--benchmark-quiet",
-        f"--benchmark-json={REPORT}",
+        f"--benchmark-json={report}",
     ]
     return subprocess.run([*command, *(["--quick"] if quick else [])], check=False, cwd=ROOT).returncode == 0
 
@@ -104,12 +107,12 @@ def _besides(sample: Sample) -> str:
     return f"{sample.extra['peak_bytes'] / 1e6:,.1f} MB" if "peak_bytes" in sample.extra else ""
 
 
-def write(text: str) -> None:
-    """Put the text between the marks in README.md."""
+def write(text: str, begin: str = BEGIN, end: str = END) -> None:
+    """Put the text between two marks in README.md."""
     path = HERE / "README.md"
-    before, _, rest = path.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+    before, _, rest = path.read_text().partition(begin)
+    _, _, after = rest.partition(end)
+    path.write_text(f"{before}{begin}\n{text}\n{end}{after}")
 
 
 if __name__ == "__main__":

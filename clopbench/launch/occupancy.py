@@ -37,12 +37,13 @@ class Occupancy:
         self.store, self.entries = store, entries
         self.queue = dict(queue)
         self.submissions = all_submissions(store)
+        self._cancelled: dict[str, set[int]] = {}
 
     @cached_property
     def places(self) -> dict[str, Place]:
         """Cell id → the place that says most about it."""
         found: dict[str, Place] = {}
-        for place in self._all():
+        for place in self._all:
             known = found.get(place.cell.id)
             if known is None or place.sort_key >= known.sort_key:
                 found[place.cell.id] = place
@@ -52,14 +53,14 @@ class Occupancy:
     def tables(self) -> dict[str, list[Place]]:
         """Table → its cells, in the order of submission."""
         found: dict[str, dict[str, Place]] = {}
-        for place in self._all():
+        for place in self._all:
             for table in place.cell.tables:
                 found.setdefault(table, {})[place.cell.id] = self.places[place.cell.id]
         return {table: list(places.values()) for table, places in sorted(found.items())}
 
-    def _all(self) -> Iterator[Place]:
-        for submission in self.submissions:
-            yield from self._of(submission)
+    @cached_property
+    def _all(self) -> list[Place]:
+        return [place for submission in self.submissions for place in self._of(submission)]
 
     def _of(self, submission: Submission) -> Iterator[Place]:
         for part in submission.parts:
@@ -88,6 +89,13 @@ class Occupancy:
         # A task does not try again what has failed since it was submitted.
         ended = entry.content["provenance"].get("ended_unix", 0.0)
         return ended <= place.submission.about["created_unix"]
+
+    def is_cancelled(self, place: Place) -> bool:
+        """True where `bench cancel` took the cell's task back; the file that says so is read once."""
+        name = place.submission.name
+        if name not in self._cancelled:
+            self._cancelled[name] = place.submission.cancelled
+        return place.task in self._cancelled[name]
 
     def claim(self, cell_id: str) -> claims.Claim | None:
         """Who trains the cell, if anybody does."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from clopbench.claims import Claim
 from clopbench.errors import unknown
-from clopbench.index import scan
+from clopbench.index import Entry, scan
 from clopbench.launch import squeue
 from clopbench.launch.occupancy import Occupancy, Place, all_jobs, ask_queue
 from clopbench.launch.squeue import JobState
@@ -129,7 +129,7 @@ class Situation:
         """The state of one cell. A result on disk outweighs all else, then a heartbeat, then the queue."""
         cell_id, entry = place.cell.id, self.occupancy.entries.get(place.cell.id)
         if entry is not None and entry.status in RESULT_STATUSES:
-            return CellStatus(place, "done", {"status": entry.status, **_cost(entry.content)})
+            return CellStatus(place, "done", {"status": entry.status, **_cost(entry)})
         if entry is not None and entry.damage is not None:
             return CellStatus(place, "failed", {"class": "damaged", "message": entry.damage})
         claim = self.occupancy.claim(cell_id)
@@ -142,7 +142,7 @@ class Situation:
             return CellStatus(place, "failed", {"class": failure["class"], "message": failure["message"]})
         if place.task is None:
             return CellStatus(place, "stalled", {"message": "left out: another process had it, and left it"})
-        if place.task in place.submission.cancelled:
+        if self.occupancy.is_cancelled(place):
             return CellStatus(place, "cancelled", {"message": "bench cancel"})
         return self._gone(place, claim)
 
@@ -170,9 +170,9 @@ class Situation:
         return CellStatus(place, "stalled", {"message": f"task {place.job} ended ({last.state}) without it"})
 
 
-def _cost(content: Mapping[str, Any]) -> dict[str, Any]:
-    provenance = content["provenance"]
-    return {key: provenance[key] for key in ("seconds", "views_per_second") if key in provenance}
+def _cost(entry: Entry) -> dict[str, Any]:
+    cost = {"seconds": entry.seconds, "views_per_second": entry.views_per_second}
+    return {key: value for key, value in cost.items() if value is not None}
 
 
 def _progress(claim: Claim, task: JobState | None) -> dict[str, Any]:

@@ -56,7 +56,8 @@ def compare(claim: ClaimDeclaration, table: TableDeclaration, axes: Axes, places
         other = series(second) if constant is None else dict.fromkeys(one, constant)
         seeds = sorted(one.keys() & other.keys())
         comparisons.append(how.compare([one[s] for s in seeds], [other[s] for s in seeds]) if seeds else None)
-        cells |= {cell.id: cell for number in (*first, *second) for cell in number.cells if cell.seed in seeds}
+        paired = set(seeds)
+        cells |= {cell.id: cell for number in (*first, *second) for cell in number.cells if cell.seed in paired}
         unpaired |= dict.fromkeys(_unpaired([*first, *second], seeds))
         left_out |= dict.fromkeys(_left_out([*first, *second], seeds))
     return Claim(
@@ -102,15 +103,20 @@ def _series(numbers: Sequence[Number], metric: str, higher: bool) -> dict[int, f
 
 def _unpaired(numbers: Sequence[Number], seeds: Sequence[int]) -> Iterator[str]:
     words = {"subset": "labelled subsets", "init": "initial weights"}
-    for seed in seeds:
-        cells = [cell for number in numbers for cell in number.cells if cell.seed == seed]
+    by_seed: dict[int, list[Observation]] = {seed: [] for seed in seeds}
+    for number in numbers:
+        for cell in number.cells:
+            if cell.seed in by_seed:
+                by_seed[cell.seed].append(cell)
+    for seed, cells in by_seed.items():
         for key, word in words.items():
             if len({cell.pairing.get(key) for cell in cells}) > 1:
                 yield f"seed {seed}: {word} differ"
 
 
 def _left_out(numbers: Sequence[Number], seeds: Iterable[int]) -> Iterator[str]:
+    paired = set(seeds)
     for number in numbers:
         for cell in number.cells:
-            if cell.status == "diverged" and cell.seed not in seeds:
+            if cell.status == "diverged" and cell.seed not in paired:
                 yield f"seed {cell.seed} diverged ({', '.join(number.coordinates.values())})"

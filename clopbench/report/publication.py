@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from clopbench import index
 from clopbench.index import publish, read_published, scan
 from clopbench.records import RESULT_STATUSES, Record, Store
 from clopbench.report.attachments import PUBLISHED, cells_to_embed, publish_embeddings
@@ -14,7 +15,7 @@ from clopbench.suite import Suite
 def published_contents(suite: Suite, scale: str) -> dict[str, dict[str, Any]]:
     """Cell id → what its record.json holds, for the published records of a scale (none: empty)."""
     path = suite.root / PUBLISHED / f"{scale}.parquet"
-    return {r.cell.id: r.to_json() for r in read_published(path)} if path.exists() else {}
+    return index.published_contents(path) if path.exists() else {}
 
 
 def published_arms(suite: Suite) -> dict[str, Arms]:

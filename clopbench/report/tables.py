@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from clopbench.declarations import Coordinates, MetricColumn, ScaleDeclaration, TableDeclaration
 from clopbench.errors import UserError, unknown
@@ -35,12 +36,12 @@ class Table:
     def all_numbers(self) -> list[Number]:
         return [*self.numbers, *self.further]
 
-    @property
+    @cached_property
     def cells(self) -> list[Observation]:
         """All cells, each once: two entries may be the same cell."""
         return list({cell.id: cell for number in self.numbers for cell in number.cells}.values())
 
-    @property
+    @cached_property
     def also(self) -> list[MetricColumn]:
         """The further metrics that some record has."""
         return [
@@ -70,9 +71,10 @@ def build_table(
     declaration names an axis or a point that the benchmark does not have.
     """
     _check(name, declaration, benchmark)
+    asked = None if seeds is None else set(seeds)
     found = {
         entry.template.id: [
-            cell for cell in arms.get(entry.template.arm, []) if seeds is None or cell.seed in seeds
+            cell for cell in arms.get(entry.template.arm, []) if asked is None or cell.seed in asked
         ]
         for entry in benchmark.entries
     }

@@ -11,8 +11,8 @@ from clopbench.training.loop import Trainer
 from clopbench.training.place import PeerLost
 from clopbench.training.stop import Stopped, StopRequest
 
-# Short epochs would otherwise spend their time on saving.
-LEAST_SECONDS_BETWEEN_EPOCHS = 5.0
+# Short epochs would otherwise spend their time on saving: this share of `seconds` must have passed.
+SHARE_BETWEEN_EPOCHS = 1 / 60
 
 
 class Checkpointer:
@@ -49,9 +49,9 @@ class Checkpointer:
     def after_step(self, trainer: Trainer) -> None:
         """Save where it is time to. Raises Stopped after saving where a stop was requested."""
         waited = time.monotonic() - self.last
-        due = LEAST_SECONDS_BETWEEN_EPOCHS if trainer.step == 0 else self.seconds
+        due = self.seconds * SHARE_BETWEEN_EPOCHS if trainer.step == 0 else self.seconds
         stopping = trainer.anywhere(self.stop.requested)
-        if trainer.writes and (stopping or waited >= min(due, self.seconds)):
+        if trainer.writes and (stopping or waited >= due):
             self.save(trainer)
         if stopping:
             raise Stopped

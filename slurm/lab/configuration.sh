@@ -5,12 +5,13 @@ NODES=${LAB_NODES:-2}               # machines
 CPUS=${LAB_CPUS:-4}                 # per machine; more than there are is fine, they are only counted
 GPUS=${LAB_GPUS:-2}                 # per machine, faked
 MAX_ARRAY_SIZE=${LAB_MAX_ARRAY_SIZE:-1001}
+MAX_JOB_COUNT=${LAB_MAX_JOB_COUNT:-10000} # tasks in the queue, all together
 NODE_TIMEOUT=${LAB_NODE_TIMEOUT:-10}    # seconds after which a silent machine counts as down
 GRACE=${LAB_GRACE:-10}              # seconds between preemption's signal and the end
 KILL_WAIT=${LAB_KILL_WAIT:-5}       # seconds between SIGTERM and SIGKILL
 MIN_JOB_AGE=${LAB_MIN_JOB_AGE:-300} # seconds for which squeue remembers ended jobs
 
-for setting in NODES CPUS MAX_ARRAY_SIZE NODE_TIMEOUT KILL_WAIT MIN_JOB_AGE; do
+for setting in NODES CPUS MAX_ARRAY_SIZE MAX_JOB_COUNT NODE_TIMEOUT KILL_WAIT MIN_JOB_AGE; do
     [[ ${!setting} =~ ^[1-9][0-9]*$ ]] || die "LAB_$setting: a whole number above 0 (got '${!setting}')"
 done
 for setting in GPUS GRACE; do
@@ -102,6 +103,7 @@ InactiveLimit=0
 KillWait=$KILL_WAIT
 MinJobAge=$MIN_JOB_AGE
 MaxArraySize=$MAX_ARRAY_SIZE
+MaxJobCount=$MAX_JOB_COUNT
 
 $accounting
 JobCompType=jobcomp/filetxt
