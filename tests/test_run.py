@@ -11,9 +11,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from checkout import QUICK, ROOT
+from checkout import QUICK, ROOT, pixels_of
 
 from clopbench import claims
 from clopbench.index import scan
@@ -32,7 +33,7 @@ def digests(results: Path) -> dict[str, str]:
 
 def leftovers(results: Path) -> list[str]:
     """Files of cells that should not outlive a run; a checkpoint stays until there is a result."""
-    kept = {"record.json", "history.csv", "spectrum.npy", "run.log"}
+    kept = {"record.json", "history.csv", "spectrum.npy", "run.log", "embeddings.npz"}
     done = digests(results)
     return [
         str(path)
@@ -61,6 +62,23 @@ def start(arguments: list[str], **options) -> "subprocess.Popen[str]":
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
         env=variables | {"BENCH_SUITE": str(ROOT)}, **options,
     )  # fmt: skip
+
+
+def test_cells_of_seed_0_keep_some_embeddings_for_figures(reference):
+    """Normalised, of images spread over the test set, beside the prototypes that they were pulled to."""
+    kept = {}
+    for entry in scan(Store(reference)).values():
+        path = Store(reference).folder(entry.id) / "embeddings.npz"
+        assert path.exists() == (entry.content["seed"] == 0)
+        if path.exists():
+            kept[entry.content["config"]["method"]["parameters"]["prototypes"]] = np.load(path)
+    labels = pixels_of("digits").test.labels
+    for arrays in kept.values():
+        np.testing.assert_allclose(np.linalg.norm(arrays["z_ND"].astype(float), axis=1), 1, atol=2e-3)
+        assert (arrays["y_N"] == labels).all()  # 360 images: fewer than are kept at most.
+    gram = kept["orthonormal"]["prototype_KD"] @ kept["orthonormal"]["prototype_KD"].T
+    np.testing.assert_allclose(gram, np.eye(10), atol=1e-5)
+    assert kept.keys() == {"orthonormal", "random"}
 
 
 def wait_until(condition, seconds=60.0):
