@@ -65,23 +65,24 @@ def simclr(image_BCHW: Tensor, generator: torch.Generator, *, blurred: bool = Fa
     """
     _check_channels("simclr_blur" if blurred else "simclr", image_BCHW)
     size, device = len(image_BCHW), image_BCHW.device
-    box_B4, flip_B = _draw_crop(image_BCHW, generator)
-    plan = colour.draw_plan(size, generator, device)
-    sigma_B = colour.draw_sigma(size, generator, device) if blurred else None
-    order_B, groups = colour.groups(plan)
-    image_BCHW, plan = image_BCHW.index_select(0, order_B), colour.Plan(*(part[order_B] for part in plan))
-    y_BH, x_BW = crop.box_positions(box_B4[order_B], flip_B[order_B], *image_BCHW.shape[-2:])
-    blur_width = colour.blur_width(image_BCHW)
     view_BCHW = torch.empty(image_BCHW.shape, device=device)
-    for group in groups:
-        rows = group.rows
-        part_BCHW = crop.sample(to_float(image_BCHW[rows]), y_BH[rows], x_BW[rows])
-        part_BCHW = colour.greyed(colour.jitter(part_BCHW, plan, group), plan.grey_B[rows])
-        if sigma_B is not None:
-            part_BCHW = colour.blur(part_BCHW, sigma_B[order_B[rows]], blur_width)
-        part_BCHW.clamp_(0, 1)  # Rounding may have left it by 1e-7.
-        # Each part goes to its images' places while it is still in the cache.
-        view_BCHW.index_copy_(0, order_B[rows], part_BCHW)
+    # Hundreds of small operations: half of their cost is what autograd would need to know of them.
+    with torch.inference_mode():
+        box_B4, flip_B = _draw_crop(image_BCHW, generator)
+        plan = colour.draw_plan(size, generator, device)
+        sigma_B = colour.draw_sigma(size, generator, device) if blurred else None
+        order_B, groups = colour.groups(plan)
+        image_BCHW, plan = image_BCHW.index_select(0, order_B), colour.Plan(*(part[order_B] for part in plan))
+        y_BH, x_BW = crop.box_positions(box_B4[order_B], flip_B[order_B], *image_BCHW.shape[-2:])
+        for group in groups:
+            rows = group.rows
+            part_BCHW = crop.sample(to_float(image_BCHW[rows]), y_BH[rows], x_BW[rows])
+            part_BCHW = colour.greyed(colour.jitter(part_BCHW, plan, group), plan.grey_B[rows])
+            if sigma_B is not None:
+                part_BCHW = colour.blur(part_BCHW, sigma_B[order_B[rows]], colour.blur_width(image_BCHW))
+            part_BCHW.clamp_(0, 1)  # Rounding may have left it by 1e-7.
+            # Each part goes to its images' places while it is still in the cache.
+            view_BCHW.index_copy_(0, order_B[rows], part_BCHW)
     return view_BCHW
 
 
