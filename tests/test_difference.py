@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from checkout import ROOT
+from checkout import ROOT, suite_of
 from synthetic import record
 
 from clopbench.index import publish, read_published
@@ -14,6 +14,17 @@ from clopbench.report.difference import compare, read_contents
 LAPTOP = ROOT / "results" / "published" / "laptop.parquet"
 # Per seed: orthonormal, random. Means 94 and 92, as in the golden report.
 VALUES = {0: (0.92, 0.91), 1: (0.94, 0.93), 2: (0.96, 0.92)}
+
+
+@pytest.fixture(scope="module")
+def suite(tmp_path_factory):
+    """Table 7 alone: other tables share its cells."""
+    return suite_of(tmp_path_factory.mktemp("suite"), "table7")
+
+
+@pytest.fixture(autouse=True)
+def _in_this_suite(monkeypatch, suite):
+    monkeypatch.setenv("BENCH_SUITE", str(suite.root))
 
 
 @pytest.fixture

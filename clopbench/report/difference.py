@@ -88,13 +88,12 @@ def read_contents(path: Path) -> dict[str, Content]:
 def compare(suite: Suite, first: Mapping[str, Content], second: Mapping[str, Content]) -> Difference:
     """Compare two sets of records, and the tables that each of them fills."""
     pairs = list(_tables(suite, first, second))
-    places = {
-        cell.id: f"{table.name} {table.scale.name}: {wording.name(table, number.coordinates)}"
-        for pair in pairs
-        for table in pair
-        for number in table.numbers
-        for cell in number.cells
-    }
+    places: dict[str, str] = {}
+    for table in (table for pair in pairs for table in pair):
+        for number in table.numbers:
+            for cell in number.cells:  # A cell that several tables share is named by the first.
+                name = wording.name(table, number.coordinates)
+                places.setdefault(cell.id, f"{table.name} {table.scale.name}: {name}")
     cells = []
     for cell_id in sorted(
         first.keys() | second.keys(), key=lambda cell_id: (places.get(cell_id, "~"), cell_id)
