@@ -154,6 +154,9 @@ class EvaluationConfig(Strict):
     version (declared as a list of names). detection: the data set of boxes on which Faster R-CNN is trained
     from the encoder, for which the `detection_…` fields are; detection_frozen: also with the encoder kept as
     it is. detection_image_size: pixels of an image's shorter side.
+
+    validation: share of each class's labelled images that training never sees, to choose an epoch by. Metrics
+    of the best epoch then stand beside those of the last one, with `_best` after their names.
     """
 
     probe_c: Positive
@@ -174,9 +177,12 @@ class EvaluationConfig(Strict):
     detection_batch_size: Count = 16
     detection_learning_rate: Positive = 0.02
     detection_image_size: Count = 600
+    validation: Share = 0.0
 
     @model_validator(mode="after")
     def _fields_of_the_probe(self) -> "EvaluationConfig":
+        if self.probe != "lbfgs" and self.validation > 0:
+            raise ValueError("validation goes with probe lbfgs only")
         if self.probe != "lbfgs" and self.probe_learning_rate is None:
             raise ValueError(f"probe {self.probe} needs a probe_learning_rate")
         for name, field in type(self).model_fields.items():
@@ -205,6 +211,12 @@ class Cell(Strict):
     seed: Whole
     study: StudyConfig | None = None
     """None: an ordinary training. A study says what is measured instead."""
+
+    @model_validator(mode="after")
+    def _one_process_chooses_the_epoch(self) -> "Cell":
+        if self.evaluation.validation > 0 and self.training.devices > 1:
+            raise ValueError("evaluation.validation and training.devices above 1 exclude each other")
+        return self
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "Cell":

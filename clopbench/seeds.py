@@ -8,7 +8,7 @@ and augmentations, and an interrupted run can draw step 1000's augmentation with
 import numpy as np
 
 # The position in this tuple is part of every published number: append, never reorder.
-STREAMS = ("init", "subset", "order", "augment", "prototypes", "evaluate", "probe", "detection")
+STREAMS = ("init", "subset", "order", "augment", "prototypes", "evaluate", "probe", "detection", "validation")
 
 
 def sequence(seed: int, stream: str, *position: int) -> np.random.SeedSequence:

@@ -123,6 +123,7 @@ OPTIONAL = {
     ("training", "precision"): "bf16",
     ("training", "micro_batch"): 64,
     ("evaluation", "transfer"): {"digits_unseen": 1},
+    ("evaluation", "validation"): 0.1,
     ("training", "devices"): 2,
 }
 

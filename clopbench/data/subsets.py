@@ -7,7 +7,7 @@ smaller fraction is a subset of a larger one, and the labels that 10 % noise rep
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -96,12 +96,35 @@ def flip_labels(
     return np.where(flips & (labels != UNLABELLED), (labels + steps) % num_classes, labels)
 
 
+def _no_positions() -> np.ndarray:
+    return np.zeros(0, np.int64)
+
+
 @dataclass(frozen=True)
 class Subset:
-    """kept: positions of the training images that stay, ascending; shown: their labels, or UNLABELLED."""
+    """kept: positions of the training images that stay, ascending; shown: their labels, or UNLABELLED.
+
+    held: positions of labelled images that training does not see, ascending, and held_labels: their labels.
+    """
 
     kept: np.ndarray
     shown: np.ndarray
+    held: np.ndarray = field(default_factory=_no_positions)
+    held_labels: np.ndarray = field(default_factory=_no_positions)
+
+
+def hold_out(subset: Subset, share: float, generator: np.random.Generator) -> Subset:
+    """Take a share of the labelled images of each class (rounded, at least one) out of training.
+
+    A class of which one label is shown keeps it. Raises UserError where no class has two.
+    """
+    held = np.zeros(len(subset.kept), bool)
+    for number in np.unique(subset.shown[subset.shown != UNLABELLED]):
+        members = generator.permutation(np.flatnonzero(subset.shown == number))
+        held[members[: min(max(1, round(share * len(members))), len(members) - 1)]] = True
+    if not held.any():
+        raise UserError("evaluation.validation: no class shows two labels, so none can be held out")
+    return Subset(subset.kept[~held], subset.shown[~held], subset.kept[held], subset.shown[held])
 
 
 def choose_subset(

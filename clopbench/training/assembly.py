@@ -12,7 +12,7 @@ from clopbench import seeds
 from clopbench.cell import Cell
 from clopbench.data import sources
 from clopbench.data.sources import DataSet
-from clopbench.data.subsets import Subset, choose_subset
+from clopbench.data.subsets import Subset, choose_subset, hold_out
 from clopbench.declarations import LaunchConfig
 from clopbench.plugins import Plugins
 from clopbench.training.encoders import has_narrow_shortcut
@@ -84,7 +84,10 @@ def prepare(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) ->
 def subset_of(cell: Cell, data: DataSet) -> Subset:
     """Which images the cell trains on, and which of their labels it sees."""
     generator = seeds.numpy_generator(cell.seed, "subset")
-    return choose_subset(data.train.labels, data.num_classes, cell.data, generator)
+    subset = choose_subset(data.train.labels, data.num_classes, cell.data, generator)
+    if cell.evaluation.validation == 0:
+        return subset
+    return hold_out(subset, cell.evaluation.validation, seeds.numpy_generator(cell.seed, "validation"))
 
 
 def _weights_sha256(modules: list[nn.Module]) -> str:

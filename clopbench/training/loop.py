@@ -54,6 +54,8 @@ class Trainer:
         self.rows: list[Row] = []
         self.history: list[Row] = []
         self.views, self.seconds = 0, 0.0
+        self.best: dict[str, Any] | None = None
+        """The best epoch so far with its weights, where epochs are judged on held-out images."""
         self.diverged: str | None = None
         for module in model.modules().values():
             module.train()
@@ -125,7 +127,7 @@ class Trainer:
         for name in self._PLAIN:
             setattr(self, name, state[name])
 
-    _PLAIN = ("epoch", "step", "rows", "history", "views", "seconds")
+    _PLAIN = ("epoch", "step", "rows", "history", "views", "seconds", "best")
 
     def _step(self, image_BCHW: Tensor, positions: np.ndarray) -> Row:
         """One step on the images at these positions. Raises NotFiniteError before anything is changed."""

@@ -21,15 +21,16 @@ from clopbench.plugins import Plugins
 from clopbench.records import Record
 from clopbench.studies import OverheadStudy, SphereStudy
 from clopbench.training import detection, keeping, studying, transfer
-from clopbench.training.assembly import Hooks, prepare, subset_of
+from clopbench.training.assembly import Hooks, Prepared, prepare, subset_of
 from clopbench.training.checkpoint import Checkpointer
 from clopbench.training.feed import feed
 from clopbench.training.linear import ProbeTraining
-from clopbench.training.loop import Trainer
+from clopbench.training.loop import Row, Trainer
 from clopbench.training.measure import Frozen, measure
 from clopbench.training.model import build_model
 from clopbench.training.place import PeerLost
 from clopbench.training.provenance import describe_run
+from clopbench.training.selection import Selection
 from clopbench.training.stop import Stopped
 
 TRACEBACK_LINES = 12
@@ -122,7 +123,8 @@ def _run(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Re
         metrics, rows = studying.compare_steps(cell.study, trainer, plugins, other)
         provenance: dict[str, Any] = {"data_sha256": ready.data.sha256}
         return Record(cell, "done", metrics, {}, pairing, provenance, history=_to_csv(rows))
-    resumed = _train(trainer, hooks)
+    selection = _selection(ready, hooks)
+    resumed = _train(trainer, hooks, selection)
     frozen = _frozen(trainer, ready.data, ready.subset, hooks)
     metrics, spectrum = measure(frozen)
     if cell.seed == keeping.SEED and metrics:
@@ -138,6 +140,8 @@ def _run(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Re
     } | hashes
     history = _to_csv(trainer.history)
     metrics = metrics | downstream
+    if selection is not None and metrics:
+        metrics |= selection.measure_best(frozen)
     return Record(cell, status, metrics, notes, pairing, provenance, history=history, spectrum=spectrum)
 
 
@@ -169,13 +173,30 @@ def _downstream(trainer: Trainer, hooks: Hooks) -> tuple[dict[str, float | None]
     return metrics, {"other_data_sha256": hashes} if hashes else {}
 
 
-def _train(trainer: Trainer, hooks: Hooks) -> bool:
+def _selection(ready: Prepared, hooks: Hooks) -> Selection | None:
+    """What judges epochs on held-out images, where there are any."""
+    subset, trainer = ready.subset, ready.trainer
+    if not len(subset.held):
+        return None
+    held = feed(ready.data.train, trainer.images.device, hooks.launch.loader_workers, subset.held)
+    return Selection(
+        trainer, held, torch.from_numpy(subset.held_labels).to(held.device), ready.data.num_classes
+    )
+
+
+def _train(trainer: Trainer, hooks: Hooks, selection: Selection | None = None) -> bool:
     """Train to the end, from a checkpoint if there is one (then True). Raises Stopped."""
     checkpointer = Checkpointer(hooks.checkpoint, hooks.launch.checkpoint_seconds, hooks.stop)
     resumed = checkpointer.restore(trainer)
     hooks.stop.training = True
+
+    def on_epoch(row: Row) -> None:
+        if selection is not None:
+            selection.after_epoch(row)
+        hooks.on_epoch(row, trainer)
+
     try:
-        trainer.run(checkpointer.after_step, lambda row: hooks.on_epoch(row, trainer))
+        trainer.run(checkpointer.after_step, on_epoch)
     except Stopped:
         trainer.leave()
         raise

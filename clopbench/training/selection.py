@@ -1,0 +1,56 @@
+"""The epoch that is best on held-out images: chosen while a cell trains, never by its test set.
+
+Shapes: N labelled training images, M held-out images, F features.
+"""
+
+import copy
+
+import torch
+
+from clopbench.training import evaluate
+from clopbench.training.feed import Images
+from clopbench.training.loop import Row, Trainer
+from clopbench.training.measure import Frozen, Metrics, measure
+
+CHOSEN = ("probe_top1", "probe_top5", "probe_all_top1", "knn_top1", "effective_rank")
+"""Metrics that are also recorded for the best epoch, with `_best` after their names."""
+
+
+class Selection:
+    """Judges each epoch by a kNN vote of the labelled training images on the held-out ones, and keeps the best.
+
+    What it keeps is in the trainer's `best`, and so in its checkpoints.
+    """
+
+    def __init__(self, trainer: Trainer, held: Images, y_M: torch.Tensor, num_classes: int):
+        self.trainer, self.held, self.y_M, self.num_classes = trainer, held, y_M, num_classes
+
+    def after_epoch(self, row: Row) -> None:
+        """Put `validation_top1` into the epoch's row; of equal epochs the first counts."""
+        trainer = self.trainer
+        encoder, labelled_N = trainer.model.encoder, trainer.labels >= 0
+        train_NF = evaluate.extract(encoder, trainer.images)[labelled_N]
+        held_MF = evaluate.extract(encoder, self.held)
+        k = trainer.cell.evaluation.knn
+        [accuracy] = evaluate.nearest_neighbours(
+            train_NF, trainer.labels[labelled_N], held_MF, self.y_M, (k,), self.num_classes
+        )
+        row["validation_top1"] = accuracy[0]
+        if trainer.best is None or accuracy[0] > trainer.best["validation_top1"]:
+            modules = {"encoder": encoder, "head": trainer.model.head}
+            trainer.best = {
+                "epoch": len(trainer.history),
+                "validation_top1": accuracy[0],
+                "modules": {name: copy.deepcopy(module.state_dict()) for name, module in modules.items()},
+            }
+
+    def measure_best(self, frozen: Frozen) -> Metrics:
+        """Metrics of the best epoch, whose weights the model then has. Nothing where no epoch was finished."""
+        best = self.trainer.best
+        if best is None:
+            return {}
+        self.trainer.model.encoder.load_state_dict(best["modules"]["encoder"])
+        self.trainer.model.head.load_state_dict(best["modules"]["head"])
+        found, _ = measure(frozen)
+        chosen = {f"{name}_best": found[name] for name in CHOSEN if name in found}
+        return chosen | {"epoch_best": float(best["epoch"]), "validation_top1_best": best["validation_top1"]}
