@@ -21,12 +21,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 from growth import MARKERS
+from matplotlib.ticker import LogLocator, NullFormatter
 from ratios import Sample, read_samples
 from table import HERE, ROOT, hardware, measure, write
 
 SUITE = HERE / "test_records.py"
 REPORT = ROOT / ".benchmarks" / "records.json"
 BEGIN, END = "<!-- records: begin -->", "<!-- records: end -->"
+PICTURE = "![Time and peak memory of bench against the number of records](growth_records.png)"
 STATUS_CELLS, STATUS_SECONDS = 2_000, 2.0
 REPORT_RECORDS, REPORT_SECONDS = 100_000, 60.0
 GROWTH = 1.1
@@ -44,7 +46,7 @@ def main() -> int:
     samples = read_samples(report)
     kept = requirements(samples)
     lines = [f"- {text}: {measured or 'not measured'}{_verdict(holds)}" for text, measured, holds in kept]
-    text = "\n\n".join([hardware(report), times(samples), "\n".join(lines)])
+    text = "\n\n".join([hardware(report), times(samples), "\n".join(lines), PICTURE])
     print(text)
     if not options.quick:
         write(text, BEGIN, END)
@@ -111,11 +113,13 @@ def draw(samples: Sequence[Sample], path: Path) -> None:
     time.plot(ends, slowest * ends / ends[1], color="0.6", linestyle=":", label="in proportion")
     for axes, y in ((time, "seconds (median)"), (memory, "MB (peak of the process)")):
         axes.set(xscale="log", yscale="log", xlabel="records (submit: cells)", ylabel=y)
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(lambda value, _: f"{value:,g}")
-    time.set_title("`bench` over many records: time")
+            axis.set_minor_formatter(NullFormatter())
+    time.set_title("bench over many records: time")
     memory.set_title("memory")
-    time.legend(frameon=False)
+    figure.legend(*time.get_legend_handles_labels(), loc="outside right center", frameon=False)
     figure.savefig(path, dpi=110)
     plt.close(figure)
 

@@ -131,7 +131,7 @@ def time_command(benchmark, rounds: Callable[[int], int]):
 
     def measure(command: Command, work: str, size: int, setup: Callable[[], object] | None = None) -> str:
         # What takes a minute is measured once; what has no setup is warmed up by its first run.
-        count = rounds(3) if size < SIZES[-1] or setup is None else 1
+        count = rounds(3) if setup is None else rounds(2) if size < SIZES[-1] else 1
         benchmark.pedantic(command, setup=setup, rounds=count, warmup_rounds=1 if setup is None else 0)
         extra = {"peak_bytes": max(command.peaks), "cpu_seconds": command.cpu_seconds[-count:]}
         benchmark.extra_info.update(work=work, contender="clop-bench", size=size, **extra)
