@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from checkout import QUICK, ROOT, pixels_of
+from checkout import QUICK, ROOT, pixels_of, suite_of
 
 from clopbench import claims
 from clopbench.index import scan
@@ -383,7 +383,9 @@ def test_show_and_list_and_doctor_speak_json(bench, reference):
     table = json.loads(bench("show", "table7", *QUICK, "--json", "--results", reference).out)
     assert [row["n"] for row in table[0]["rows"]] == ["2", "2"]
     listed = json.loads(bench("list", "--json").out)
-    assert listed[0]["name"] == "table7"
+    (found,) = [row for row in listed if row["name"] == "table7"]
+    assert found["axes"] == {"prototypes": ["orthonormal", "random"]}
+    assert found["scales"] == ["cpu", "gpu", "laptop", "paper"]
     methods = {row["name"]: row for row in json.loads(bench("methods", "--json").out)}
     assert methods["clop"]["parameters"]["weight"] == {"type": "float >= 0", "default": 1.0}
     findings = bench("doctor", "--json")
@@ -392,11 +394,7 @@ def test_show_and_list_and_doctor_speak_json(bench, reference):
 
 
 def test_publishing_adds_this_folders_results_to_the_report(bench, tmp_path):
-    import shutil
-
-    own = tmp_path / "suite"
-    for name in ("benchmarks", "methods", "tables"):
-        shutil.copytree(ROOT / name, own / name)
+    own = suite_of(tmp_path / "suite", "table7").root
     scale = own / "benchmarks" / "scale" / "laptop.yaml"
     scale.write_text(
         scale.read_text().replace("epochs: 25", "epochs: 1").replace("warmup_epochs: 3", "warmup_epochs: 0")
