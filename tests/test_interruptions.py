@@ -76,6 +76,8 @@ def test_signals_requeues_and_time_limits(bench, lab: Lab, tmp_path, pace: Pace,
     lab.ask("scontrol", "requeue", f"{array}_1")
     end_soon(lab, f"{array}_2", 5)
     end_soon(lab, f"{limited}_0", 5)
+    lab.wait(lambda: "requeue timeout" in events(submission, 2), "the timed-out task to ask for a turn", 120)
+    lab.ask("scontrol", "update", f"JobId={array}_2", "TimeLimit=60")  # Or the next turn ends early too.
     wait_for_turns(lab, bench, submission, range(3))
     lab.wait(lambda: state(bench)["failed_by_class"] == {"timeout": 1}, "the failure", 120)
     pace.go()

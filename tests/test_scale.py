@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from checkout import QUICK
+from checkout import QUICK, suite_of
 from cluster import SUBMIT, state
 from lab import Lab
 from synthetic import record
@@ -60,7 +60,8 @@ def grow(suite, tmp_path) -> Callable[[int], None]:
     ],
     ids=" ".join,
 )
-def test_reading_records(bench, grow, command):
+def test_reading_records(bench, grow, tmp_path, monkeypatch, command):
+    monkeypatch.setenv("BENCH_SUITE", str(suite_of(tmp_path / "suite", "table7").root))
     bench("plan", "table7")  # Imports are not counted.
     counted = []
     for seeds in COUNTS:

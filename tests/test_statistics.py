@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import statsmodels.stats.weightstats as sw
 from checkout import some
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -173,6 +173,7 @@ def test_holm_by_hand():
     assert statistics.holm([]) == []
 
 
+@settings(max_examples=40)  # statsmodels collects garbage at each call, which is slow late in a session.
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_rejects_what_its_step_down_definition_rejects(p_values):
     rejected = set()
