@@ -1,5 +1,7 @@
 """Prototypes: orthonormality, distribution, refusals."""
 
+from typing import get_args
+
 import pytest
 import torch
 
@@ -101,3 +103,9 @@ def test_degraded_prototypes_lead_from_orthonormal_to_random_to_equal():
 def test_kinds_made_of_orthonormal_vectors_refuse_too_many_classes(kind):
     with pytest.raises(UserError, match="need at least 10"):
         draw(kind, 10, 9)
+
+
+def test_the_method_offers_every_kind(plugins):
+    """Its signature must be readable without torch, so it spells the kinds out again."""
+    kind, _ = plugins.get("clop").signature.parameters["prototypes"]
+    assert get_args(kind) == get_args(prototypes.Kind)

@@ -113,6 +113,7 @@ class Trainer:
             "modules": {name: module.state_dict() for name, module in modules.items()},
             "optimizer": self.optimizer.state_dict(),
             "generator": self.model.generator.get_state(),
+            "best": self.best,
             **{name: getattr(self, name) for name in self._PLAIN},
         }
 
@@ -126,8 +127,9 @@ class Trainer:
         self.model.generator.set_state(state["generator"].cpu())
         for name in self._PLAIN:
             setattr(self, name, state[name])
+        self.best = state.get("best")  # Checkpoints of before there was a choice of epochs have none.
 
-    _PLAIN = ("epoch", "step", "rows", "history", "views", "seconds", "best")
+    _PLAIN = ("epoch", "step", "rows", "history", "views", "seconds")
 
     def _step(self, image_BCHW: Tensor, positions: np.ndarray) -> Row:
         """One step on the images at these positions. Raises NotFiniteError before anything is changed."""
