@@ -209,7 +209,9 @@ def test_unknown_names_are_refused_with_a_suggestion():
 def test_the_small_network_still_begins_with_the_published_weights():
     """The records behind RESULTS.md hold the hash of encoder and head before training."""
     records = pd.read_parquet(ROOT / "results/published/laptop.parquet").record.map(json.loads)
-    for record in records[:2]:
+    # The studies of the theory have no network.
+    trained = [record for record in records if "init" in record["pairing"]]
+    for record in trained[:2]:
         config = record["config"]
         torch.manual_seed(seeds.integer(config["seed"], "init"))
         encoder, features = build_encoder(EncoderConfig(**config["encoder"]), 1)

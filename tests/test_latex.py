@@ -96,6 +96,12 @@ def test_signs_are_escaped():
     )
 
 
+def test_every_sign_of_every_table_is_one_that_latex_knows(texts):
+    """A capital made of a table's first letter is a sign too: η became Η, which no font has."""
+    for name, text in texts.items():
+        assert text.isascii(), (name, sorted({sign for sign in text if not sign.isascii()}))
+
+
 @pytest.mark.skipif(not (shutil.which("pdflatex") or shutil.which("tectonic")), reason="no TeX in PATH")
 def test_a_real_tex_sets_every_table_within_the_page(texts, tmp_path: Path):
     """No error, no sign that the font lacks, and no line that sticks out into the margin."""

@@ -46,6 +46,13 @@ class Outcome:
     interrupted: bool = False
 
 
+@dataclass
+class StopRequest:
+    """Whether somebody wants the run to end."""
+
+    asked: bool = False
+
+
 class LocalLauncher:
     """Runs planned cells with a number of worker processes. One instance per `bench run`."""
 
@@ -92,36 +99,37 @@ class LocalLauncher:
 
     def run(self, cells: Sequence[PlannedCell], listener: Listener) -> Outcome:
         """Run all cells. SIGINT, SIGTERM and SIGHUP stop: running cells are dropped, finished ones stay."""
-        with _stop_signals_interrupt():
-            return self._run(cells, listener)
+        with _stop_requests() as stop:
+            return self._run(cells, listener, stop)
 
-    def _run(self, cells: Sequence[PlannedCell], listener: Listener) -> Outcome:
+    def _run(self, cells: Sequence[PlannedCell], listener: Listener, stop: StopRequest) -> Outcome:
         queue = deque(cells)
         held: deque[tuple[float, PlannedCell]] = deque()
         active: dict[int, tuple[BaseProcess, PlannedCell]] = {}
         free, taken = deque(self.slots), dict[int, str | None]()
         outcome = Outcome()
-        try:
-            while queue or held or active:
-                while held and held[0][0] <= time.monotonic():
-                    queue.append(held.popleft()[1])
-                while queue and free:
-                    planned, gpu = queue.popleft(), free.popleft()
-                    process = self.context.Process(target=worker.work, args=(self._task(planned, gpu),))
-                    process.start()
-                    taken[process.sentinel] = gpu
-                    active[process.sentinel] = (process, planned)
-                for sentinel in wait(list(active), timeout=0.5):
-                    assert isinstance(sentinel, int)
-                    process, planned = active.pop(sentinel)
-                    free.append(taken.pop(sentinel))
-                    process.join()
-                    if process.exitcode == worker.EXIT_HELD:
-                        held.append((time.monotonic() + RETRY_HELD_SECONDS, planned))
-                    else:
-                        self._settle(planned, process.exitcode or 0, outcome, listener)
-                listener.tick(len(active), len(held))
-        except KeyboardInterrupt:
+        while (queue or held or active) and not stop.asked:
+            while held and held[0][0] <= time.monotonic():
+                queue.append(held.popleft()[1])
+            while queue and free:
+                planned, gpu = queue.popleft(), free.popleft()
+                process = self.context.Process(target=worker.work, args=(self._task(planned, gpu),))
+                process.start()
+                taken[process.sentinel] = gpu
+                active[process.sentinel] = (process, planned)
+            for sentinel in wait(list(active), timeout=0.5):
+                assert isinstance(sentinel, int)
+                process, planned = active.pop(sentinel)
+                free.append(taken.pop(sentinel))
+                process.join()
+                if process.exitcode == worker.EXIT_HELD:
+                    held.append((time.monotonic() + RETRY_HELD_SECONDS, planned))
+                elif stop.asked and not self._has_result(planned):
+                    continue  # Ctrl-C on a terminal reaches the workers too: dropped, as those below.
+                else:
+                    self._settle(planned, process.exitcode or 0, outcome, listener)
+            listener.tick(len(active), len(held))
+        if stop.asked:
             outcome.interrupted = True
             self._stop(active, outcome, listener)
         outcome.remaining = len(cells) - outcome.results - len(outcome.failed)
@@ -134,7 +142,6 @@ class LocalLauncher:
         listener: Listener,
     ) -> None:
         """End the running cells; one that came to its record just then counts as finished."""
-        previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
         for process, _ in active.values():
             process.terminate()
         for process, planned in active.values():
@@ -144,7 +151,6 @@ class LocalLauncher:
                 process.join()
             if self._has_result(planned):
                 self._settle(planned, worker.EXIT_RECORDED, outcome, listener)
-        signal.signal(signal.SIGINT, previous)
 
     def _has_result(self, planned: PlannedCell) -> bool:
         with contextlib.suppress(DamagedRecord):
@@ -193,15 +199,23 @@ def process_context() -> ForkServerContext | SpawnContext:
 
 
 @contextlib.contextmanager
-def _stop_signals_interrupt() -> Iterator[None]:
-    """Treat a request to end, and a closed terminal, as Ctrl-C."""
+def _stop_requests() -> Iterator[StopRequest]:
+    """Set by Ctrl-C, by a request to end, and by a closed terminal.
 
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+    An exception from the handler could fall between a worker's end and its being counted, or between its
+    start and its being known; a flag is looked at where neither can be lost.
+    """
+    stop = StopRequest()
 
-    previous = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    def ask(_signal: int, _frame: FrameType | None) -> None:
+        stop.asked = True
+
+    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in previous.items():
+        if handler != signal.SIG_IGN:  # nohup, and a shell's background jobs.
+            signal.signal(number, ask)
     try:
-        yield
+        yield stop
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

@@ -100,11 +100,6 @@ def limits(values: Iterable[float], bounds: tuple[float, float], kind: Format) -
     return low, min(high, 103.0) if kind == "percent" else high
 
 
-def sentence(text: str) -> str:
-    """With a capital at its start."""
-    return text[:1].upper() + text[1:]
-
-
 def seeds_text(counts: Sequence[int]) -> str:
     """'n = 10 seeds', or 'n = 3–10 seeds' where panels or lines differ."""
     low, high = min(counts, default=0), max(counts, default=0)

@@ -16,7 +16,7 @@ from matplotlib.patheffects import withStroke
 
 from clopbench.declarations import Coordinates, MetricColumn
 from clopbench.declared_figures import Curve, SpectrumFigure
-from clopbench.report import canvas, placement
+from clopbench.report import canvas, placement, wording
 from clopbench.report.attachments import Attachments
 from clopbench.report.observations import Number
 from clopbench.report.paired_dots import counted, seeds_text
@@ -91,7 +91,7 @@ def caption(figure: Curve, tables: Sequence[Table], _: Attachments) -> str:
         if marks
         else ""
     )
-    title = canvas.sentence(figure.title or f"{titles} against {figure.label}")
+    title = wording.sentence(figure.title or f"{titles} against {figure.label}")
     return (
         f"{title}. Means over seeds; the band is the 95 % t interval, where there are two seeds or more."
         f"{note} {counted(seeds)}."

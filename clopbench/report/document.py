@@ -196,7 +196,7 @@ def _section(table: Table, page: str) -> str:
     link = _linker(table, page)
     for sheet in [*formats.sheets(table), *formats.threshold_sheets(table)]:
         if sheet.title:
-            parts.append(f"{sheet.title[0].upper()}{sheet.title[1:]}:\n")
+            parts.append(f"{wording.sentence(sheet.title)}:\n")
         parts.append(formats.markdown_table(sheet.head, sheet.linked(link)) + "\n")
     parts.extend(skipped(table))
     if table.claims:

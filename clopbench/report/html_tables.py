@@ -95,7 +95,7 @@ def grid(title: str, head: Sequence[str], lines: Sequence[Sequence[Element]]) ->
     """A table whose columns can be sorted, in a frame that scrolls; the entries are td or th elements."""
     top = element("tr", *(_heading(text) for text in head))
     rows = [element("tr", *line) for line in lines]
-    caption = element("caption", title[0].upper() + title[1:]) if title else None
+    caption = element("caption", wording.sentence(title)) if title else None
     table = element("table", caption, element("thead", top), element("tbody", *rows), class_="sortable")
     label = title or f"table by {head[0]}"
     return element("div", table, class_="scroll", tabindex=0, role="region", aria_label=label)

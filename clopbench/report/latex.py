@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from clopbench.report import formats
+from clopbench.report import formats, wording
 from clopbench.report.tables import Table
 
 PAGE = 40.0
@@ -28,7 +28,7 @@ def to_latex(tables: list[Table]) -> str:
         title = f"{table.declaration.title}. Scale {table.scale.name}: {table.scale.summary}."
         note = "" if table.scale.is_paper else " Not comparable with the paper's values."
         for sheet in formats.sheets(table):
-            heading = f" {sheet.title[0].upper()}{sheet.title[1:]}." if sheet.title else ""
+            heading = f" {wording.sentence(sheet.title)}." if sheet.title else ""
             caption = f"{title}{heading} Mean and half-width of the 95 % t interval over n seeds.{note}"
             parts.extend(_floats(caption, sheet.head, sheet.body))
         for sheet in formats.threshold_sheets(table):
@@ -181,6 +181,7 @@ SIGNS = str.maketrans(
         "≤": "$\\leq$",
         "√": "$\\surd$",
         "²": "$^2$",
+        "°": "$^\\circ$",
         "∞": "$\\infty$",
         "→": "$\\rightarrow$",
         "≈": "$\\approx$",

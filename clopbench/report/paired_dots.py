@@ -55,14 +55,14 @@ def caption(figure: PairedDots, tables: Sequence[Table], _: Attachments) -> str:
     title = figure.title or f"{tables[0].declaration.metric_title} of each seed"
     seeds = {table.scale.name: seeds_text(table.numbers) for table in tables}
     return (
-        f"{canvas.sentence(title)}. Dots are seeds, grey lines join those of one seed, crosses are collapsed "
+        f"{wording.sentence(title)}. Dots are seeds, grey lines join those of one seed, crosses are collapsed "
         f"or diverged cells; diamonds are means with 95 % t intervals. {counted(seeds)}."
     )
 
 
 def counted(by_scale: dict[str, str]) -> str:
     """'Scale laptop: n = 10 seeds; scale cpu: n = 3 seeds'."""
-    return canvas.sentence("; ".join(f"scale {scale}: {n}" for scale, n in by_scale.items()))
+    return wording.sentence("; ".join(f"scale {scale}: {n}" for scale, n in by_scale.items()))
 
 
 def seeds_text(numbers: Sequence[Number]) -> str:

@@ -33,6 +33,11 @@ def titled(title: str, kind: Format) -> str:
     return f"{title}{',' if unit(kind) else ''}{unit(kind)}"
 
 
+def sentence(text: str) -> str:
+    """With a capital at its start, but not of a Greek letter, which is a symbol: η and Η differ."""
+    return text[:1].upper() + text[1:] if text[:1].isascii() else text
+
+
 def mean(summary: Summary | None, kind: Format) -> str:
     """'97.12 ± 0.31', without ± at n = 1."""
     if summary is None:
