@@ -35,6 +35,14 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+def boxes_of(count: int, generator: torch.Generator, height: int, width: int) -> Tensor:
+    return crop.random_boxes(*crop.draw_boxes(count, generator, torch.device("cpu")), height, width)
+
+
+def plan_of(count: int, generator: torch.Generator, *strength: Any, **chances: float) -> colour.Plan:
+    return colour.plan(torch.rand(colour.DRAWS, count, generator=generator), *strength, **chances)
+
+
 @cache
 def pictures(count: int, height: int = 32, width: int = 32) -> Tensor:
     """CIFAR-100 test images where they are at hand and the size is theirs, else smooth coloured noise."""
@@ -71,7 +79,7 @@ def test_boxes_are_distributed_as_in_random_resized_crop(height, width):
     names = ("top", "left", "height", "width")
     params = drawn(lambda: transform.make_params([image]), 1, 4000)
     theirs = np.array([[param[name] for name in names] for param in params], dtype=float)
-    ours = crop.random_boxes(image.expand(4000, -1, -1, -1), seeded(2)).double().numpy()
+    ours = boxes_of(4000, seeded(2), height, width).double().numpy()
     assert (ours[:, 0] + ours[:, 2] <= height).all() and (ours[:, 1] + ours[:, 3] <= width).all()
     statistics = {
         "area": lambda box: box[:, 2] * box[:, 3],
@@ -89,7 +97,7 @@ def test_boxes_are_distributed_as_in_random_resized_crop(height, width):
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (24, 40)])
 def test_resized_crop_is_torchvisions_antialiased_one(height, width):
     images = floats(200, height, width)
-    boxes = crop.random_boxes(images, seeded(3))
+    boxes = boxes_of(200, seeded(3), height, width)
     edges = [
         [0, 0, height, width],
         [0, 0, 1, 1],
@@ -170,11 +178,15 @@ def test_hue_is_torchvisions():
 
 def test_grey_is_torchvisions():
     images = floats(20)
-    chosen = torch.arange(20) % 3 == 0
-    ours = colour.greyed(images.clone(), chosen)
     expected = tv.functional.rgb_to_grayscale(images, num_output_channels=3)
-    torch.testing.assert_close(ours[chosen], expected[chosen], atol=1e-6, rtol=0)
-    assert ours[~chosen].equal(images[~chosen])
+    plan = colour.plan(torch.rand(colour.DRAWS, 20))._replace(grey_B=torch.arange(20) >= 13)
+    for grey in (7, None):  # As on a CPU, and as on a GPU.
+        group = colour.Group(slice(0, 20), range(0), False, range(0), grey)
+        ours = colour.greyed(images.clone(), plan, group)
+        torch.testing.assert_close(ours[13:], expected[13:], atol=1e-6, rtol=0)
+        assert ours[:13].equal(images[:13])
+    none = colour.Group(slice(0, 20), range(0), False, range(0), 0)
+    assert colour.greyed(images.clone(), plan, none).equal(images)
 
 
 @pytest.mark.parametrize(("side", "kernel"), [(32, 3), (64, 7), (224, 23)])
@@ -190,7 +202,7 @@ def test_blur_is_torchvisions(side, kernel):
 
 
 def test_half_of_the_blurs_have_sigma_between_a_tenth_and_two():
-    sigma = colour.draw_sigma(4000, seeded(6), torch.device("cpu")).numpy()
+    sigma = colour.sigmas(torch.rand(2, 4000, generator=seeded(6))).numpy()
     blurred = sigma[sigma > 0.01]
     assert likely(stats.binomtest(len(blurred), 4000))
     assert likely(stats.kstest(blurred, stats.uniform(0.1, 1.9).cdf))
@@ -211,10 +223,14 @@ def steps_of(plan: colour.Plan, image: int) -> list[tuple[str, float]]:
 
 def test_jitter_does_each_images_operations_in_its_order():
     images = floats(600)
-    plan = colour.draw_plan(600, seeded(7), images.device)
+    plan = plan_of(600, seeded(7))
     order, groups = colour.groups(plan)
     assert [row for group in groups for row in range(600)[group.rows]] == list(range(600))
     sorted_plan = colour.Plan(*(part[order] for part in plan))
+    for group in groups:
+        grey = sorted_plan.grey_B[group.rows].tolist()
+        assert grey == [False] * (len(grey) - group.grey) + [True] * group.grey
+    assert sum(group.grey for group in groups) == plan.grey_B.sum() > 0
     parts = [colour.jitter(images[order][group.rows].clone(), sorted_plan, group) for group in groups]
     ours = torch.cat(parts)[order.argsort()]
     for number in range(0, 600, 3):
@@ -223,13 +239,28 @@ def test_jitter_does_each_images_operations_in_its_order():
             expected = getattr(tv.functional, name)(expected, factor)
         torch.testing.assert_close(ours[number], expected, atol=1e-4, rtol=0)
     # All blends on the whole batch, as on a GPU, come to the same.
-    every = colour.Group(slice(0, 600), range(3), True, range(3, 6))
+    every = colour.Group(slice(0, 600), range(3), True, range(3, 6), None)
     torch.testing.assert_close(colour.jitter(images.clone(), plan, every), ours, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("channels", "size"), [(3, 300), (1, 7), (3, 1)])
+@pytest.mark.parametrize("name", ["simclr", "simclr_blur"])
+def test_views_made_together_are_those_made_one_after_the_other(name, channels, size):
+    images, recipe = pictures(size)[:, :channels], augment.recipe(name)
+    generator = seeded(4)
+    apart = [recipe(images, generator) for _ in range(3)]
+    after = torch.rand(1, generator=generator)
+    generator = seeded(4)
+    assert augment.views(images, [recipe] * 3, generator).equal(torch.stack(apart))
+    assert torch.rand(1, generator=generator).equal(after)
+    generator = seeded(4)
+    both = augment.views(images, [recipe, augment.none], generator)
+    assert both[0].equal(apart[0]) and both[1].equal(images / 255)
 
 
 def test_plan_draws_factors_orders_and_choices_as_color_jitter_does():
     size = 12000
-    plan = colour.draw_plan(size, seeded(8), torch.device("cpu"))
+    plan = plan_of(size, seeded(8))
     steps = [steps_of(plan, image) for image in range(size)]
     active = [step for step in steps if step]
     assert likely(stats.binomtest(len(active), size, 0.8))
@@ -243,7 +274,7 @@ def test_plan_draws_factors_orders_and_choices_as_color_jitter_does():
     assert likely(stats.kstest(factors["adjust_hue"], stats.uniform(-0.1, 0.2).cdf))
     table = np.corrcoef(np.array([*factors.values(), plan.grey_B[plan.place_B >= 0].tolist()]))
     assert np.abs(table - np.eye(5)).max() < 4 / len(active) ** 0.5
-    strong = colour.draw_plan(4000, seeded(9), torch.device("cpu"), (1.5, 0.0, 0.0, 0.0), jitter=1.0)
+    strong = plan_of(4000, seeded(9), (1.5, 0.0, 0.0, 0.0), jitter=1.0)
     assert strong.mix_BS3[..., 1:].count_nonzero() == 0  # brightness alone
     keep = strong.mix_BS3[..., 0][(strong.mix_BS3[..., 0] != 1)].numpy()
     assert likely(stats.kstest(keep, stats.uniform(0, 2.5).cdf))

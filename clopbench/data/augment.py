@@ -6,14 +6,15 @@ image's size, so it never shrinks its box, and there is nothing to antialias (se
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clopbench.data import colour, crop, policies
+from clopbench.data import crop, policies
+from clopbench.data import simclr as simclr_views
 from clopbench.errors import UserError, unknown
 
 Recipe = Callable[[Tensor, torch.Generator], Tensor]
@@ -56,39 +57,21 @@ def none(image_BCHW: Tensor, generator: torch.Generator) -> Tensor:
     return to_float(image_BCHW)
 
 
-def simclr(image_BCHW: Tensor, generator: torch.Generator, *, blurred: bool = False) -> Tensor:
+def simclr(image_BCHW: Tensor, generator: torch.Generator) -> Tensor:
     """Crop of 8–100 % of the area, flip, colour jitter, grey (Chen et al. 2020, appendix A).
 
     The jitter is 0.4, 0.4, 0.4, 0.1 (their strength 0.5, as for CIFAR) with probability 0.8; grey has 0.2.
-    With `blurred`, half of the views get a Gaussian blur of sigma 0.1–2, a tenth of the side wide.
     Raises UserError unless images have 1 or 3 channels.
     """
-    _check_channels("simclr_blur" if blurred else "simclr", image_BCHW)
-    size, device = len(image_BCHW), image_BCHW.device
-    view_BCHW = torch.empty(image_BCHW.shape, device=device)
-    # Hundreds of small operations: half of their cost is what autograd would need to know of them.
-    with torch.inference_mode():
-        box_B4, flip_B = _draw_crop(image_BCHW, generator)
-        plan = colour.draw_plan(size, generator, device)
-        sigma_B = colour.draw_sigma(size, generator, device) if blurred else None
-        order_B, groups = colour.groups(plan)
-        image_BCHW, plan = image_BCHW.index_select(0, order_B), colour.Plan(*(part[order_B] for part in plan))
-        y_BH, x_BW = crop.box_positions(box_B4[order_B], flip_B[order_B], *image_BCHW.shape[-2:])
-        for group in groups:
-            rows = group.rows
-            part_BCHW = crop.sample(to_float(image_BCHW[rows]), y_BH[rows], x_BW[rows])
-            part_BCHW = colour.greyed(colour.jitter(part_BCHW, plan, group), plan.grey_B[rows])
-            if sigma_B is not None:
-                part_BCHW = colour.blur(part_BCHW, sigma_B[order_B[rows]], colour.blur_width(image_BCHW))
-            part_BCHW.clamp_(0, 1)  # Rounding may have left it by 1e-7.
-            # Each part goes to its images' places while it is still in the cache.
-            view_BCHW.index_copy_(0, order_B[rows], part_BCHW)
-    return view_BCHW
+    return views(image_BCHW, [simclr], generator)[0]
 
 
 def simclr_blur(image_BCHW: Tensor, generator: torch.Generator) -> Tensor:
-    """`simclr` with blur, which SimCLR has for ImageNet but not for CIFAR."""
-    return simclr(image_BCHW, generator, blurred=True)
+    """`simclr` with blur, which SimCLR has for ImageNet but not for CIFAR.
+
+    Half of the views get a Gaussian blur of sigma 0.1–2, a tenth of the side wide.
+    """
+    return views(image_BCHW, [simclr_blur], generator)[0]
 
 
 def crop_flip(image_BCHW: Tensor, generator: torch.Generator) -> Tensor:
@@ -107,17 +90,13 @@ def with_policy(name: str, policy: Recipe) -> Recipe:
 
     def view(image_BCHW: Tensor, generator: torch.Generator) -> Tensor:
         _check_channels(name, image_BCHW)
-        box_B4, flip_B = _draw_crop(image_BCHW, generator)
+        size, device = len(image_BCHW), image_BCHW.device
+        box_B4 = crop.random_boxes(*crop.draw_boxes(size, generator, device), *image_BCHW.shape[-2:])
+        flip_B = crop.uniform(generator, device, size) < 0.5
         crop_BCHW = crop.resized_crop(to_float(image_BCHW), box_B4, flip_B)
         return to_float(policy(crop_BCHW.mul_(255).round_().to(torch.uint8), generator))
 
     return view
-
-
-def _draw_crop(image_BCHW: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Boxes [B, 4] and whether each image is mirrored [B]."""
-    box_B4 = crop.random_boxes(image_BCHW, generator)
-    return box_B4, crop.uniform(generator, image_BCHW.device, len(image_BCHW)) < 0.5
 
 
 def _check_channels(name: str, image_BCHW: Tensor) -> None:
@@ -143,6 +122,18 @@ RECIPES: dict[str, Recipe] = {
         "randaugment_3_18", partial(policies.randaugment, operations=3, magnitude=18)
     ),
 }
+
+
+def views(image_BCHW: Tensor, recipes: Sequence[Recipe], generator: torch.Generator) -> Tensor:
+    """One augmented copy of the batch per recipe, drawn one after the other, float32 [V, B, C, H, W].
+
+    Raises what the recipes raise.
+    """
+    for together, name in ((simclr, "simclr"), (simclr_blur, "simclr_blur")):
+        if all(augment is together for augment in recipes):
+            _check_channels(name, image_BCHW)
+            return simclr_views.views(image_BCHW, generator, len(recipes), blurred=together is simclr_blur)
+    return torch.stack([augment(image_BCHW, generator) for augment in recipes])
 
 
 def recipe(name: str) -> Recipe:

@@ -9,16 +9,16 @@ side change nothing. To do them all is right for every image, without a look at 
 GPU. On a CPU the images are grouped by the place of hue, and only the blends that they need are done.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clopbench.data.crop import uniform
-
 LUMINANCE = (0.2989, 0.587, 0.114)  # ITU-R 601-2, in torchvision's rounding
 BLENDS, CONTRAST, SATURATION = 3, 1, 2  # brightness is 0
+DRAWS = 10  # numbers in [0, 1) that make one image's plan
 PIECE = 256  # images that are worked on at a time on a CPU: few enough to stay near its cache
 
 
@@ -53,15 +53,22 @@ def shift_hue(image_BCHW: Tensor, shift_B: Tensor) -> Tensor:
     if image_BCHW.shape[1] == 1:
         return image_BCHW
     red, green, blue = image_BCHW.split(1, 1)
-    low, high = image_BCHW.amin(1, keepdim=True), image_BCHW.amax(1, keepdim=True)
-    range_ = high.sub_(low)
+    low = torch.minimum(red, green)
+    low = torch.minimum(low, blue, out=low)
+    range_ = torch.maximum(red, green)
+    range_ = torch.maximum(range_, blue, out=range_).sub_(low)
     hue = (green + blue).sub_(red).sub_(low).div_(range_.clamp_min(1e-12)).add_(1)
     hue = hue.copysign_(green - blue).add_(6 * shift_B[:, None, None, None])
     hue.sub_((hue / 6).round_(), alpha=6)
-    centre_C = torch.stack([torch.full_like(shift_B[0], sixth) for sixth in (0, 2, -2)])
     # The way round is 6: the distance from c is 3 − | |hue − c| − 3 |, and w is 2 minus that, clamped.
-    weight_BCHW = (hue - centre_C[:, None, None]).abs_().sub_(3).abs_().sub_(1).clamp_(0, 1)
+    weight_BCHW = (hue - _centres(hue.device)).abs_().sub_(3).abs_().sub_(1).clamp_(0, 1)
     return torch.addcmul(low, range_, weight_BCHW, out=weight_BCHW)
+
+
+@lru_cache
+def _centres(device: torch.device) -> Tensor:
+    """The hues of red, green and blue in sixths of a turn [C, 1, 1]."""
+    return torch.tensor((0.0, 2.0, -2.0), device=device)[:, None, None]
 
 
 def blur(image_BCHW: Tensor, sigma_B: Tensor, kernel: int) -> Tensor:
@@ -90,9 +97,8 @@ def blur_width(image_BCHW: Tensor) -> int:
     return max(3, int(0.1 * min(image_BCHW.shape[-2:])) | 1)
 
 
-def draw_sigma(size: int, generator: torch.Generator, device: torch.device) -> Tensor:
-    """For half of the images a sigma in 0.1–2, for the others one so small that they stay as they are [B]."""
-    draw_2B = uniform(generator, device, 2, size)
+def sigmas(draw_2B: Tensor) -> Tensor:
+    """From draws in [0, 1): for half of the images a sigma in 0.1–2, for the others next to none [B]."""
     return torch.where(draw_2B[0] < 0.5, 0.1 + 1.9 * draw_2B[1], 1e-3)
 
 
@@ -110,28 +116,29 @@ class Plan(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Consecutive images that need the same steps: blends before hue, whether hue turns, blends after it."""
+    """Consecutive images that need the same steps: blends before hue, whether hue turns, blends after it.
+
+    The last `grey` of them end up grey; None: those that the plan names.
+    """
 
     rows: slice
     before: range
     hue: bool
     after: range
+    grey: int | None
 
 
-def draw_plan(
-    size: int,
-    generator: torch.Generator,
-    device: torch.device,
+def plan(
+    draw_DB: Tensor,
     strength: tuple[float, float, float, float] = (0.4, 0.4, 0.4, 0.1),
     jitter: float = 0.8,
     grey: float = 0.2,
 ) -> Plan:
-    """ColorJitter(*strength) with probability `jitter`, then grey with probability `grey`, for `size` images.
+    """ColorJitter(*strength) with probability `jitter`, then grey with probability `grey`; DRAWS draws each.
 
     `strength` is that of brightness, contrast, saturation (factors within 1 ± strength, not below 0) and hue
     (turns within ± strength). Every order of the four operations is equally likely.
     """
-    draw_DB = uniform(generator, device, 10, size)
     active_B, grey_B = draw_DB[0] < jitter, draw_DB[1] < grey
     place_B = (draw_DB[2] * (BLENDS + 1)).long().clamp_max_(BLENDS)
     shift_B = strength[3] * (2 * draw_DB[3] - 1) * active_B
@@ -139,7 +146,7 @@ def draw_plan(
     factor_B3 = torch.stack([low + (high - low) * draw_DB[4 + i] for i, (low, high) in enumerate(low_high)], 1)
     kind_B3 = draw_DB[7:].T.argsort(1)
     factor_B3 = factor_B3.gather(1, kind_B3).where(active_B[:, None], 1)
-    early_B3 = torch.arange(BLENDS, device=device) < place_B[:, None]
+    early_B3 = torch.arange(BLENDS, device=draw_DB.device) < place_B[:, None]
     keep_BS = torch.cat([factor_B3.where(early_B3, 1), factor_B3.where(~early_B3, 1)], 1)
     kind_BS, rest_BS = kind_B3.repeat(1, 2), 1 - keep_BS
     mix_BS3 = torch.stack([keep_BS, rest_BS * (kind_BS == SATURATION), rest_BS * (kind_BS == CONTRAST)], 2)
@@ -153,19 +160,21 @@ def groups(plan: Plan) -> tuple[Tensor, list[Group]]:
     """
     size = len(plan.place_B)
     if plan.place_B.device.type != "cpu":
-        every = Group(slice(0, size), range(BLENDS), True, range(BLENDS, 2 * BLENDS))
+        every = Group(slice(0, size), range(BLENDS), True, range(BLENDS, 2 * BLENDS), None)
         return torch.arange(size, device=plan.place_B.device), [every]
+    kind_B = 2 * (plan.place_B + 1) + plan.grey_B
+    counts = kind_B.bincount(minlength=2 * (BLENDS + 2)).tolist()
     found, start = [], 0
-    for place, count in enumerate((plan.place_B + 1).bincount(minlength=BLENDS + 2).tolist(), -1):
-        for first in range(start, start + count, PIECE):
-            rows = slice(first, min(first + PIECE, start + count))
-            before, after = (
-                range(max(place, 0)),
-                range(BLENDS + place if place >= 0 else 2 * BLENDS, 2 * BLENDS),
+    for place, (coloured, grey) in enumerate(zip(counts[::2], counts[1::2], strict=True), -1):
+        turns, end = place >= 0, start + coloured + grey
+        before, after = range(max(place, 0)), range(BLENDS + place if turns else 2 * BLENDS, 2 * BLENDS)
+        for first in range(start, end, PIECE):
+            last = min(first + PIECE, end)
+            found.append(
+                Group(slice(first, last), before, turns, after, max(0, last - max(first, start + coloured)))
             )
-            found.append(Group(rows, before, place >= 0, after))
-        start += count
-    return plan.place_B.argsort(stable=True), found
+        start = end
+    return kind_B.argsort(stable=True), found
 
 
 def jitter(image_BCHW: Tensor, plan: Plan, group: Group) -> Tensor:
@@ -180,10 +189,12 @@ def jitter(image_BCHW: Tensor, plan: Plan, group: Group) -> Tensor:
     return image_BCHW
 
 
-def greyed(image_BCHW: Tensor, grey_B: Tensor) -> Tensor:
-    """Images that lost their colour where `grey_B` is true; may work in place."""
-    if grey_B.device.type != "cpu":
-        return torch.where(grey_B[:, None, None, None], luminance(image_BCHW), image_BCHW)
-    rows = grey_B.nonzero()[:, 0]
-    light_B1HW = luminance(image_BCHW.index_select(0, rows))
-    return image_BCHW.index_copy_(0, rows, light_B1HW.expand(-1, *image_BCHW.shape[1:]))
+def greyed(image_BCHW: Tensor, plan: Plan, group: Group) -> Tensor:
+    """The group's images, those that lose their colour as luminance; may work in place."""
+    if group.grey is None:
+        grey_B111 = plan.grey_B[group.rows, None, None, None]
+        return torch.where(grey_B111, luminance(image_BCHW), image_BCHW)
+    if group.grey:
+        last_BCHW = image_BCHW[-group.grey :]
+        last_BCHW.copy_(luminance(last_BCHW))
+    return image_BCHW

@@ -23,21 +23,25 @@ def uniform(generator: torch.Generator, device: torch.device, *shape: int) -> Te
     return torch.rand(shape, generator=generator, device=generator.device).to(device)
 
 
+def draw_boxes(size: int, generator: torch.Generator, device: torch.device) -> tuple[Tensor, Tensor]:
+    """What `random_boxes` needs to choose a box for each of `size` images."""
+    return uniform(generator, device, 2, size, CANDIDATES), uniform(generator, device, 2, size)
+
+
 def random_boxes(
-    image_BCHW: Tensor,
-    generator: torch.Generator,
+    draw_2BK: Tensor,
+    place_2B: Tensor,
+    height: int,
+    width: int,
     scale: tuple[float, float] = (0.08, 1.0),
     ratio: tuple[float, float] = (3 / 4, 4 / 3),
 ) -> Tensor:
-    """Boxes of RandomResizedCrop, int64 [B, 4].
+    """Boxes of RandomResizedCrop, int64 [B, 4], from draws in [0, 1): shapes of K = CANDIDATES, and a place.
 
     The area is uniform in `scale` (as a fraction of the image), the logarithm of width / height uniform
     between those of `ratio`. Of ten candidates the first that fits counts; where none fits, the largest
     centred box within `ratio`.
     """
-    size, height, width = len(image_BCHW), *image_BCHW.shape[-2:]
-    draw_2BK = uniform(generator, image_BCHW.device, 2, size, CANDIDATES)
-    place_2B = uniform(generator, image_BCHW.device, 2, size)
     area_BK = (scale[0] + (scale[1] - scale[0]) * draw_2BK[0]) * (height * width)
     low, high = math.log(ratio[0]), math.log(ratio[1])
     ratio_BK = (low + (high - low) * draw_2BK[1]).exp_()

@@ -16,7 +16,7 @@ from torch import Tensor
 from clopbench import seeds
 from clopbench.cell import Cell
 from clopbench.contrastive import normalised
-from clopbench.data.augment import Recipe, recipe
+from clopbench.data.augment import Recipe, recipe, views
 from clopbench.method import Embedded
 from clopbench.training import geometry
 from clopbench.training.feed import Images
@@ -186,4 +186,4 @@ def draw_views(
     """
     generator = torch.Generator(image_BCHW.device)
     generator.manual_seed(seeds.integer(seed, stream, epoch, step))
-    return torch.stack([augment(image_BCHW, generator) for augment in recipes])
+    return views(image_BCHW, recipes, generator)
