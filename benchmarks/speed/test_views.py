@@ -37,7 +37,7 @@ def test_clopbench(benchmark, rounds, images, threads, batch_size):
 
     describe(benchmark, "clop-bench", batch_size, images)
     with engine.as_in_a_cell(threads):
-        benchmark.pedantic(one_pass, rounds=rounds(30), warmup_rounds=2)
+        benchmark.pedantic(one_pass, rounds=rounds(90), warmup_rounds=5)
 
 
 @pytest.mark.parametrize("batch_size", BATCHES)
