@@ -13,6 +13,7 @@ from checkout import ROOT
 
 COMMANDS = ROOT / "slurm" / "lab"
 PATH_OF_DAEMONS = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+SLURM = ("slurm", "yes")
 # Short enough not to wait, long enough for a checkpoint on a busy machine.
 SETTINGS = {"KILL_WAIT": 3, "GRACE": 10, "NODE_TIMEOUT": 10}
 
@@ -129,6 +130,22 @@ def require(*programs: str) -> None:
         if shutil.which(program, path=PATH_OF_DAEMONS) is None:
             switch = " --accounting" if program in ("slurmdbd", "mariadbd") else ""
             pytest.skip(f"no {program} on this machine; slurm/lab/install{switch} installs it")
+
+
+def pytest_runtest_makereport(item: pytest.Item) -> None:
+    """Notes which tests are the Slurm part; their reports carry the item's properties."""
+    if {"lab", "lab_with"} & set(getattr(item, "fixturenames", ())) and SLURM not in item.user_properties:
+        item.user_properties.append(SLURM)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How long the Slurm part took, which is to stay below ten minutes on an idle machine."""
+    reports = [report for group in terminalreporter.stats.values() for report in group]
+    seconds = sum(
+        report.duration for report in reports if SLURM in (getattr(report, "user_properties", None) or ())
+    )
+    if seconds:
+        terminalreporter.write_line(f"tests with a real Slurm took {seconds:.0f} s")
 
 
 @pytest.fixture
