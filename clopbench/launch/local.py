@@ -129,10 +129,9 @@ class LocalLauncher:
                 else:
                     self._settle(planned, process.exitcode or 0, outcome, listener)
             listener.tick(len(active), len(held))
-        if stop.asked:
-            outcome.interrupted = True
-            self._stop(active, outcome, listener)
+        self._stop(active, outcome, listener)
         outcome.remaining = len(cells) - outcome.results - len(outcome.failed)
+        outcome.interrupted = outcome.remaining > 0
         return outcome
 
     def _stop(

@@ -13,7 +13,7 @@ from clopbench.records import write_atomic
 from clopbench.report import formats, threshold_wording, wording
 from clopbench.report.attachments import Attachments
 from clopbench.report.csv_format import to_csv
-from clopbench.report.figures import Files, Picture, pictures
+from clopbench.report.figures import FORMATS, Files, Picture, pictures
 from clopbench.report.latex import to_latex
 from clopbench.report.observations import Arms, Number, Observation
 from clopbench.report.summary import cost, own_words, scales, summary
@@ -78,9 +78,16 @@ def report(suite: Suite, arms_by_scale: dict[str, Arms], attachments: Attachment
 
 
 def make_document(
-    suite: Suite, tables: dict[str, list[Table]], words: str = "", attachments: Attachments | None = None
+    suite: Suite,
+    tables: dict[str, list[Table]],
+    words: str = "",
+    attachments: Attachments | None = None,
+    endings: Sequence[str] = tuple(FORMATS),
 ) -> Document:
-    """RESULTS.md, and for every table its .md, .csv, .tex and (where there are records) its figures."""
+    """RESULTS.md, and for every table its .md, .csv, .tex and (where there are records) its figures.
+
+    endings: the formats of the figures.
+    """
     attachments = attachments or Attachments(suite)
     drawn = {name: pictures(at, attachments) if at else [] for name, at in tables.items()}
     texts: dict[str, str] = {}
@@ -90,7 +97,7 @@ def make_document(
         texts[f"tables/{name}.tex"] = to_latex(at_scales)
     texts["RESULTS.md"] = _results_page(suite, tables, words, drawn)
     every = [picture for of_table in drawn.values() for picture in of_table]
-    return Document(texts, Files(every, "tables"))
+    return Document(texts, Files(every, "tables", endings))
 
 
 RESULTS_HEAD = """\

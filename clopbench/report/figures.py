@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from clopbench.declared_figures import (
@@ -19,7 +20,7 @@ from clopbench.report import embedding_figures as embeddings
 from clopbench.report.attachments import Attachments
 from clopbench.report.tables import Table
 
-ENDINGS = (".png", ".pdf")
+FORMATS = {".png": canvas.png, ".pdf": canvas.pdf}
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ def pictures(tables: Sequence[Table], attachments: Attachments) -> list[Picture]
 class Files(Mapping[str, bytes]):
     """Path → content of the pictures' files. Drawn when first asked for: to check names costs nothing."""
 
-    def __init__(self, pictures: Sequence[Picture], folder: str):
+    def __init__(self, pictures: Sequence[Picture], folder: str, endings: Sequence[str] = tuple(FORMATS)):
+        self._endings = endings
         self._draw = {f"{folder}/{p.stem}": p.draw for p in pictures if p.draw is not None}
         self._drawn: dict[str, Mapping[str, bytes]] = {}
 
@@ -50,14 +52,16 @@ class Files(Mapping[str, bytes]):
         stem, dot, ending = name.rpartition(".")
         if stem not in self._drawn:
             with canvas.theme():
-                self._drawn[stem] = canvas.files(self._draw[stem]())
+                figure = self._draw[stem]()
+                self._drawn[stem] = {ending: FORMATS[ending](figure) for ending in self._endings}
+                plt.close(figure)
         return self._drawn[stem][dot + ending]
 
     def __iter__(self) -> Iterator[str]:
-        return (stem + ending for stem in self._draw for ending in ENDINGS)
+        return (stem + ending for stem in self._draw for ending in self._endings)
 
     def __len__(self) -> int:
-        return len(self._draw) * len(ENDINGS)
+        return len(self._draw) * len(self._endings)
 
 
 def _picture(figure: FigureDeclaration, tables: Sequence[Table], attachments: Attachments) -> Picture:

@@ -70,7 +70,7 @@ def report(
     """The page on some records, as the other documents are made of them."""
     tables = collect(suite, {scale: arms_of(records) for scale, records in records_by_scale.items()})
     by_id = {record.cell.id: record for records in records_by_scale.values() for record in records}
-    return to_html(suite, tables, make_document(suite, tables, "", attachments), by_id)
+    return to_html(suite, tables, make_document(suite, tables, "", attachments, [".png"]), by_id)
 
 
 def _page(name: str) -> str:
