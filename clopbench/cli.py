@@ -56,13 +56,13 @@ def list_benchmarks(suite: SuiteDir = None, as_json: Json = False) -> None:
     found = Suite.locate(suite)
     rows = []
     for name in found.benchmark_names():
-        benchmark = found.benchmark(name)
+        benchmark = found.benchmark(name, found.scale_names()[0])
         rows.append(
             {
                 "name": name,
                 "title": benchmark.title,
                 "axes": benchmark.declared_axes,
-                "scales": _scales(found, name),
+                "scales": found.scales_of(name),
             }
         )
     if as_json:
@@ -73,11 +73,6 @@ def list_benchmarks(suite: SuiteDir = None, as_json: Json = False) -> None:
         out.print(
             f"{row['name']}  {row['title']}\n    {axes}\n    scales: {', '.join(row['scales'])}", markup=False
         )
-
-
-def _scales(suite: Any, name: str) -> list[str]:
-    """The scales at which a benchmark can be run."""
-    return [scale for scale in suite.scale_names() if suite.benchmark(name, scale).entries]
 
 
 @app.command()

@@ -1,11 +1,10 @@
 """Declarations → benchmarks: finds the suite's folder, composes its YAML with Hydra, validates it all."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from clopbench import grid
 from clopbench.cell import Cell, identity
 from clopbench.data import sources
 from clopbench.declarations import (
@@ -116,6 +116,14 @@ class Suite:
     def scale_names(self) -> list[str]:
         return _stems(self.root / "benchmarks" / "scale")
 
+    def scales_of(self, name: str) -> list[str]:
+        """The scales at which a benchmark has a point that can be run."""
+        scales = self.scale_names()
+        declaration = self._compose(name, scales[0])  # What is skipped where is the benchmark's own to say.
+        points = grid.points(declaration, {}, ())
+        at = {scale: at_scale(declaration, name, scale, scales) for scale in scales}
+        return [scale for scale in scales if any(skip_reason(at[scale], point) is None for point, _ in points)]
+
     def table_names(self) -> list[str]:
         return _stems(self.root / "tables")
 
@@ -155,10 +163,10 @@ class Suite:
         if scale not in self.scale_names():
             raise unknown("scale", scale, self.scale_names())
         declaration = at_scale(self._compose(name, scale), name, scale, self.scale_names())
-        grid = _grid(declaration, only or {}, extra_methods)
-        reasons = [skip_reason(declaration, coordinates) for coordinates, _ in grid]
-        points = [point for point, reason in zip(grid, reasons, strict=True) if reason is None]
-        known_methods = [_method_block(declaration, sets)["name"] for _, sets in grid]
+        every = grid.points(declaration, only or {}, extra_methods)
+        reasons = [skip_reason(declaration, coordinates) for coordinates, _ in every]
+        points = [point for point, reason in zip(every, reasons, strict=True) if reason is None]
+        known_methods = [_method_block(declaration, sets)["name"] for _, sets in every]
         check_keys(name, overrides, declaration, [self.plugins.get(n) for n in known_methods])
         entries = [
             Entry(coordinates, self._template(declaration, sets, overrides)) for coordinates, sets in points
@@ -169,10 +177,10 @@ class Suite:
             declaration.title,
             declaration.scale,
             validated(LaunchConfig, launch, "launch"),
-            _axes_of(points),
+            grid.axes_of(points),
             entries,
             {axis: list(named) for axis, named in declaration.axes.items()},
-            [(at, reason) for (at, _), reason in zip(grid, reasons, strict=True) if reason is not None],
+            [(at, reason) for (at, _), reason in zip(every, reasons, strict=True) if reason is not None],
         )
 
     def _compose(self, name: str, scale: str) -> BenchmarkDeclaration:
@@ -227,50 +235,6 @@ def _method_block(declaration: BenchmarkDeclaration, sets: Overrides) -> dict[st
     """The method of a grid point: a point may replace the benchmark's method, or set its parameters."""
     block = dict(sets.get("method", declaration.method))
     return block | {k.partition(".")[2]: v for k, v in sets.items() if k.startswith("method.")}
-
-
-def _grid(
-    declaration: BenchmarkDeclaration, only: Mapping[str, Sequence[str]], extra_methods: Sequence[str]
-) -> list[tuple[Coordinates, Overrides]]:
-    """All grid points: their coordinates and the values that they set."""
-    axes = dict(declaration.axes)
-    for axis, points in only.items():
-        if axis not in axes:
-            raise unknown("axis", axis, axes)
-        for point in points:
-            if point not in axes[axis]:
-                raise unknown(f"point of axis {axis}", point, axes[axis])
-        axes[axis] = {point: sets for point, sets in axes[axis].items() if point in points}
-    grid = list(_cross(axes))
-    method_axes = [axis for axis, points in axes.items() if _only_method(points.values())]
-    if extra_methods and not method_axes:
-        raise UserError(f"--method: this benchmark has no axis of methods (axes: {', '.join(axes)})")
-    others = {axis: points for axis, points in axes.items() if axis not in method_axes}
-    for name in extra_methods:
-        own = {axis: {name: {"method": {"name": name}}} for axis in method_axes}
-        grid += _cross({axis: own.get(axis, others.get(axis, {})) for axis in axes})
-    return grid
-
-
-def _cross(axes: Mapping[str, Mapping[str, Overrides]]) -> Iterable[tuple[Coordinates, Overrides]]:
-    for choice in product(*(points.items() for points in axes.values())):
-        merged: Overrides = {}
-        for _, sets in choice:
-            merged |= sets
-        yield dict(zip(axes, (point for point, _ in choice), strict=True)), merged
-
-
-def _only_method(points: Iterable[Overrides]) -> bool:
-    return all(key == "method" or key.startswith("method.") for sets in points for key in sets)
-
-
-def _axes_of(points: list[tuple[Coordinates, Overrides]]) -> dict[str, list[str]]:
-    axes: dict[str, list[str]] = {axis: [] for coordinates, _ in points[:1] for axis in coordinates}
-    for coordinates, _ in points:
-        for axis, point in coordinates.items():
-            if point not in axes[axis]:
-                axes[axis].append(point)
-    return axes
 
 
 def _stems(folder: Path) -> list[str]:

@@ -23,7 +23,7 @@ FLOORS = [
     {"launch", "report"},
     {"plan", "training"},
     {"index", "suite"},
-    {"overrides", "scales"},
+    {"overrides", "scales", "grid"},
     {"records", "claims", "declarations", "plugins"},
     {"declared_figures"},
     {"declared_claims", "declared_thresholds"},
