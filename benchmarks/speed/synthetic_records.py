@@ -82,7 +82,8 @@ def cells(suite: Suite, seeds: Iterable[int]) -> Iterator[Cell]:
 
 def write_records(store: Store, wanted: Iterable[Cell]) -> None:
     """A record of each cell. Without waiting for the disk, as `Store.write` does three times for each."""
-    template = read_published(ROOT / "results" / "published" / "laptop.parquet")[0]
+    published = read_published(ROOT / "results" / "published" / "laptop.parquet")
+    template = next(record for record in published if record.cell.study is None)  # A training.
     buffer = io.BytesIO()
     np.save(buffer, np.asarray(template.spectrum))
     for cell in wanted:
