@@ -80,7 +80,7 @@ class Benchmark:
 
 
 class Suite:
-    """A folder with benchmarks/, methods/ and tables/. Each file is read once: a change needs a new Suite."""
+    """A folder with benchmarks/, methods/ and tables/. Benchmarks are composed once and then remembered."""
 
     def __init__(self, root: Path, methods_dirs: Sequence[Path] = ()):
         self.root = Path(root).resolve()
@@ -89,7 +89,7 @@ class Suite:
         for folder in methods_dirs:
             if not folder.is_dir():
                 raise UserError(f"--methods-dir: no folder {folder}")
-        self._read: dict[str, TableDeclaration] = {}
+        self._read: dict[str, tuple[str, TableDeclaration]] = {}
         self._composed: dict[tuple[str, str], dict[str, Any]] = {}
         self.method_folders = [self.root / "methods", *(Path(folder).resolve() for folder in methods_dirs)]
 
@@ -131,14 +131,15 @@ class Suite:
         """Read tables/<name>.yaml. Raises UserError for an unknown name, a syntax error or a wrong field."""
         if name not in self.table_names():
             raise unknown("table", name, self.table_names())
-        if name not in self._read:
-            self._read[name] = self._read_table(name)
-        return self._read[name]
-
-    def _read_table(self, name: str) -> TableDeclaration:
         path = self.root / "tables" / f"{name}.yaml"
+        text = path.read_text()
+        if name not in self._read or self._read[name][0] != text:
+            self._read[name] = text, self._table(name, text, path)
+        return self._read[name][1]
+
+    def _table(self, name: str, text: str, path: Path) -> TableDeclaration:
         try:
-            content = yaml.load(path.read_text(), LOADER)
+            content = yaml.load(text, LOADER)
         except yaml.MarkedYAMLError as error:
             raise _yaml_error(error, path) from None
         if not isinstance(content, dict):

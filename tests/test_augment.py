@@ -228,9 +228,9 @@ def test_jitter_does_each_images_operations_in_its_order():
     assert [row for group in groups for row in range(600)[group.rows]] == list(range(600))
     sorted_plan = colour.Plan(*(part[order] for part in plan))
     for group in groups:
-        grey = sorted_plan.grey_B[group.rows].tolist()
-        assert grey == [False] * (len(grey) - group.grey) + [True] * group.grey
-    assert sum(group.grey for group in groups) == plan.grey_B.sum() > 0
+        grey, last = sorted_plan.grey_B[group.rows].tolist(), group.grey or 0
+        assert grey == [False] * (len(grey) - last) + [True] * last
+    assert sum(group.grey or 0 for group in groups) == plan.grey_B.sum() > 0
     parts = [colour.jitter(images[order][group.rows].clone(), sorted_plan, group) for group in groups]
     ours = torch.cat(parts)[order.argsort()]
     for number in range(0, 600, 3):

@@ -199,6 +199,10 @@ def test_dots_stand_where_the_values_are(drawn):
         (100 * (TOP1[method] + noise * (1 + row)), row) for row, method in enumerate(METHODS) for noise in NOISE
     ]
     np.testing.assert_allclose(sorted(dots), sorted(expected))
+    lines = [some.get_segments() for some in panels[0].collections if isinstance(some, LineCollection)]
+    (joined,) = [segments for segments in lines if len(segments) == len(NOISE)]  # The others are error bars.
+    by_seed = [[expected[seed + row * len(NOISE)] for row in range(len(METHODS))] for seed in range(len(NOISE))]
+    np.testing.assert_allclose(sorted(map(np.ndarray.tolist, joined)), sorted(map(list, by_seed)))
 
 
 def overlapping(texts, renderer):

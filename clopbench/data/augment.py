@@ -90,8 +90,9 @@ def with_policy(name: str, policy: Recipe) -> Recipe:
 
     def view(image_BCHW: Tensor, generator: torch.Generator) -> Tensor:
         _check_channels(name, image_BCHW)
-        size, device = len(image_BCHW), image_BCHW.device
-        box_B4 = crop.random_boxes(*crop.draw_boxes(size, generator, device), *image_BCHW.shape[-2:])
+        size, _, height, width = image_BCHW.shape
+        device = image_BCHW.device
+        box_B4 = crop.random_boxes(*crop.draw_boxes(size, generator, device), height, width)
         flip_B = crop.uniform(generator, device, size) < 0.5
         crop_BCHW = crop.resized_crop(to_float(image_BCHW), box_B4, flip_B)
         return to_float(policy(crop_BCHW.mul_(255).round_().to(torch.uint8), generator))

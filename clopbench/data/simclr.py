@@ -15,14 +15,14 @@ def views(image_BCHW: Tensor, generator: torch.Generator, count: int, blurred: b
     They are made together, because hundreds of operations on few numbers cost more than the numbers. What is
     drawn, and so each view, is the same as if they were made one after the other.
     """
-    size, shape = len(image_BCHW), image_BCHW.shape[1:]
-    view_NCHW = torch.empty((count * size, *shape), device=image_BCHW.device)
+    size, channels, height, width = image_BCHW.shape
+    view_NCHW = torch.empty((count * size, channels, height, width), device=image_BCHW.device)
     # Half of the cost of a small operation is what autograd would need to know of it.
     with torch.inference_mode():
         drawn = [_draw(size, generator, image_BCHW.device, blurred) for _ in range(count)]
         shapes, places, flips, colours, *blurs = (torch.cat(draws, 1) for draws in zip(*drawn, strict=True))
-        box_N4 = crop.random_boxes(shapes, places, *shape[-2:])
-        y_NH, x_NW = crop.box_positions(box_N4, flips[0] < 0.5, *shape[-2:])
+        box_N4 = crop.random_boxes(shapes, places, height, width)
+        y_NH, x_NW = crop.box_positions(box_N4, flips[0] < 0.5, height, width)
         sigma_N = colour.sigmas(blurs[0]) if blurred else None
         plan = colour.plan(colours)
         order_N, groups = colour.groups(plan)

@@ -1,11 +1,13 @@
 """Each seed's value in each row of a table, joined by lines: whether rows differ in every seed or in one."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from clopbench.declarations import Coordinates
@@ -93,23 +95,16 @@ def _metric(table: Table) -> str:
 def _panel(axes: Axes, table: Table, numbers: Sequence[Number]) -> None:
     factor = 100 if table.declaration.format == "percent" else 1
     order = [table.label(number.coordinates) for number in numbers]
-    frame = pd.DataFrame(
-        [
-            {
-                "row": label,
-                "place": place,
-                "seed": seed,
-                "value": value * factor,
-                "status": next(cell.status for cell in number.cells if cell.seed == seed),
-            }
-            for place, (label, number) in enumerate(zip(order, numbers, strict=True))
-            for seed, value in number.values.items()
-        ]
-    )
-    for _, one_seed in frame.groupby("seed"):
-        axes.plot(one_seed["value"], one_seed["place"], color="0.8", lw=0.7, zorder=1)
+    dots, lines = [], defaultdict(list)
+    for place, (label, number) in enumerate(zip(order, numbers, strict=True)):
+        status = {cell.seed: cell.status for cell in number.cells}
+        for seed, value in number.values.items():
+            dots.append({"row": label, "value": value * factor, "done": status[seed] == "done"})
+            lines[seed].append((value * factor, place))
+    axes.add_collection(LineCollection(list(lines.values()), color="0.8", lw=0.7, zorder=1))
+    frame = pd.DataFrame(dots)
     for done, marker in ((True, "o"), (False, "X")):
-        some: Any = frame[(frame["status"] == "done") == done]
+        some: Any = frame[frame["done"] == done]
         if len(some):
             sns.stripplot(
                 some, x="value", y="row", order=order, hue="row", hue_order=order, legend=False, jitter=False,
