@@ -15,14 +15,10 @@ from torch import Tensor
 
 from clopbench.data import crop, policies
 from clopbench.data import simclr as simclr_views
+from clopbench.data.colour import to_float
 from clopbench.errors import UserError, unknown
 
 Recipe = Callable[[Tensor, torch.Generator], Tensor]
-
-
-def to_float(image_BCHW: Tensor) -> Tensor:
-    """uint8 [0, 255] to float32 [0, 1]."""
-    return image_BCHW.float().div_(255)
 
 
 def digits(image_BCHW: Tensor, generator: torch.Generator) -> Tensor:

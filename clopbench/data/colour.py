@@ -22,6 +22,11 @@ DRAWS = 10  # numbers in [0, 1) that make one image's plan
 PIECE = 256  # images that are worked on at a time on a CPU: few enough to stay near its cache
 
 
+def to_float(image_BCHW: Tensor) -> Tensor:
+    """uint8 [0, 255] to float32 [0, 1]."""
+    return image_BCHW.float().div_(255)
+
+
 def luminance(image_BCHW: Tensor) -> Tensor:
     """Luminance [B, 1, H, W]; an image with one channel is its own."""
     if image_BCHW.shape[1] == 1:

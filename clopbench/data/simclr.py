@@ -31,7 +31,7 @@ def views(image_BCHW: Tensor, generator: torch.Generator, count: int, blurred: b
         for group in groups:
             rows = group.rows
             index_G = order_N[rows]
-            part_GCHW = image_BCHW.index_select(0, index_G % size).float().div_(255)
+            part_GCHW = colour.to_float(image_BCHW.index_select(0, index_G % size))
             part_GCHW = crop.sample(part_GCHW, y_NH[index_G], x_NW[index_G])
             part_GCHW = colour.greyed(colour.jitter(part_GCHW, plan, group), plan, group)
             if sigma_N is not None:

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from clopbench import seeds
 from clopbench.cell import Cell, TrainingConfig
 from clopbench.data import voc
-from clopbench.data.augment import to_float
+from clopbench.data.colour import to_float
 from clopbench.data.voc import Annotated
 from clopbench.errors import UserError
 from clopbench.training.average_precision import detection_precision

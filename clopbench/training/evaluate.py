@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from clopbench.data.augment import to_float
+from clopbench.data.colour import to_float
 from clopbench.training.feed import Images, in_order
 
 BATCH = 512

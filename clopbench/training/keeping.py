@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from clopbench.contrastive import normalised
-from clopbench.data.augment import to_float
+from clopbench.data.colour import to_float
 from clopbench.records import write_atomic
 from clopbench.training.feed import Images
 from clopbench.training.model import Model
