@@ -61,7 +61,7 @@ def shift_hue(image_BCHW: Tensor, shift_B: Tensor) -> Tensor:
     Hue in sixths of a turn, from −3 to 3 with red at 0: its sign is that of green − blue, its size is
     1 + (green + blue − red − smallest) / (largest − smallest), in each of the six sectors. Back again, a
     channel is the smallest within one sixth of its opposite hue, the largest beyond two sixths, linear between:
-    smallest + range · (d − 1) for a distance d held to 1 … 2. The opposite of green is at −1 and that of blue at 1;
+    smallest + range · (d − 1), d held to 1 … 2. The opposite of green is at −1 and that of blue at 1;
     a way round the circle that is longer than 3 is beyond 2 either way. Red, at 0, takes the distance from
     itself, and the same turned upside down. So there are no cases to tell apart.
     """
@@ -84,7 +84,7 @@ def shift_hue(image_BCHW: Tensor, shift_B: Tensor) -> Tensor:
 
 @lru_cache
 def _opposites(device: torch.device) -> Tensor:
-    """What turns hue into the signed distance from red, and from the opposites of green and of blue [C, 1, 1]."""
+    """Turns hue into the signed distance from red, and from the opposites of green and of blue [C, 1, 1]."""
     return torch.tensor((0.0, 1.0, -1.0), device=device)[:, None, None]
 
 
