@@ -31,7 +31,7 @@ def luminance(image_BCHW: Tensor) -> Tensor:
     """Luminance [B, 1, H, W]; an image with one channel is its own."""
     if image_BCHW.shape[1] == 1:
         return image_BCHW
-    if image_BCHW.device.type == "cpu":  # Half of the time; on a GPU a product may be rounded (TF32).
+    if image_BCHW.device.type == "cpu":  # Faster; on a GPU a product may be rounded (TF32).
         weight_B1C = _weights(image_BCHW.dtype).expand(len(image_BCHW), 1, -1)
         return torch.bmm(weight_B1C, image_BCHW.flatten(2)).unflatten(2, image_BCHW.shape[2:])
     red, green, blue = image_BCHW.split(1, 1)
