@@ -24,7 +24,7 @@ from clopbench.parameters import (
     Whole,
     validated,
 )
-from clopbench.studies import StudyConfig, deciding
+from clopbench.study import StudyConfig, deciding
 
 ID_DIGITS = 16
 

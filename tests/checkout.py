@@ -7,10 +7,10 @@ from typing import TypeVar, cast
 from clopbench.cell import Cell
 from clopbench.data import sources
 from clopbench.data.store import DataSet, Split
-from clopbench.declarations import LaunchConfig
-from clopbench.plugins import Plugins
-from clopbench.records import Record
-from clopbench.suite import Suite
+from clopbench.results.records import Record
+from clopbench.suite.declarations import LaunchConfig
+from clopbench.suite.plugins import Plugins
+from clopbench.suite.suite import Suite
 
 ROOT = Path(__file__).resolve().parents[1]
 QUICK = ["training.epochs=1", "training.warmup_epochs=0", "encoder.width=4", "evaluation.collapse_rank=0"]
@@ -51,8 +51,8 @@ def run_here(cell: Cell, plugins: Plugins, folder: Path) -> Record:
     """Train and measure a cell in this process; its checkpoint goes into `folder`."""
     import torch
 
+    from clopbench.launch.run_cell import run_cell
     from clopbench.training.assembly import Hooks
-    from clopbench.training.run import run_cell
     from clopbench.training.stop import StopRequest
 
     hooks = Hooks(lambda row, trainer: None, folder / "checkpoint.pt", LaunchConfig(), StopRequest())

@@ -7,9 +7,9 @@ from pathlib import Path
 from lab import Lab
 from test_run import digests
 
-from clopbench import claims
-from clopbench.launch.submission import Submission, all_submissions
-from clopbench.records import Store
+from clopbench.results import leases
+from clopbench.results.records import Store
+from clopbench.slurm.submission import Submission, all_submissions
 
 # A few seconds a cell, saved after every step: long enough to be caught in the middle.
 LONGER = [
@@ -51,7 +51,7 @@ def epoch(results: Path, job: str | None = None) -> int:
     """The last epoch that a living worker (of a Slurm task) has reported; 0 without one."""
     found = [0]
     for folder in results.glob("??/*"):
-        claim = claims.current(folder)
+        claim = leases.current(folder)
         if claim and not claim.stale and job in (None, claim.holder.get("slurm_job")):
             found.append(claim.holder.get("epoch", 0))
     return max(found)

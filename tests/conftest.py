@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from checkout import ROOT
 
-from clopbench import cli
 from clopbench.cell import Cell
-from clopbench.plugins import Plugins
-from clopbench.suite import Suite
+from clopbench.cli import main
+from clopbench.suite.plugins import Plugins
+from clopbench.suite.suite import Suite
 
 pytest_plugins = ["lab", "patience"]
 
@@ -44,7 +44,7 @@ def bench(capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
     def call(*arguments: str | Path) -> Done:
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
-            cli.main([str(argument) for argument in arguments])
+            main.main([str(argument) for argument in arguments])
         captured = capsys.readouterr()
         assert isinstance(ended.value.code, int)
         return Done(ended.value.code, captured.out, captured.err)

@@ -10,11 +10,11 @@ import yaml
 from checkout import ROOT
 from synthetic import record
 
-from clopbench.records import Record, Store
 from clopbench.report.document import collect
 from clopbench.report.observations import group_by_arm
 from clopbench.report.tables import Table
-from clopbench.suite import Suite
+from clopbench.results.records import Record, Store
+from clopbench.suite.suite import Suite
 
 RATES = ("0.1", "0.5", "1", "5", "10")
 METHODS = ("simclr", "supcon", "clop")

@@ -9,8 +9,8 @@ from pathlib import Path
 from checkout import ROOT
 from synthetic import record
 
-from clopbench.records import Record
-from clopbench.suite import Suite
+from clopbench.results.records import Record
+from clopbench.suite.suite import Suite
 
 EVIL = "</script><b>bold</b> & \"quoted\" 'too'"
 RATES = {"0.1": 0.1, "0.5": 0.5, "1": 1.0, "2": 2.0, "5": 5.0, "10": 10.0}

@@ -19,10 +19,10 @@ from cluster import events, starts
 from lab import Lab
 from test_run import digests, leftovers
 
-from clopbench import claims
-from clopbench.index import scan
-from clopbench.launch.submission import Submission
-from clopbench.records import Store
+from clopbench.results import leases
+from clopbench.results.index import scan
+from clopbench.results.records import Store
+from clopbench.slurm.submission import Submission
 
 TABLE = "patience"
 METHOD = '''
@@ -117,7 +117,7 @@ def undisturbed(patient_suite: Path, tmp_path_factory: pytest.TempPathFactory) -
     results = tmp_path_factory.mktemp("undisturbed")
     command = ["run", TABLE, "--seeds", str(SEEDS), "--workers", "2", "--results", str(results)]
     done = subprocess.run(
-        [sys.executable, "-c", "from clopbench.cli import main; main()", *command],
+        [sys.executable, "-c", "from clopbench.cli.main import main; main()", *command],
         capture_output=True, text=True, check=False, env=os.environ | {"BENCH_SUITE": str(patient_suite)},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
@@ -140,7 +140,7 @@ def under_way(lab: Lab, results: Path, jobs: list[str]) -> None:
     """Wait until each of these tasks has taken a step of its cell, and saved."""
 
     def saved() -> set[str]:
-        holders = [claims.current(path.parent) for path in results.glob("??/*/checkpoint.pt")]
+        holders = [leases.current(path.parent) for path in results.glob("??/*/checkpoint.pt")]
         return {claim.holder.get("slurm_job", "") for claim in holders if claim}
 
     lab.wait(lambda: saved() >= set(jobs), f"{jobs} to get under way", 120)

@@ -7,9 +7,9 @@ from checkout import ROOT, suite_of
 from test_report import VALUES, arms, records_of
 from test_submit import GOLDEN, golden_submission
 
-from clopbench.launch import sbatch
-from clopbench.launch.submission import Part
 from clopbench.report.document import collect, make_document
+from clopbench.slurm import sbatch
+from clopbench.slurm.submission import Part
 
 if __name__ == "__main__":
     suite = suite_of(Path(tempfile.mkdtemp()), "table7")

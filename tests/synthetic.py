@@ -1,7 +1,7 @@
 """Records with made-up numbers, for tests of the store and the report."""
 
 from clopbench.cell import Cell
-from clopbench.records import Record
+from clopbench.results.records import Record
 
 
 def record(cell: Cell, top1: float | None = 0.9, status: str = "done", **changes) -> Record:

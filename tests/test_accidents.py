@@ -21,10 +21,11 @@ from patience import SUBMIT, TABLE, Pace, check_records, state, under_way
 from synthetic import record
 from test_run import wait_until
 
-from clopbench import claims, cli_slurm
 from clopbench.cell import Cell
-from clopbench.launch.submission import all_submissions
-from clopbench.records import Store
+from clopbench.cli import slurm
+from clopbench.results import leases
+from clopbench.results.records import Store
+from clopbench.slurm.submission import all_submissions
 
 SLOW_OR_DISABLED = ("sleep 600", "echo 'Slurm accounting storage is disabled' >&2; exit 1")
 
@@ -103,7 +104,7 @@ def run_one(results: Path) -> "subprocess.Popen[str]":
     """`bench run` of one cell in a process of its own."""
     command = ["run", TABLE, "--seeds", "1", "--workers", "1", "--results", str(results)]
     return subprocess.Popen(
-        [sys.executable, "-c", "from clopbench.cli import main; main()", *command],
+        [sys.executable, "-c", "from clopbench.cli.main import main; main()", *command],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
 
@@ -162,7 +163,7 @@ def test_cancelled_cells_come_back_and_are_watched_to_the_end(
     assert bench("cancel", TABLE).out == "nothing to cancel\n"
     assert "3 cells in 2 tasks" in bench("retry", TABLE).out
     pace.go()
-    monkeypatch.setattr(cli_slurm, "WATCH_SECONDS", 0.5)
+    monkeypatch.setattr(slurm, "WATCH_SECONDS", 0.5)
     watched = bench("status", "--watch")
     assert watched.code == 0
     first, *_, last = [line for line in watched.out.splitlines() if line.startswith("patience: ")]
@@ -238,7 +239,7 @@ def test_status_of_2000_cells_asks_slurm_once_and_reads_each_file_once(
         for cell in cells[:1500]:
             Store(results).write(record(cell))
     for cell in cells[1500:1600]:
-        assert claims.acquire(Store(results).folder(cell.id))
+        assert leases.acquire(Store(results).folder(cell.id))
     for records in (1500, 0):  # First all of them, then from the index.
         with counted() as calls:
             table = cluster.state(bench)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import precision_recall_curve
 from torchvision.ops import box_iou
 
-from clopbench.training.average_precision import (
+from clopbench.evaluation.average_precision import (
     best_matches,
     detection_precision,
     eleven_points,

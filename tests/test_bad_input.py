@@ -8,8 +8,8 @@ import pytest
 from checkout import QUICK, ROOT
 from synthetic import record
 
-from clopbench.records import Store
-from clopbench.suite import Suite
+from clopbench.results.records import Store
+from clopbench.suite.suite import Suite
 
 CASES = {
     "unknown table": (["tabel7"], "unknown table 'tabel7': did you mean 'table7'? (available: batch_size"),

@@ -7,17 +7,17 @@ from checkout import ROOT, some
 from scipy import stats
 from synthetic import record
 
-from clopbench.declarations import TableDeclaration
 from clopbench.errors import UserError
 from clopbench.parameters import validated
-from clopbench.report import formats, wording
-from clopbench.report.comparisons import Comparison
 from clopbench.report.document import collect, make_document
+from clopbench.report.formats import sheets, wording
 from clopbench.report.observations import group_by_arm
 from clopbench.report.planning import needs
-from clopbench.report.selection import pairs
+from clopbench.report.points import pairs
 from clopbench.report.tables import build_table, judge_together
-from clopbench.suite import Suite
+from clopbench.statistics.comparisons import Comparison
+from clopbench.suite.declarations import TableDeclaration
+from clopbench.suite.suite import Suite
 
 AXES = {"method": ["simclr", "supcon", "clop"], "label_fraction": ["1", "10", "100"]}
 
@@ -214,7 +214,7 @@ def test_verdicts_and_words_of_each_kind(grid):
     """Means by hand: at 10 % CLOP has 72, SupCon 65, SimCLR 60; CLOP at 100 % is 1 point below SupCon."""
     table = table_of(grid, BETTER, BEST, LESS, SAME, GOOD)
     better, _, less, same, _ = table.claims
-    rows = formats.claim_rows(table)
+    rows = sheets.claim_rows(table)
     assert [c.verdict.verdict for c in table.claims] == [
         "supported", "contradicted", "supported", "supported", "supported",
     ]  # fmt: skip
@@ -230,7 +230,7 @@ def test_verdicts_and_words_of_each_kind(grid):
     assert "margin −2.00" in rows[4][1]
     assert "(weakest of 3: CLOP, 100 against SupCon)" in rows[4][1]
     assert all(c.verdict.family == 5 for c in table.claims)
-    assert len(formats.comparison_rows(table)) == 6 + 3 + 3
+    assert len(sheets.comparison_rows(table)) == 6 + 3 + 3
 
 
 NEAR = claim(
@@ -243,7 +243,7 @@ def test_claims_against_a_number(grid):
     """CLOP at 10 % has 72 with sd 1.553 over five seeds, SimCLR 50 and 60: both against constants, by scipy."""
     table = table_of(grid, NEAR, MOST)
     near, most = table.claims
-    rows = formats.claim_rows(table)
+    rows = sheets.claim_rows(table)
     values = {m: [0.01 * (100 * mean + 100 * o + n / 10) for o, n in zip(OFFSETS, NOISE[m], strict=True)]
               for m, mean in (("clop", 0.72), ("simclr", 0.60))}  # fmt: skip
     above = stats.ttest_rel(values["clop"], [0.71 - 0.03] * 5, alternative="greater").pvalue
@@ -258,7 +258,7 @@ def test_claims_against_a_number(grid):
     assert rows[1][1].startswith("+4.94 [90 %: ")  # The noise of SimCLR's five seeds has the mean 0.06.
     assert rows[1][1].endswith("below 65.00 (weakest of 2: simclr, 10 %)")
     assert [c.verdict.verdict for c in table.claims] == ["supported", "supported"]
-    assert [row[1] for row in formats.comparison_rows(table)] == ["simclr, 1 %", "simclr, 10 %"]
+    assert [row[1] for row in sheets.comparison_rows(table)] == ["simclr, 1 %", "simclr, 10 %"]
     turned = table_of(grid, NEAR | {"value": 0.8}, MOST | {"limit": 0.55})
     assert [c.verdict.verdict for c in turned.claims] == ["contradicted", "contradicted"]
     # The direction of the table changes neither: nearness has none, and a limit is always from above.
@@ -276,7 +276,7 @@ def test_a_claim_may_have_its_own_metric_where_less_is_better(grid):
 
 def test_rows_times_columns(grid):
     table = table_of(grid, BETTER)
-    first, against = formats.sheets(table)
+    first, against = sheets.sheets(table)
     assert first.head == ["method", "1 %", "10 %", "100"]
     assert [line[0] for line in first.body] == ["simclr", "SupCon", "CLOP"]
     # Seeds: 72 + 0, 1.1, −1.1, 1.9, −1.9 has sd 1.553, t(0.975, 4) = 2.7764, half-width 1.93.
@@ -284,7 +284,7 @@ def test_rows_times_columns(grid):
     assert len(first.links) == 9
     assert [line[0] for line in against.body] == ["CLOP, 10 %"]
     assert against.body[0][3:] == ["74.3 (sd not known, n not known)", "–", "not comparable"]
-    assert [row[0] for row in formats.rows(table)][:2] == ["simclr, 1 %", "simclr, 10 %"]
+    assert [row[0] for row in sheets.rows(table)][:2] == ["simclr, 1 %", "simclr, 10 %"]
     page = make_document(grid, {}).texts["RESULTS.md"]
     assert "Nothing was run at scale laptop" in page
 
@@ -292,13 +292,13 @@ def test_rows_times_columns(grid):
 def test_a_second_metric_is_shown_where_records_have_it(grid):
     also = [{"metric": "effective_rank", "title": "rank", "format": "number"}]
     unseen = [{"metric": "probe_best_top1", "title": "best on validation"}]
-    assert len(formats.sheets(table_of(grid))) == 2
-    assert len(formats.sheets(table_of(grid, also=unseen))) == 2
-    sheets = formats.sheets(table_of(grid, also=also + unseen))
-    assert [sheet.title for sheet in sheets[:2]] == ["top-1, % (n)", "rank (n)"]
-    assert sheets[1].body[0][1] == "10.00 ± 0.00"
+    assert len(sheets.sheets(table_of(grid))) == 2
+    assert len(sheets.sheets(table_of(grid, also=unseen))) == 2
+    found = sheets.sheets(table_of(grid, also=also + unseen))
+    assert [sheet.title for sheet in found[:2]] == ["top-1, % (n)", "rank (n)"]
+    assert found[1].body[0][1] == "10.00 ± 0.00"
     flat = table_of(grid, also=also, columns=None)
-    assert formats.headings(flat)[:4] == ["row", "top-1, %", "rank", "n"]
+    assert sheets.headings(flat)[:4] == ["row", "top-1, %", "rank", "n"]
 
 
 def test_diverged_cells_are_named_and_count_as_declared(grid):
@@ -309,11 +309,11 @@ def test_diverged_cells_are_named_and_count_as_declared(grid):
     table = table_of(grid, BETTER, records=records)
     assert table.claims[0].left_out == ("seed 0 diverged (supcon, 10)", "seed 1 diverged (supcon, 10)")
     assert found(table.claims[0]).n == 3
-    assert formats.sheets(table)[0].body[1][2].endswith("(3/5 (2 diverged))")
+    assert sheets.sheets(table)[0].body[1][2].endswith("(3/5 (2 diverged))")
     counted = table_of(grid, BETTER, records=records, diverged_as={"laptop": 0.1})
     assert counted.claims[0].left_out == ()
     assert found(counted.claims[0]).n == 5
-    assert formats.sheets(counted)[0].body[1][2].endswith("(5 (2 diverged))")
+    assert sheets.sheets(counted)[0].body[1][2].endswith("(5 (2 diverged))")
     none_left = records_of(grid.benchmark("grid"), lambda p, s, v: None if p == ("supcon", "10") else v)
     verdict = table_of(grid, BETTER, records=none_left).claims[0].verdict
     assert verdict.text == "undecided (no seed has a value on both sides: see the diverged cells)"

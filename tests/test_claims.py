@@ -9,27 +9,27 @@ import time
 
 import pytest
 
-from clopbench import claims
+from clopbench.results import leases
 
 
 def test_a_claim_is_exclusive_and_goes_away(tmp_path):
-    held = claims.acquire(tmp_path)
+    held = leases.acquire(tmp_path)
     assert held is not None
     with held:
-        assert claims.acquire(tmp_path) is None
+        assert leases.acquire(tmp_path) is None
         held.report(epoch=3, epochs=10)
-        claim = claims.current(tmp_path)
+        claim = leases.current(tmp_path)
         assert claim is not None
         assert not claim.stale
         assert claim.holder["epoch"] == 3
         assert held.in_force
-    assert claims.current(tmp_path) is None
+    assert leases.current(tmp_path) is None
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_reader_always_sees_a_whole_report(tmp_path):
     """While the holder reports as fast as it can, shorter and longer ones."""
-    held = claims.acquire(tmp_path)
+    held = leases.acquire(tmp_path)
     assert held is not None
     ended = threading.Event()
 
@@ -44,7 +44,7 @@ def test_a_reader_always_sees_a_whole_report(tmp_path):
         writer.start()
         seen = []
         while not ended.is_set():
-            claim = claims.current(tmp_path)
+            claim = leases.current(tmp_path)
             assert claim is not None
             seen.append(claim.holder["epoch"])
         writer.join()
@@ -52,8 +52,8 @@ def test_a_reader_always_sees_a_whole_report(tmp_path):
 
 
 def test_heartbeat_touches_the_claim(tmp_path, monkeypatch):
-    monkeypatch.setattr(claims, "HEARTBEAT_SECONDS", 0.05)
-    held = claims.acquire(tmp_path)
+    monkeypatch.setattr(leases, "HEARTBEAT_SECONDS", 0.05)
+    held = leases.acquire(tmp_path)
     assert held is not None
     os.utime(held.path, (1, 1))
     with held:
@@ -66,10 +66,10 @@ def test_heartbeat_touches_the_claim(tmp_path, monkeypatch):
 def test_claim_of_another_host_is_stale_only_when_old(tmp_path):
     path = tmp_path / "claim.1"
     path.write_text('{"host": "elsewhere", "pid": 1, "started": "0"}')
-    assert claims.acquire(tmp_path) is None
-    old = time.time() - claims.STALE_SECONDS - 5
+    assert leases.acquire(tmp_path) is None
+    old = time.time() - leases.STALE_SECONDS - 5
     os.utime(path, (old, old))
-    held = claims.acquire(tmp_path)
+    held = leases.acquire(tmp_path)
     assert held is not None
     assert held.path.name == "claim.2"
     assert held.in_force
@@ -77,7 +77,7 @@ def test_claim_of_another_host_is_stale_only_when_old(tmp_path):
 
 def test_claim_that_is_just_being_written_is_respected(tmp_path):
     (tmp_path / "claim.1").touch()
-    assert claims.acquire(tmp_path) is None
+    assert leases.acquire(tmp_path) is None
 
 
 def test_claim_of_a_dead_process_is_taken_over_at_once(tmp_path, environment):
@@ -87,7 +87,7 @@ def test_claim_of_a_dead_process_is_taken_over_at_once(tmp_path, environment):
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], env=environment, check=False)
     assert [path.name for path in tmp_path.iterdir()] == ["claim.1"]
-    held = claims.acquire(tmp_path)
+    held = leases.acquire(tmp_path)
     assert held is not None
     with held:
         pass
@@ -95,7 +95,7 @@ def test_claim_of_a_dead_process_is_taken_over_at_once(tmp_path, environment):
 
 
 def test_holder_notices_that_it_was_taken_over_and_leaves_the_new_claim_alone(tmp_path):
-    held = claims.acquire(tmp_path)
+    held = leases.acquire(tmp_path)
     assert held is not None
     with held:
         (tmp_path / "claim.2").write_text('{"host": "elsewhere"}')
@@ -105,7 +105,7 @@ def test_holder_notices_that_it_was_taken_over_and_leaves_the_new_claim_alone(tm
 
 def _race(folder, barrier, winners):
     barrier.wait()
-    held = claims.acquire(folder)
+    held = leases.acquire(folder)
     if held is not None:
         winners.put(os.getpid())
         time.sleep(0.3)

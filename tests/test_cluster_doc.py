@@ -14,7 +14,7 @@ import pytest
 from checkout import QUICK, ROOT
 from lab import lab_command, require
 
-from clopbench.launch.profiles import load_profile
+from clopbench.slurm.profiles import load_profile
 
 TEXT = (ROOT / "docs" / "cluster.md").read_text()
 BEFORE, _, WALK_THROUGH = TEXT.partition("\n## Without a cluster\n")

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.power import TTestPower, ttest_power
 
-from clopbench.report import power
-from clopbench.report.comparisons import Equivalence, NonInferiority, Spread, Superiority
-from clopbench.report.verdicts import Evidence, judge_claims
+from clopbench.statistics import power
+from clopbench.statistics.comparisons import Equivalence, NonInferiority, Spread, Superiority
+from clopbench.statistics.verdicts import Evidence, judge_claims
 
 values = st.lists(st.floats(-100, 100), min_size=3, max_size=9).filter(lambda x: np.std(x) > 1e-3)
 

@@ -15,8 +15,8 @@ from clopbench.cell import Cell
 from clopbench.data import voc
 from clopbench.data.prepare import prepare
 from clopbench.errors import UserError
-from clopbench.overrides import parse
-from clopbench.training import detection
+from clopbench.evaluation import detection
+from clopbench.suite.overrides import parse
 from clopbench.training.encoders import build_encoder
 
 SIDE = 64

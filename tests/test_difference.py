@@ -7,9 +7,9 @@ import pytest
 from checkout import ROOT, suite_of
 from synthetic import record
 
-from clopbench.index import publish, read_published
-from clopbench.records import Store
 from clopbench.report.difference import compare, read_contents
+from clopbench.results.index import publish, read_published
+from clopbench.results.records import Store
 
 LAPTOP = ROOT / "results" / "published" / "laptop.parquet"
 # Per seed: orthonormal, random. Means 94 and 92, as in the golden report.

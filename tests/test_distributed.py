@@ -27,14 +27,14 @@ from together import (
     trained,
 )
 
-from clopbench import claims
 from clopbench.cell import Cell
 from clopbench.errors import UserError
-from clopbench.index import scan
 from clopbench.launch.crew import End
 from clopbench.launch.devices import slots
 from clopbench.launch.ranks import GONE, cause
-from clopbench.records import Store
+from clopbench.results import leases
+from clopbench.results.index import scan
+from clopbench.results.records import Store
 
 ONE = ["run", "table7", "--seeds", "1", "--only", "prototypes=orthonormal", "--workers", "1"]
 LONGER = [
@@ -174,7 +174,7 @@ def ranks_of(results: Path) -> dict[int, int]:
 def past_epoch(results: Path, epoch: int) -> bool:
     return any(
         claim is not None and claim.holder.get("epoch", 0) >= epoch
-        for claim in map(claims.current, results.glob("??/*"))
+        for claim in map(leases.current, results.glob("??/*"))
     )
 
 
@@ -194,7 +194,7 @@ def test_stopped_and_killed_it_goes_on_to_the_same_bits(bench, tmp_path):
 
         def disturb(epoch=epoch, number=number, victim=victim) -> None:
             wait_until(lambda: past_epoch(results, epoch), 120)
-            (claim,) = map(claims.current, results.glob("??/*"))
+            (claim,) = map(leases.current, results.glob("??/*"))
             assert claim is not None
             os.kill(claim.holder["pid"] if victim is None else ranks_of(results)[victim], number)
 
@@ -243,7 +243,7 @@ def test_torchrun_gives_the_same_bits(bench, tmp_path, environment):
     done = subprocess.run(
         [
             *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
-            *("-m", "clopbench.torchrun", *command, "--results", str(tmp_path / "torchrun")),
+            *("-m", "clopbench.cli.torchrun", *command, "--results", str(tmp_path / "torchrun")),
         ],
         capture_output=True, text=True, check=False, env=environment, timeout=240,
     )  # fmt: skip

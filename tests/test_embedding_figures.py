@@ -6,12 +6,12 @@ from drawing import HEATMAP, TSNE, fill_store, make_records, make_suite, make_ta
 from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA
 
-from clopbench.declared_figures import PrototypeHeatmap, TsneFigure
 from clopbench.errors import UserError
-from clopbench.report import canvas, embedding_figures
-from clopbench.report.attachments import Attachments, Embeddings, LocalAttachments, read_embeddings
 from clopbench.report.document import report
+from clopbench.report.figures import canvas, embeddings
+from clopbench.report.figures.attachments import Attachments, Embeddings, LocalAttachments, read_embeddings
 from clopbench.report.publication import publish_store, published_arms
+from clopbench.suite.figures import PrototypeHeatmap, TsneFigure
 
 
 def test_embeddings_are_read_as_they_were_kept(tmp_path):
@@ -52,41 +52,41 @@ def test_files_that_cannot_be_used_are_named(tmp_path, arrays, message):
 
 def test_the_start_of_tsne_is_two_principal_components(tmp_path):
     z_ND, _, _ = write_embeddings(tmp_path / "e.npz")
-    ours, theirs = embedding_figures.start(z_ND), PCA(2, svd_solver="full").fit_transform(z_ND)
+    ours, theirs = embeddings.start(z_ND), PCA(2, svd_solver="full").fit_transform(z_ND)
     correlation = np.corrcoef(ours.T, theirs.T)[:2, 2:]
     np.testing.assert_allclose(np.abs(correlation), np.eye(2), atol=1e-5)
     np.testing.assert_allclose(ours[:, 0].std(), 1e-4, rtol=1e-5)
     # Reflected embeddings start, and so end, at the same place.
-    np.testing.assert_allclose(embedding_figures.start(-z_ND), ours, atol=1e-9)
+    np.testing.assert_allclose(embeddings.start(-z_ND), ours, atol=1e-9)
 
 
 def test_tsne_puts_classes_together_and_prototypes_among_their_own(tmp_path):
     write_embeddings(tmp_path / "e.npz", classes=6)
-    embeddings, figure = read_embeddings(tmp_path / "e.npz"), TsneFigure(**TSNE)
-    points = embedding_figures.plane(figure, embeddings)
+    shown, figure = read_embeddings(tmp_path / "e.npz"), TsneFigure(**TSNE)
+    points = embeddings.plane(figure, shown)
     assert points.shape == (206, 2)
     nearest = cdist(points, points[:200]) + np.where(np.eye(206, 200, dtype=bool), np.inf, 0)
-    labels = np.concatenate([embeddings.y_N, np.arange(6)])
-    assert (embeddings.y_N[nearest.argmin(1)] == labels).mean() > 0.98
-    np.testing.assert_array_equal(points, embedding_figures.plane(figure, embeddings))
+    labels = np.concatenate([shown.y_N, np.arange(6)])
+    assert (shown.y_N[nearest.argmin(1)] == labels).mean() > 0.98
+    np.testing.assert_array_equal(points, embeddings.plane(figure, shown))
 
 
 def test_tsne_of_collapsed_and_of_few_embeddings_is_drawn_without_warnings():
     y_N = np.arange(8) % 2
     for z_ND in (np.tile([[1.0, 0.0, 0.0]], (8, 1)), np.eye(8)[:, :3]):
-        points = embedding_figures.plane(TsneFigure(**TSNE), Embeddings(z_ND, y_N, None))
+        points = embeddings.plane(TsneFigure(**TSNE), Embeddings(z_ND, y_N, None))
         assert np.isfinite(points).all()
 
 
 def test_cosines_against_another_implementation(tmp_path):
     write_embeddings(tmp_path / "e.npz", classes=4)
-    embeddings = read_embeddings(tmp_path / "e.npz")
-    assert embeddings.prototype_KD is not None
-    means = embedding_figures.class_means(embeddings)
-    np.testing.assert_allclose(means[2], embeddings.z_ND[2::4].mean(0))
-    expected = 1 - cdist(means, embeddings.prototype_KD, "cosine")
-    np.testing.assert_allclose(embedding_figures.cosines(means, embeddings.prototype_KD), expected)
-    own = embedding_figures.cosines(embeddings.prototype_KD, embeddings.prototype_KD)
+    shown = read_embeddings(tmp_path / "e.npz")
+    assert shown.prototype_KD is not None
+    means = embeddings.class_means(shown)
+    np.testing.assert_allclose(means[2], shown.z_ND[2::4].mean(0))
+    expected = 1 - cdist(means, shown.prototype_KD, "cosine")
+    np.testing.assert_allclose(embeddings.cosines(means, shown.prototype_KD), expected)
+    own = embeddings.cosines(shown.prototype_KD, shown.prototype_KD)
     np.testing.assert_allclose(own, np.eye(4), atol=1e-6)
 
 
@@ -94,7 +94,7 @@ def test_a_class_without_images_leaves_its_row_empty(tmp_path):
     write_embeddings(tmp_path / "e.npz", classes=4)
     full = read_embeddings(tmp_path / "e.npz")
     kept = full.y_N != 1
-    means = embedding_figures.class_means(Embeddings(full.z_ND[kept], full.y_N[kept], full.prototype_KD))
+    means = embeddings.class_means(Embeddings(full.z_ND[kept], full.y_N[kept], full.prototype_KD))
     assert np.isnan(means[1]).all()
     assert np.isfinite(means[[0, 2, 3]]).all()
 
@@ -111,7 +111,7 @@ def stored(tmp_path_factory):
 def test_heatmap_shows_class_means_above_prototypes(stored):
     suite, records, store = stored
     with canvas.theme():
-        figure = embedding_figures.draw_heatmap(
+        figure = embeddings.draw_heatmap(
             PrototypeHeatmap(**HEATMAP), make_tables(suite, records), LocalAttachments(store)
         )
     panels = [axes for axes in figure.get_axes() if axes.get_visible() and axes.get_xlabel()]
@@ -133,14 +133,14 @@ def test_many_classes_are_not_all_coloured(tmp_path):
     figure = suite.table("rates").figures[0]
     assert isinstance(figure, TsneFigure)
     tables, local = make_tables(suite, records), LocalAttachments(store)
-    [(shown, _)] = embedding_figures.at_hand(figure, tables[0], local)
+    [(shown, _)] = embeddings.at_hand(figure, tables[0], local)
     assert shown.cell is not None
     write_embeddings(local.embeddings_path(shown.cell.id), classes=14)
     with canvas.theme():
-        drawn = embedding_figures.draw_tsne(figure, tables, local)
+        drawn = embeddings.draw_tsne(figure, tables, local)
     [legend] = drawn.legends
     assert [text.get_text() for text in legend.get_texts()] == [*map(str, range(10)), "others", "prototype"]
-    assert "Only the first 10 of 14 classes" in embedding_figures.tsne_caption(figure, tables, local)
+    assert "Only the first 10 of 14 classes" in embeddings.tsne_caption(figure, tables, local)
 
 
 def test_publishing_takes_the_embeddings_of_declared_figures_along(stored, tmp_path):
@@ -177,8 +177,8 @@ def test_methods_without_prototypes_are_named(stored):
     suite, records, store = stored
     figure = PrototypeHeatmap(**{**HEATMAP, "points": {"learning_rate": ["0.1"]}})
     [table] = make_tables(suite, records)
-    assert embedding_figures.missing(figure, table, LocalAttachments(store)) == [
+    assert embeddings.missing(figure, table, LocalAttachments(store)) == [
         "SimCLR, learning rate 0.1 (no prototypes)",
         "SupCon, learning rate 0.1 (no prototypes)",
     ]
-    assert len(embedding_figures.missing(figure, table, Attachments(suite))) == 3
+    assert len(embeddings.missing(figure, table, Attachments(suite))) == 3

@@ -30,13 +30,13 @@ from matplotlib.text import Text
 from PIL import Image
 from scipy import stats
 
-from clopbench.declared_figures import Curve, PairedDots, SpectrumFigure
 from clopbench.errors import UserError
-from clopbench.report import canvas, curves, paired_dots, spectra
-from clopbench.report.attachments import Attachments, LocalAttachments
 from clopbench.report.document import collect, make_document
-from clopbench.report.figures import Files, Picture, pictures
+from clopbench.report.figures import canvas, curves, paired_dots, spectra
+from clopbench.report.figures.attachments import Attachments, LocalAttachments
+from clopbench.report.figures.pictures import Files, Picture, pictures
 from clopbench.report.observations import group_by_arm
+from clopbench.suite.figures import Curve, PairedDots, SpectrumFigure
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +175,7 @@ def test_empty_panels_say_so(drawn):
 
 
 def test_spectra_come_from_published_files_too(drawn, tmp_path):
-    from clopbench.index import publish
+    from clopbench.results.index import publish
 
     records = make_records(drawn[0])
     suite = make_suite(tmp_path)
@@ -255,11 +255,11 @@ def test_files_are_the_same_in_another_process(drawn):
     suite, tables, attachments = drawn
     script = (
         "import hashlib, json, sys\n"
-        "from clopbench.records import Store\n"
-        "from clopbench.report.attachments import LocalAttachments\n"
+        "from clopbench.results.records import Store\n"
+        "from clopbench.report.figures.attachments import LocalAttachments\n"
         "from clopbench.report.document import report\n"
         "from clopbench.report.publication import local_arms\n"
-        "from clopbench.suite import Suite\n"
+        "from clopbench.suite.suite import Suite\n"
         f"suite, store = Suite({str(suite.root)!r}), Store({str(suite.root / 'results')!r})\n"
         "arms = {'laptop': local_arms(suite, store)['laptop']}\n"
         "made = report(suite, arms, LocalAttachments(store)).pictures\n"

@@ -112,7 +112,7 @@ def test_light_verbs_do_not_import_torch(arguments, environment):
 
 
 def test_the_launcher_itself_does_not_import_torch(environment):
-    script = "import sys, clopbench.launch.local, clopbench.request; print('torch' in sys.modules)"
+    script = "import sys, clopbench.launch.local, clopbench.cli.request; print('torch' in sys.modules)"
     assert run_python(script, environment).strip() == "False"
 
 
@@ -128,7 +128,7 @@ def test_modules_are_small_and_say_what_they_are():
 def test_shell_completion_offers_tables_and_scales(environment):
     for words, expected in (("bench run ta", "table7"), ("bench run table7 --scale la", "laptop")):
         done = subprocess.run(
-            [sys.executable, "-c", "from clopbench.cli import main; main()"],
+            [sys.executable, "-c", "from clopbench.cli.main import main; main()"],
             check=False, capture_output=True, text=True,
             env=environment | {
                 "BENCH_SUITE": str(ROOT), "_BENCH_COMPLETE": "complete_bash",
@@ -145,9 +145,9 @@ def test_progress_bar_on_a_terminal(tmp_path, suite):
     from rich.console import Console
     from synthetic import record
 
-    from clopbench.launch.progress import Reporter
-    from clopbench.plan import make_plan
-    from clopbench.records import Store
+    from clopbench.cli.progress import Reporter
+    from clopbench.results.plan import make_plan
+    from clopbench.results.records import Store
 
     store = Store(tmp_path)
     planned = make_plan([suite.benchmark("table7")], [0, 1], store).cells

@@ -19,12 +19,12 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 from synthetic import record
 
-from clopbench.report import html
-from clopbench.report.html_cells import Pool, history_columns, rounded, thinned
-from clopbench.report.html_tables import leading_number
-from clopbench.report.markup import inline, prose, to_text
+from clopbench.report.html import page as html
+from clopbench.report.html.cells import Pool, history_columns, rounded, thinned
+from clopbench.report.html.markup import inline, prose, to_text
+from clopbench.report.html.tables import leading_number
 from clopbench.report.publication import published_records
-from clopbench.suite import Suite
+from clopbench.suite.suite import Suite
 
 PATIENCE = 30
 SEEDS = 8
@@ -148,7 +148,7 @@ def test_pictures_stand_with_the_table_that_they_are_named_after():
 
 
 def test_command_line(bench, tmp_path, cell):
-    from clopbench.records import Store
+    from clopbench.results.records import Store
 
     Store(tmp_path / "own").write(record(cell, provenance={"host": "secret-node", "device": "CPU test"}))
     done = bench("report", "--html", "--local", "--results", "own", "--out", "elsewhere/mine.html")

@@ -5,8 +5,8 @@ import json
 import pytest
 from synthetic import record
 
-from clopbench.index import publish, scan
-from clopbench.records import Store
+from clopbench.results.index import publish, scan
+from clopbench.results.records import Store
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from cluster import events, jobs, only, wait_for
 from lab import Lab
 from patience import SUBMIT, TABLE, Pace, check_records, state, turns, under_way
 
-from clopbench import claims
-from clopbench.launch.submission import Submission, all_submissions
-from clopbench.records import Store
+from clopbench.results import leases
+from clopbench.results.records import Store
+from clopbench.slurm.submission import Submission, all_submissions
 
 pytestmark = pytest.mark.slow
 # What came of a task that was interrupted once and asked for another turn.
@@ -170,5 +170,5 @@ def test_nodes_that_fail(bench, lab_with, monkeypatch, tmp_path, pace: Pace, und
 def holder(submission: Submission, task: int) -> dict[str, Any]:
     """What the process says that has a task's cell."""
     (cell,) = submission.task(task)
-    claim = claims.current(submission.folder.parents[1] / cell.id[:2] / cell.id)
+    claim = leases.current(submission.folder.parents[1] / cell.id[:2] / cell.id)
     return claim.holder if claim and not claim.stale else {}

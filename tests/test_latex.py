@@ -9,10 +9,10 @@ import pytest
 from checkout import ROOT
 from drawing import METHODS, RATES, make_records, make_suite, make_tables
 
-from clopbench.report import latex
-from clopbench.report.latex import to_latex
+from clopbench.report.formats import latex
+from clopbench.report.formats.latex import to_latex
 from clopbench.report.publication import published_arms
-from clopbench.suite import Suite
+from clopbench.suite.suite import Suite
 
 CLAIMS = [
     {

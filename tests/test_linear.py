@@ -9,8 +9,8 @@ from torch import nn
 from clopbench.cell import Cell
 from clopbench.data.augment import to_float
 from clopbench.errors import UserError
+from clopbench.evaluation.trained_probe import MOMENTUM, ProbeTraining
 from clopbench.training.feed import Resident
-from clopbench.training.linear import MOMENTUM, ProbeTraining
 from clopbench.training.model import Model, build_model
 
 SETTINGS = {

@@ -10,7 +10,7 @@ from checkout import ROOT
 
 from clopbench import contrastive
 from clopbench.method import Embedded
-from clopbench.plugins import Plugins
+from clopbench.suite.plugins import Plugins
 
 PLUGINS = Plugins([ROOT / "methods"])
 DIM, CLASSES, FEATURES = 16, 5, 8

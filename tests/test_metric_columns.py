@@ -7,15 +7,16 @@ from dataclasses import replace
 import pytest
 from synthetic import record
 
-from clopbench.declarations import TableDeclaration
 from clopbench.errors import UserError
 from clopbench.parameters import validated
-from clopbench.records import Record
-from clopbench.report import formats, summary
-from clopbench.report.csv_format import to_csv
-from clopbench.report.latex import to_latex
+from clopbench.report import summary
+from clopbench.report.formats import sheets
+from clopbench.report.formats.csv_file import to_csv
+from clopbench.report.formats.latex import to_latex
 from clopbench.report.observations import group_by_arm
 from clopbench.report.tables import Table, build_table
+from clopbench.results.records import Record
+from clopbench.suite.declarations import TableDeclaration
 
 DECLARED = {
     "title": "Two data sets",
@@ -63,7 +64,7 @@ def table(suite, scale: str = "paper", **changes) -> Table:
 
 
 def test_each_metric_is_a_column(suite):
-    [numbers, against] = formats.sheets(table(suite))
+    [numbers, against] = sheets.sheets(table(suite))
     assert numbers.head == ["row", "n", "mean of both, %", "first set, %", "second set, %"]
     values = [[text.split(" ± ")[0] for text in line] for line in numbers.body]
     assert values == [

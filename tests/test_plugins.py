@@ -8,7 +8,7 @@ import pytest
 from checkout import ROOT
 
 from clopbench.errors import UserError
-from clopbench.plugins import Plugins
+from clopbench.suite.plugins import Plugins
 
 READABLE = '''
 """A third party's method."""
@@ -56,7 +56,7 @@ def test_signature_that_cannot_be_read_is_imported(tmp_path):
 
 
 def test_reading_and_importing_agree_for_all_shipped_methods():
-    from clopbench.plugins import _inspect, _read
+    from clopbench.suite.plugins import _inspect, _read
 
     plugins = Plugins([ROOT / "methods"])
     for name in plugins.names():
@@ -118,7 +118,8 @@ def test_methods_of_installed_packages_are_found(tmp_path, environment):
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: their-package\nVersion: 1.0\n")
     (metadata / "entry_points.txt").write_text("[clopbench.methods]\npackaged = packaged:Theirs\n")
     script = (
-        "from clopbench.plugins import Plugins; p = Plugins([]); print(p.names(), p.get('packaged').load())"
+        "from clopbench.suite.plugins import Plugins\n"
+        "p = Plugins([]); print(p.names(), p.get('packaged').load())"
     )
     done = subprocess.run(
         [sys.executable, "-c", script],

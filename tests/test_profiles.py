@@ -8,7 +8,7 @@ from submitit import AutoExecutor
 from submitit.slurm.slurm import SlurmExecutor
 
 from clopbench.errors import UserError
-from clopbench.launch.profiles import Profile, load_profile, profile_names, user_profiles
+from clopbench.slurm.profiles import Profile, load_profile, profile_names, user_profiles
 
 SHIPPED = ["a100", "cpu", "h200", "lab"]
 

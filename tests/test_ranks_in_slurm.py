@@ -75,7 +75,7 @@ def processes_of(lab: Lab) -> list[tuple[int, dict[str, str]]]:
 
 
 def is_task(pid: int) -> bool:
-    return b"clopbench.launch.task" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b"clopbench.slurm.task" in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 from synthetic import record
 
 from clopbench.errors import UserError
-from clopbench.index import INDEX, publish, read_published, scan
-from clopbench.records import DamagedRecord, Store, write_atomic
+from clopbench.results.index import INDEX, publish, read_published, scan
+from clopbench.results.records import DamagedRecord, Store, write_atomic
 
 
 @pytest.fixture

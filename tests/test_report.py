@@ -4,13 +4,13 @@ import pytest
 from checkout import ROOT, suite_of
 from synthetic import record
 
-from clopbench.declarations import TableDeclaration
 from clopbench.errors import UserError
-from clopbench.report import formats, wording
 from clopbench.report.document import collect, make_document, report
+from clopbench.report.formats import sheets, wording
 from clopbench.report.observations import group_by_arm
 from clopbench.report.tables import build_table
-from clopbench.suite import Suite
+from clopbench.suite.declarations import TableDeclaration
+from clopbench.suite.suite import Suite
 
 # Per seed: orthonormal, random. Differences 1, 1, 4 points: mean 2, sd √3, t = 2, p = 0.1835.
 VALUES = {0: (0.92, 0.91), 1: (0.94, 0.93), 2: (0.96, 0.92)}
@@ -52,13 +52,13 @@ def test_golden_table(suite, benchmark_):
     Ratio of sds 2; the rows have covariance 1, so sums and differences have variances 7 and 3 and correlate by
     3/√21; t = 0.866 at 1 df, p = 1 - 2·atan(0.866)/π = 0.546. Holm: 2 · 0.1835, then 0.546."""
     table = table_of(suite, benchmark_, records_of(benchmark_))
-    assert formats.markdown_table(formats.headings(table), formats.rows(table)) == (
+    assert sheets.markdown_table(sheets.headings(table), sheets.rows(table)) == (
         "| row | linear probe top-1, % | n | paper | difference | verdict |\n"
         "| --- | --- | --- | --- | --- | --- |\n"
         "| CLOP, orthonormal prototypes | 94.00 ± 4.97 | 3 | 78.0 (sd 0.9, n 10) | – | not comparable |\n"
         "| CLOP, random prototypes | 92.00 ± 2.48 | 3 | 76.8 (sd 1.5, n 10) | – | not comparable |"
     )
-    assert formats.claim_rows(table) == [
+    assert sheets.claim_rows(table) == [
         [
             "Orthonormal prototypes beat random ones",
             "+2.00 [−2.30, +6.30]",
@@ -130,8 +130,8 @@ def test_unfinished_collapsed_and_diverged_cells_are_counted(suite, benchmark_):
 
 def test_nothing_run_is_said(suite, benchmark_):
     table = table_of(suite, benchmark_, [], seeds=range(3))
-    assert [row[1] for row in formats.rows(table)] == ["not run", "not run"]
-    assert formats.claim_rows(table)[0][-1] == "not run"
+    assert [row[1] for row in sheets.rows(table)] == ["not run", "not run"]
+    assert sheets.claim_rows(table)[0][-1] == "not run"
     page = make_document(suite, collect(suite, {"laptop": {}})).texts["RESULTS.md"]
     assert "Not run. `bench run table7 --seeds 10` runs it." in page
 
@@ -161,7 +161,7 @@ def test_paper_scale_gives_verdicts_on_numbers(suite, benchmark_):
     from dataclasses import replace
 
     at_paper = replace(benchmark_, scale=benchmark_.scale.model_copy(update={"is_paper": True}))
-    rows = formats.rows(table_of(suite, at_paper, records_of(at_paper)))
+    rows = sheets.rows(table_of(suite, at_paper, records_of(at_paper)))
     assert rows[0][4:] == ["+16.0", "different"]
 
 

@@ -11,10 +11,10 @@ import torch
 from checkout import pixels_of
 from test_run import digests, leftovers, wait_until
 
-from clopbench import claims
-from clopbench.index import scan
 from clopbench.method import Embedded
-from clopbench.records import PARTIAL, Store
+from clopbench.results import leases
+from clopbench.results.index import scan
+from clopbench.results.records import PARTIAL, Store
 from clopbench.training.checkpoint import Checkpointer
 from clopbench.training.feed import Resident
 from clopbench.training.loop import Trainer
@@ -132,7 +132,7 @@ def test_a_full_disk_costs_the_checkpoint_and_not_the_run(cell, plugins, tmp_pat
 def holder(results: Path, epoch: int) -> int | None:
     """The worker's pid, once it is past an epoch."""
     for folder in results.glob("??/*"):
-        claim = claims.current(folder)
+        claim = leases.current(folder)
         if claim is not None and claim.holder.get("epoch", 0) >= epoch:
             return claim.holder["pid"]
     return None

@@ -16,10 +16,10 @@ import pytest
 import torch
 from checkout import QUICK, ROOT, pixels_of, suite_of
 
-from clopbench import claims
-from clopbench.index import scan
 from clopbench.launch import local
-from clopbench.records import RESULT_STATUSES, Store
+from clopbench.results import leases
+from clopbench.results.index import scan
+from clopbench.results.records import RESULT_STATUSES, Store
 
 # A few seconds a cell: long enough to be caught in the middle.
 LONGER = ["training.epochs=15", "training.warmup_epochs=0", "encoder.width=4"]
@@ -58,7 +58,7 @@ def start(arguments: list[str], **options) -> "subprocess.Popen[str]":
     """`bench …` as its own process group, as a shell would start it."""
     variables = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     return subprocess.Popen(
-        [sys.executable, "-c", "from clopbench.cli import main; main()", *arguments],
+        [sys.executable, "-c", "from clopbench.cli.main import main; main()", *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
         env=variables | {"BENCH_SUITE": str(ROOT)}, **options,
     )  # fmt: skip
@@ -269,10 +269,10 @@ def test_a_collapsed_run_is_a_result_with_its_rule(bench, tmp_path):
     assert all("< evaluation.collapse_rank = 60" in c["notes"]["collapsed"] for c in contents)
 
 
-def training(results: Path) -> Iterator[claims.Claim]:
+def training(results: Path) -> Iterator[leases.Claim]:
     """Claims whose holder has finished an epoch."""
     for folder in results.glob("??/*"):
-        claim = claims.current(folder)
+        claim = leases.current(folder)
         if claim is not None and claim.holder.get("epoch", 0) >= 1:
             yield claim
 

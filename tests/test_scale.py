@@ -14,7 +14,7 @@ from cluster import SUBMIT, state
 from lab import Lab
 from synthetic import record
 
-from clopbench.records import Store
+from clopbench.results.records import Store
 
 COUNTS = (30, 60, 120)
 SLACK = 10_000

@@ -11,8 +11,8 @@ from checkout import QUICK, run_here, some
 from clopbench.cell import Cell
 from clopbench.data.subsets import UNLABELLED, Subset, hold_out
 from clopbench.errors import UserError
-from clopbench.overrides import parse
-from clopbench.training import run
+from clopbench.launch import run_cell
+from clopbench.suite.overrides import parse
 
 LABELS = np.repeat([0, 1, 2], [20, 5, 1])
 
@@ -74,7 +74,7 @@ def test_metrics_of_the_best_epoch_are_those_of_a_run_that_ended_there(
 ):
     """The same schedule, stopped after the best epoch."""
     best = int(some(record.metrics["epoch_best"]))
-    train = run.Trainer.run
+    train = run_cell.Trainer.run
 
     def as_far(self, after_step, on_epoch):
         class Enough(Exception):
@@ -90,7 +90,7 @@ def test_metrics_of_the_best_epoch_are_those_of_a_run_that_ended_there(
         except Enough:
             return
 
-    monkeypatch.setattr(run.Trainer, "run", as_far)
+    monkeypatch.setattr(run_cell.Trainer, "run", as_far)
     short = run_here(small, plugins, tmp_path)
     for name in ("probe_top1", "knn_top1", "effective_rank"):
         assert short.metrics[name] == record.metrics[f"{name}_best"]
@@ -98,13 +98,13 @@ def test_metrics_of_the_best_epoch_are_those_of_a_run_that_ended_there(
 
 def test_training_does_not_see_the_held_out_images(small, plugins, tmp_path, monkeypatch):
     seen = []
-    real = run.Trainer.__init__
+    real = run_cell.Trainer.__init__
 
     def noted(self, cell, model, images, labels):
         seen.append(len(images))
         real(self, cell, model, images, labels)
 
-    monkeypatch.setattr(run.Trainer, "__init__", noted)
+    monkeypatch.setattr(run_cell.Trainer, "__init__", noted)
     whole = small.model_copy(update={"evaluation": small.evaluation.model_copy(update={"validation": 0.0})})
     for number, cell in enumerate((small, whole)):
         (tmp_path / str(number)).mkdir()
@@ -117,17 +117,17 @@ def test_training_does_not_see_the_held_out_images(small, plugins, tmp_path, mon
 
 def test_a_checkpoint_keeps_the_best_epoch(small, plugins, tmp_path, record, monkeypatch):
     """Interrupted after the third epoch and gone on from the checkpoint: the same numbers to the bit."""
-    checkpointer = run.Checkpointer.after_step
+    checkpointer = run_cell.Checkpointer.after_step
 
     def stop_in_the_third(self, trainer):
         if trainer.epoch == 2 and trainer.step == 1:
             self.save(trainer)
-            raise run.Stopped
+            raise run_cell.Stopped
         checkpointer(self, trainer)
 
     with monkeypatch.context() as patched:
-        patched.setattr(run.Checkpointer, "after_step", stop_in_the_third)
-        with pytest.raises(run.Stopped):
+        patched.setattr(run_cell.Checkpointer, "after_step", stop_in_the_third)
+        with pytest.raises(run_cell.Stopped):
             run_here(small, plugins, tmp_path)
     saved = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     assert saved["best"]["epoch"] in (1, 2)

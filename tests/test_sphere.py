@@ -9,10 +9,10 @@ from checkout import some
 
 from clopbench.cell import Cell, MethodConfig
 from clopbench.errors import UserError
-from clopbench.studies import SphereStudy
-from clopbench.training import sphere, sphere_measures
-from clopbench.training.sphere import Objective
-from clopbench.training.studying import simulate
+from clopbench.studies import sphere, sphere_measures
+from clopbench.studies.sphere import Objective
+from clopbench.studies.studying import simulate
+from clopbench.study import SphereStudy
 
 RATES = [0.25, 0.5, 1.0, 1.5, 2.0]
 

@@ -9,8 +9,8 @@ import pytest
 from lab import Lab, require
 
 from clopbench.errors import UserError
-from clopbench.launch import squeue
-from clopbench.launch.squeue import JobState, NoAnswer, Refused
+from clopbench.slurm import squeue
+from clopbench.slurm.squeue import JobState, NoAnswer, Refused
 
 # Task 0 ends well, 1 with status 3, 2 by a signal; 3 and 4 run; 5 and 6 wait for a place.
 MIXED = (

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from clopbench.report import statistics
-from clopbench.report.verdicts import judge_number
+from clopbench.statistics import summaries
+from clopbench.statistics.verdicts import judge_number
 
 # Table 7 of the paper, section 5.3.
 ORTHONORMAL, RANDOM = (0.780, 0.009, 10), (0.768, 0.015, 10)
@@ -21,16 +21,16 @@ ORTHONORMAL, RANDOM = (0.780, 0.009, 10), (0.768, 0.015, 10)
 
 def test_summary_by_hand():
     # 2, 4, 9: mean 5, squared deviations 9 + 1 + 16 = 26, variance 13; t(0.975, 2) = 4.302653.
-    summary = statistics.summarise([2.0, 4.0, 9.0])
+    summary = summaries.summarise([2.0, 4.0, 9.0])
     assert (summary.n, summary.mean) == (3, 5.0)
     assert summary.sd == pytest.approx(math.sqrt(13))
     assert summary.half_width == pytest.approx(4.302653 * math.sqrt(13 / 3), rel=1e-6)
 
 
 def test_one_value_has_no_spread_and_none_is_an_error():
-    assert statistics.summarise([0.5]) == statistics.Summary(1, 0.5, None, None)
+    assert summaries.summarise([0.5]) == summaries.Summary(1, 0.5, None, None)
     with pytest.raises(ValueError, match="no values"):
-        statistics.summarise([])
+        summaries.summarise([])
 
 
 values = st.lists(st.floats(-100, 100), min_size=3, max_size=20).filter(lambda x: np.std(x) > 1e-3)
@@ -38,7 +38,7 @@ values = st.lists(st.floats(-100, 100), min_size=3, max_size=20).filter(lambda x
 
 @given(values)
 def test_interval_equals_statsmodels(sample):
-    summary = statistics.summarise(sample)
+    summary = summaries.summarise(sample)
     low, high = sw.DescrStatsW(sample).tconfint_mean(0.05)
     assert summary.half_width is not None
     assert summary.mean - summary.half_width == pytest.approx(low, rel=1e-6, abs=1e-9)
@@ -50,7 +50,7 @@ def test_welch_on_the_papers_table_7():
 
     (Student's test with pooled variance, 18 degrees of freedom, would give 0.0437.)
     """
-    t, p = statistics.welch(*ORTHONORMAL, *RANDOM)
+    t, p = summaries.welch(*ORTHONORMAL, *RANDOM)
     assert t == pytest.approx(2.17, abs=0.005)
     one, two = 0.009**2 / 10, 0.015**2 / 10
     freedom = (one + two) ** 2 / (one**2 / 9 + two**2 / 9)
@@ -63,17 +63,17 @@ def test_equivalence_equals_statsmodels_on_raw_data():
     rng = np.random.default_rng(0)
     first, second = rng.normal(0.78, 0.01, 10), rng.normal(0.777, 0.02, 12)
     reference = sw.ttost_ind(first, second, -0.02, 0.02, usevar="unequal")[0]
-    summaries = [(x.mean(), x.std(ddof=1), len(x)) for x in (first, second)]
-    assert statistics.equivalence_p(*summaries[0], *summaries[1], 0.02) == pytest.approx(reference)
+    both = [(x.mean(), x.std(ddof=1), len(x)) for x in (first, second)]
+    assert summaries.equivalence_p(*both[0], *both[1], 0.02) == pytest.approx(reference)
     one = sw.DescrStatsW(first)
     reference = one.ttost_mean(0.77, 0.79)[0]
-    assert statistics.equivalence_p_to_constant(*summaries[0], 0.78, 0.01) == pytest.approx(reference)
+    assert summaries.equivalence_p_to_constant(*both[0], 0.78, 0.01) == pytest.approx(reference)
     _, expected = stats.ttest_1samp(first, 0.775)
-    assert statistics.one_sample_p(*summaries[0], 0.775) == pytest.approx(expected)
+    assert summaries.one_sample_p(*both[0], 0.775) == pytest.approx(expected)
 
 
 def ours(mean, sd=0.009, n=10):
-    return statistics.Summary(n, mean, sd, statistics.t_half_width(sd, n))
+    return summaries.Summary(n, mean, sd, summaries.t_half_width(sd, n))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def ours(mean, sd=0.009, n=10):
         (ours(0.784, sd=0.03), ORTHONORMAL, True, "undecided"),
         (ours(0.781), (0.780, None, None), True, "reproduced"),
         (ours(0.700), (0.780, None, None), True, "different"),
-        (statistics.Summary(1, 0.78, None, None), ORTHONORMAL, True, "undecided"),
+        (summaries.Summary(1, 0.78, None, None), ORTHONORMAL, True, "undecided"),
         (ours(0.781, sd=0.0), ORTHONORMAL, True, "reproduced"),
     ],
 )
@@ -104,7 +104,7 @@ def test_verdict_says_when_the_papers_uncertainty_is_unknown():
 def test_pitman_morgan_equals_the_correlation_of_sums_and_differences(first, seed):
     x = np.array(first)
     y = x + np.random.default_rng(seed).normal(0, 1, len(x))
-    found = statistics.pitman_morgan(x.tolist(), y.tolist())
+    found = summaries.pitman_morgan(x.tolist(), y.tolist())
     r, p = stats.pearsonr(x + y, x - y)
     assert found.ratio == pytest.approx(x.std(ddof=1) / y.std(ddof=1))
     assert found.correlation == pytest.approx(r, rel=1e-6, abs=1e-9)
@@ -116,7 +116,7 @@ def test_interval_of_the_ratio_holds_what_the_test_does_not_reject():
     rng = np.random.default_rng(3)
     x = rng.normal(0, 2, 12)
     y = 0.4 * x + rng.normal(0, 1, 12)
-    found = statistics.pitman_morgan(x.tolist(), y.tolist())
+    found = summaries.pitman_morgan(x.tolist(), y.tolist())
     low, high = some(found.low), some(found.high)
     assert low < some(found.ratio) < high
     for bound in (low, high):
@@ -130,7 +130,7 @@ def test_pitman_morgan_holds_its_level_where_the_f_test_does_not():
     p_values, f_values = [], []
     for _ in range(2000):
         x, y = rng.multivariate_normal([0, 0], [[1, 0.9], [0.9, 1]], 10).T
-        p_values.append(statistics.pitman_morgan(x.tolist(), y.tolist()).p)
+        p_values.append(summaries.pitman_morgan(x.tolist(), y.tolist()).p)
         ratio = x.var(ddof=1) / y.var(ddof=1)
         f_values.append(2 * min(stats.f.sf(ratio, 9, 9), stats.f.cdf(ratio, 9, 9)))
     assert np.mean(np.array(p_values) < 0.05) == pytest.approx(0.05, abs=0.015)
@@ -139,40 +139,40 @@ def test_pitman_morgan_holds_its_level_where_the_f_test_does_not():
 
 def test_spread_of_values_that_do_not_vary():
     flat, wavy = [0.5, 0.5, 0.5], [0.4, 0.5, 0.7]
-    assert statistics.pitman_morgan(flat, flat).p is None
-    assert statistics.pitman_morgan(flat, wavy).ratio == 0.0
-    assert statistics.pitman_morgan(wavy, flat).ratio == math.inf
+    assert summaries.pitman_morgan(flat, flat).p is None
+    assert summaries.pitman_morgan(flat, wavy).ratio == 0.0
+    assert summaries.pitman_morgan(wavy, flat).ratio == math.inf
     # The second is the first plus a constant: differences do not vary, so nothing can be said.
-    assert statistics.pitman_morgan(wavy, [v + 0.1 for v in wavy]).p is None
-    assert statistics.pitman_morgan([0.1, 0.2], [0.1, 0.3]).p is None
-    assert statistics.pitman_morgan([0.1], [0.1]).ratio is None
+    assert summaries.pitman_morgan(wavy, [v + 0.1 for v in wavy]).p is None
+    assert summaries.pitman_morgan([0.1, 0.2], [0.1, 0.3]).p is None
+    assert summaries.pitman_morgan([0.1], [0.1]).ratio is None
     with pytest.raises(ValueError, match="equally many"):
-        statistics.pitman_morgan([1.0], [1.0, 2.0])
+        summaries.pitman_morgan([1.0], [1.0, 2.0])
 
 
 def test_bootstrap_is_scipys_bca_and_repeatable():
     sample = np.random.default_rng(5).exponential(1, 15)
-    found = some(statistics.bootstrap([sample.tolist()], np.mean))
+    found = some(summaries.bootstrap([sample.tolist()], np.mean))
     reference = stats.bootstrap(
         (sample,), np.mean, method="BCa", rng=np.random.default_rng(0), confidence_level=0.95
     ).confidence_interval  # fmt: skip
     assert found == (pytest.approx(reference.low), pytest.approx(reference.high))
-    assert statistics.bootstrap([sample.tolist()], np.mean) == found
+    assert summaries.bootstrap([sample.tolist()], np.mean) == found
     # Skewed data: BCa leans to the right of the percentile interval, as it should.
     assert found[1] - sample.mean() > sample.mean() - found[0]
 
 
 def test_bootstrap_needs_ten_seeds_that_vary():
-    assert statistics.bootstrap([[1.0, 2.0, 3.0] * 3], np.mean) is None
-    assert statistics.bootstrap([[1.0] * 10], np.mean) is None
-    assert statistics.bootstrap([list(range(10))], np.mean) is not None
+    assert summaries.bootstrap([[1.0, 2.0, 3.0] * 3], np.mean) is None
+    assert summaries.bootstrap([[1.0] * 10], np.mean) is None
+    assert summaries.bootstrap([list(range(10))], np.mean) is not None
 
 
 def test_holm_by_hand():
     # Sorted 0.01·4, 0.02·3, 0.03·2, 0.5·1, each at least the one before it.
-    assert statistics.holm([0.5, 0.01, 0.03, 0.02]) == pytest.approx([0.5, 0.04, 0.06, 0.06])
-    assert statistics.holm([0.7, 0.9]) == [1.0, 1.0]
-    assert statistics.holm([]) == []
+    assert summaries.holm([0.5, 0.01, 0.03, 0.02]) == pytest.approx([0.5, 0.04, 0.06, 0.06])
+    assert summaries.holm([0.7, 0.9]) == [1.0, 1.0]
+    assert summaries.holm([]) == []
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +191,6 @@ def test_holm_rejects_what_its_step_down_definition_rejects(p_values):
         if p_values[position] >= 0.05 / (len(p_values) - rank):
             break
         rejected.add(position)
-    adjusted = statistics.holm(p_values)
+    adjusted = summaries.holm(p_values)
     near = [min(abs(p * k - 0.05) for k in range(1, 13)) < 1e-9 for p in p_values]
     assert any(near) or {i for i, p in enumerate(adjusted) if p < 0.05} == rejected

@@ -21,8 +21,8 @@ def test_examples_come_out_as_printed():
 def test_every_kind_of_claim_and_every_verdict_is_explained():
     from typing import get_args
 
-    from clopbench.declared_claims import ClaimDeclaration
     from clopbench.report.summary import NUMBER_VERDICTS, SYMBOLS
+    from clopbench.suite.claims import ClaimDeclaration
 
     kinds = [
         get_args(model.model_fields["kind"].annotation)[0] for model in get_args(get_args(ClaimDeclaration)[0])

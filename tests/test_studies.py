@@ -6,16 +6,16 @@ import pytest
 from checkout import ROOT, some
 
 from clopbench.cell import Cell
-from clopbench.declarations import LaunchConfig
 from clopbench.errors import UserError
-from clopbench.records import Store
-from clopbench.studies import OverheadStudy, SphereStudy
-from clopbench.suite import Suite
-from clopbench.training import overhead
+from clopbench.launch.run_cell import preflight, run_cell
+from clopbench.results.records import Store
+from clopbench.studies import overhead
+from clopbench.studies.peak_memory import peak_bytes
+from clopbench.study import OverheadStudy, SphereStudy
+from clopbench.suite.declarations import LaunchConfig
+from clopbench.suite.suite import Suite
 from clopbench.training.assembly import Hooks
 from clopbench.training.loop import Trainer
-from clopbench.training.peak_memory import peak_bytes
-from clopbench.training.run import preflight, run_cell
 from clopbench.training.stop import StopRequest
 
 SPHERE = {

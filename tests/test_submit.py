@@ -15,11 +15,11 @@ from cluster import SUBMIT, events, jobs, only, starts, state, wait_for
 from lab import Lab
 from test_run import METHOD, digests, leftovers
 
-from clopbench.index import scan
-from clopbench.launch import sbatch
-from clopbench.launch.slurm import pack
-from clopbench.launch.submission import Part, Submission, all_submissions, describe, write
-from clopbench.records import Store
+from clopbench.results.index import scan
+from clopbench.results.records import Store
+from clopbench.slurm import sbatch
+from clopbench.slurm.submission import Part, Submission, all_submissions, describe, write
+from clopbench.slurm.submit import pack
 
 GOLDEN = ROOT / "tests" / "golden" / "sbatch.sh"
 
@@ -30,7 +30,7 @@ def local(tmp_path_factory) -> dict[str, str]:
     results = tmp_path_factory.mktemp("local")
     command = ["run", "table7", "--seeds", "6", "--workers", "2", *QUICK, "--results", str(results)]
     done = subprocess.run(
-        [sys.executable, "-c", "from clopbench.cli import main; main()", *command],
+        [sys.executable, "-c", "from clopbench.cli.main import main; main()", *command],
         capture_output=True, text=True, check=False, env=os.environ | {"BENCH_SUITE": str(ROOT)},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
@@ -166,7 +166,7 @@ def test_killed_around_sbatch_nothing_is_lost_and_nothing_doubled(bench, lab: La
     (folder / "sbatch").chmod(0o755)
     command = [*SUBMIT, "--seeds", "1", *QUICK, "slurm_additional_parameters={hold:true}"]
     died = subprocess.run(
-        [sys.executable, "-c", "from clopbench.cli import main; main()", *command],
+        [sys.executable, "-c", "from clopbench.cli.main import main; main()", *command],
         check=False, capture_output=True, text=True,
         env=os.environ | {"PATH": f"{folder}:{os.environ['PATH']}"},
     )  # fmt: skip

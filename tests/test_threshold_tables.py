@@ -11,16 +11,17 @@ import yaml
 from checkout import ROOT, some
 from synthetic import record
 
-from clopbench.declarations import TableDeclaration
+from clopbench.cli.request import Request
 from clopbench.errors import UserError
 from clopbench.parameters import validated
-from clopbench.records import Store
-from clopbench.report import formats, threshold_lines
+from clopbench.report import threshold_lines
 from clopbench.report.document import collect, make_document
+from clopbench.report.formats import sheets
 from clopbench.report.observations import group_by_arm
 from clopbench.report.tables import build_table
-from clopbench.request import Request
-from clopbench.suite import Suite
+from clopbench.results.records import Store
+from clopbench.suite.declarations import TableDeclaration
+from clopbench.suite.suite import Suite
 
 BENCHMARK = """\
 defaults:
@@ -103,7 +104,7 @@ def table_of(suite, records, **changes):
 
 def test_thresholds_and_their_words(rates):
     table = table_of(rates, records_of(rates))
-    [sheet] = formats.threshold_sheets(table)
+    [sheet] = sheets.threshold_sheets(table)
     assert sheet.head == [
         "row", "median threshold", "interval", "n", "beyond the grid", "τ/2", "threshold / τ/2",
     ]  # fmt: skip
@@ -121,7 +122,7 @@ def test_a_claim_that_one_threshold_is_higher(rates):
     # Nine seeds are later, one is a tie: p = 2 / 2⁹.
     assert claim.verdict.verdict == "supported"
     assert claim.verdict.p == pytest.approx(2 / 512)
-    [row] = formats.claim_rows(table)
+    [row] = sheets.claim_rows(table)
     assert row[1] == "higher in 9, lower in 0, tied in 1, share 1.00 [0.66, 1.00]"
     assert row[5] == "9 of 10"
     assert len(claim.cells) == 60
@@ -134,16 +135,16 @@ def test_a_claim_that_one_threshold_is_higher(rates):
 
 def test_few_seeds_and_missing_cells(rates):
     one = table_of(rates, records_of(rates, (9,)))
-    assert [line[1:5] for line in formats.threshold_sheets(one)[0].body] == [["3.16", "–", "1", "–"]] * 2
+    assert [line[1:5] for line in sheets.threshold_sheets(one)[0].body] == [["3.16", "–", "1", "–"]] * 2
     assert one.claims[0].verdict.text == "undecided (one seed says nothing about spread)"
     gaps = [r for r in records_of(rates, (0, 1, 9)) if r.cell.seed != 1 or r.cell.training.learning_rate != 10]
     table = table_of(rates, gaps)
     assert [line.incomplete for line in table.thresholds] == [1, 1]
     assert [list(line.brackets) for line in table.thresholds] == [[0, 9]] * 2
-    assert formats.threshold_sheets(table)[0].body[0][3] == "2 (1 incomplete)"
+    assert sheets.threshold_sheets(table)[0].body[0][3] == "2 (1 incomplete)"
     assert some(table.claims[0].weakest)[1].n == 2
     none = table_of(rates, [])
-    assert formats.threshold_sheets(none)[0].body[0][1:] == ["not run", "–", "0", "–", "0.25", "–"]
+    assert sheets.threshold_sheets(none)[0].body[0][1:] == ["not run", "–", "0", "–", "0.25", "–"]
     assert none.claims[0].verdict.verdict == "not run"
 
 
@@ -154,7 +155,7 @@ def test_a_collapsed_cell_has_fallen_and_may_recover(rates):
     ]
     table = table_of(rates, records)
     assert [line.brackets[0].position for line in table.thresholds] == [1, 1]
-    assert formats.threshold_sheets(table)[0].body[0][1:4] == ["3.16", "–", "1 (1 recover)"]
+    assert sheets.threshold_sheets(table)[0].body[0][1:4] == ["3.16", "–", "1 (1 recover)"]
 
 
 def test_pages_csv_latex_and_terminal(rates):
@@ -176,7 +177,7 @@ def test_pages_csv_latex_and_terminal(rates):
     assert float(lines[0]["mean"]) == pytest.approx(10**0.5)
     assert (lines[1]["mean"], lines[1]["low_95"], lines[1]["high_95"]) == ("", "10.0", "")
     assert lines[1]["reason"] == "> 100 in 7 of 10 seeds"
-    grids = formats.terminal(tables["rates"][0])
+    grids = sheets.terminal(tables["rates"][0])
     assert [grid.title for grid in grids][1:] == [
         "Rates, scale laptop, the rate at which accuracy halves", "Claims",
     ]  # fmt: skip

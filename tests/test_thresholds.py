@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.descriptivestats import sign_test
 
-from clopbench.report import power
-from clopbench.report.comparisons import Order
-from clopbench.report.thresholds import Bracket, Reading, bracket, median, median_ranks
-from clopbench.report.verdicts import Evidence, judge_claims
+from clopbench.statistics import power
+from clopbench.statistics.comparisons import Order
+from clopbench.statistics.thresholds import Bracket, Reading, bracket, median, median_ranks
+from clopbench.statistics.verdicts import Evidence, judge_claims
 
 RATES = (1.0, 10.0, 100.0, 1000.0)
 BROKEN = Reading(None, broken=True)

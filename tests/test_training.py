@@ -13,14 +13,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 
-from clopbench import seeds
+from clopbench import geometry, seeds
 from clopbench.cell import AugmentationConfig, EncoderConfig, ProjectionConfig, TrainingConfig
 from clopbench.contrastive import normalised
 from clopbench.data import augment
 from clopbench.data.subsets import UNLABELLED, show_labels
 from clopbench.errors import UserError
+from clopbench.evaluation import probe
 from clopbench.method import Embedded, Method
-from clopbench.training import evaluate, geometry
 from clopbench.training.encoders import build_encoder, build_head
 from clopbench.training.feed import Resident
 from clopbench.training.loop import Trainer, draw_views
@@ -216,7 +216,7 @@ def test_probe_equals_scikit_learn_on_the_labelled_images():
     x, y = blobs()
     shown = y.clone()
     shown[::2] = -1
-    top1, _ = evaluate.linear_probe(x[:150], shown[:150], x[150:], y[150:], 0.5)
+    top1, _ = probe.linear_probe(x[:150], shown[:150], x[150:], y[150:], 0.5)
     kept = np.flatnonzero(shown[:150].numpy() >= 0)
     scaler = StandardScaler().fit(x[kept].double())
     reference = LogisticRegression(C=0.5, max_iter=5000, tol=1e-8)
@@ -227,12 +227,12 @@ def test_probe_equals_scikit_learn_on_the_labelled_images():
 def test_top_k_by_hand():
     scores = torch.tensor([[0.1, 0.9, 0.5], [0.3, 0.2, 0.1], [0.0, 0.1, 0.2]])
     classes = torch.tensor([0, 4, 7])
-    assert evaluate.top_k(scores, classes, torch.tensor([7, 4, 0]), (1, 2)) == (0.0, pytest.approx(2 / 3))
+    assert probe.top_k(scores, classes, torch.tensor([7, 4, 0]), (1, 2)) == (0.0, pytest.approx(2 / 3))
 
 
 def test_knn_equals_scikit_learn_with_the_same_weights():
     x, y = blobs(seed=1)
-    ours, few = evaluate.nearest_neighbours(x[:150], y[:150], x[150:], y[150:], (15, 1), 4)
+    ours, few = probe.nearest_neighbours(x[:150], y[:150], x[150:], y[150:], (15, 1), 4)
 
     def by_cosine(distance):
         return np.exp((1 - distance) / 0.1)
@@ -295,7 +295,7 @@ def test_a_cells_process_reuses_freed_memory(environment):
     Alignment makes the heap grow by some blocks before one fits where another was.
     """
     script = (
-        "import resource, torch; from clopbench.training.process import configure; configure(1)\n"
+        "import resource, torch; from clopbench.launch.process import configure; configure(1)\n"
         "def faults(): return resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
         "torch.ones(1 << 24); before = faults()\n"
         "for _ in range(50): torch.ones(1 << 24)\n"

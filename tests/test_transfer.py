@@ -18,8 +18,8 @@ from clopbench.cell import Cell
 from clopbench.data import sources
 from clopbench.data.prepare import prepare
 from clopbench.data.store import ABSENT, HARD, PRESENT
-from clopbench.overrides import parse
-from clopbench.training import transfer
+from clopbench.evaluation import transfer
+from clopbench.suite.overrides import parse
 
 C = 0.3
 

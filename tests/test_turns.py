@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from clopbench.cell import Cell
-from clopbench.launch import sbatch
-from clopbench.launch.packing import StopSignals
-from clopbench.launch.submission import Submission, SubmittedCell, describe, write
-from clopbench.launch.task import Turn
-from clopbench.records import Store
+from clopbench.results.records import Store
+from clopbench.slurm import sbatch
+from clopbench.slurm.packing import StopSignals
+from clopbench.slurm.submission import Submission, SubmittedCell, describe, write
+from clopbench.slurm.task import Turn
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from clopbench.cell import Cell
 from clopbench.method import Embedded, Method
-from clopbench.plugins import Plugins
-from clopbench.suite import Suite
+from clopbench.suite.plugins import Plugins
+from clopbench.suite.suite import Suite
 from clopbench.training.feed import Resident
 from clopbench.training.loop import Trainer, draw_views
 from clopbench.training.model import build_model

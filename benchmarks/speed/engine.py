@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from clopbench.cell import Cell
-from clopbench.overrides import parse
-from clopbench.suite import Benchmark, Suite
+from clopbench.launch.process import configure
+from clopbench.suite.overrides import parse
+from clopbench.suite.suite import Benchmark, Suite
 from clopbench.training.feed import Resident
 from clopbench.training.loop import Trainer
 from clopbench.training.model import build_model
-from clopbench.training.process import configure
 
 ROOT = Path(__file__).resolve().parents[2]
 CLASSES = 100

@@ -65,6 +65,6 @@ if __name__ == "__main__":
         _forked(given, answer_path)
     else:
         # What a spawned worker imports before anything else: the program that started it.
-        import clopbench.cli  # noqa: F401
+        import clopbench.cli.main  # noqa: F401
 
         until_first_step(given, answer_path)

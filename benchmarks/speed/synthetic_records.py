@@ -18,9 +18,9 @@ import yaml
 from engine import ROOT
 
 from clopbench.cell import Cell
-from clopbench.index import read_published
-from clopbench.records import Record, Store
-from clopbench.suite import Suite
+from clopbench.results.index import read_published
+from clopbench.results.records import Record, Store
+from clopbench.suite.suite import Suite
 
 TABLES = [f"sweep{number:02d}" for number in range(10)]
 METHODS = {

@@ -15,7 +15,7 @@ from loss_contenders import (
     make_inputs,
 )
 
-from clopbench.training.peak_memory import peak_bytes
+from clopbench.studies.peak_memory import peak_bytes
 
 TABLE_ROWS = 2048
 SIZES = (256, 512, 1024, TABLE_ROWS, 4096, 8192, 16384)

@@ -21,8 +21,8 @@ import synthetic_records as synthetic
 from lab import Lab, require
 from synthetic_records import PER_SEED, TABLES
 
-from clopbench.index import INDEX
-from clopbench.records import Store
+from clopbench.results.index import INDEX
+from clopbench.results.records import Store
 
 SIZES = (1_000, 10_000, 100_000)
 SUBMITTED = (1_000, 10_000)

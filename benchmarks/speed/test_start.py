@@ -16,8 +16,8 @@ import pytest
 
 from clopbench.data.store import read_meta
 from clopbench.launch.local import LocalLauncher
-from clopbench.plan import make_plan
-from clopbench.records import Store
+from clopbench.results.plan import make_plan
+from clopbench.results.records import Store
 
 PROGRAM = Path(__file__).with_name("first_step.py")
 SCALES = {"digits": "laptop", "cifar100": "cpu"}

@@ -12,9 +12,9 @@ data_app = typer.Typer(help="Show, prepare and verify data sets.", no_args_is_he
 @data_app.command("list")
 def list_data(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Show the data sets, which of them are ready, and how to prepare the others."""
-    from clopbench import data_cli
+    from clopbench.cli import data_listing
 
-    typer.echo(json.dumps(data_cli.rows(), indent=1) if as_json else "\n".join(data_cli.list_lines()))
+    typer.echo(json.dumps(data_listing.rows(), indent=1) if as_json else "\n".join(data_listing.list_lines()))
 
 
 @data_app.command()
@@ -28,9 +28,9 @@ def prepare(
     force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
 ) -> None:
     """Pack a data set once, so that runs open it offline. Without --from, torchvision downloads it."""
-    from clopbench import data_cli
+    from clopbench.cli import data_listing
 
-    typer.echo("\n".join(data_cli.prepare(name, folder, image_size, limit, force)))
+    typer.echo("\n".join(data_listing.prepare(name, folder, image_size, limit, force)))
 
 
 @data_app.command()
@@ -38,9 +38,9 @@ def verify(
     names: Annotated[list[str] | None, typer.Argument(help="Default: all that are prepared.")] = None,
 ) -> None:
     """Compute the SHA-256 of prepared data sets anew; exit 1 where one differs."""
-    from clopbench import data_cli
+    from clopbench.cli import data_listing
 
-    lines, all_right = data_cli.verify(names or [])
+    lines, all_right = data_listing.verify(names or [])
     typer.echo("\n".join(lines))
     if not all_right:
         raise typer.Exit(1)

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from clopbench import data_cli
+from clopbench.cli import data_listing
 from clopbench.errors import UserError
-from clopbench.records import Store
-from clopbench.suite import Suite
+from clopbench.results.records import Store
+from clopbench.suite.suite import Suite
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def examine(suite: Suite, store: Store) -> Iterator[Finding]:
         for scale in suite.scale_names():
             yield from _attempt(f"{name} at {scale}", lambda n=name, s=scale: _compose(suite, n, s))
     yield from _attempt("results", lambda: _results(store))
-    for row in data_cli.rows():
+    for row in data_listing.rows():
         how = f"; `{row['how']}`" if "how" in row else ""
         yield Finding(
             f"data {row['name']}", row["state"] != "damaged", f"{row['state']}: {row['summary']}{how}"

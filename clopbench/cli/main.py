@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from clopbench import cli_report
-from clopbench.cli_data import data_app
-from clopbench.cli_options import (
+from clopbench.cli import report
+from clopbench.cli.data import data_app
+from clopbench.cli.options import (
     Device,
     Json,
     Methods,
@@ -26,7 +26,7 @@ from clopbench.cli_options import (
     Tables,
     Workers,
 )
-from clopbench.cli_slurm import slurm_app
+from clopbench.cli.slurm import slurm_app
 from clopbench.errors import UserError
 
 app = typer.Typer(
@@ -38,10 +38,10 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.add_typer(slurm_app)
-app.command()(cli_report.report)
-app.command("import")(cli_report.import_records)
-app.command()(cli_report.power)
-app.command()(cli_report.diff)
+app.command()(report.report)
+app.command("import")(report.import_records)
+app.command()(report.power)
+app.command()(report.diff)
 # Without a terminal to ask, wide enough for a table; lines are never cut.
 out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 120)
 
@@ -51,7 +51,7 @@ EXIT_FAILED, EXIT_USAGE, EXIT_INCOMPLETE = 1, 2, 3
 @app.command("list")
 def list_benchmarks(suite: SuiteDir = None, as_json: Json = False) -> None:
     """Show the benchmarks, their axes and the scales."""
-    from clopbench.suite import Suite
+    from clopbench.suite.suite import Suite
 
     found = Suite.locate(suite)
     rows = []
@@ -92,7 +92,7 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Show what a run would do: cells done, missing, failed, and the time that the rest would take."""
-    from clopbench.request import Request
+    from clopbench.cli.request import Request
 
     request = Request(tables, seeds, scale, only, method, suite, methods_dir, results, workers, device, per_gpu)
     planned = request.plan()
@@ -121,10 +121,10 @@ def run(
     per_gpu: PerGpu = 1,
 ) -> None:
     """Train the cells that have no result yet, then print the tables. Running again resumes."""
+    from clopbench.cli.progress import Reporter
+    from clopbench.cli.request import Request
+    from clopbench.launch.checkout import source_state
     from clopbench.launch.local import LocalLauncher
-    from clopbench.launch.progress import Reporter
-    from clopbench.launch.source import source_state
-    from clopbench.request import Request
 
     request = Request(tables, seeds, scale, only, method, suite, methods_dir, results, workers, device, per_gpu)
     planned = request.plan()
@@ -174,9 +174,9 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show a table from the records at hand, or everything about one cell."""
-    from clopbench import showing
-    from clopbench.request import Request
-    from clopbench.suite import Suite
+    from clopbench.cli import show
+    from clopbench.cli.request import Request
+    from clopbench.suite.suite import Suite
 
     if what[0] in Suite.locate(suite).benchmark_names():
         request = Request(what, seeds, scale, [], method, suite, methods_dir, results, None)
@@ -185,24 +185,24 @@ def show(
         else:
             request.show_tables(out)
         return
-    content = showing.cell_content(results, what[0])
+    content = show.cell_content(results, what[0])
     if as_json:
         _print_json(content)
     else:
-        showing.print_cell(out, results, content)
+        show.print_cell(out, results, content)
 
 
 @app.command()
 def methods(suite: SuiteDir = None, methods_dir: MethodsDirs = [], as_json: Json = False) -> None:
     """Show the methods, their parameters, and what is wrong with those that cannot be loaded."""
-    from clopbench import showing
-    from clopbench.suite import Suite
+    from clopbench.cli import show
+    from clopbench.suite.suite import Suite
 
-    rows = showing.method_rows(Suite.locate(suite, methods_dir).plugins)
+    rows = show.method_rows(Suite.locate(suite, methods_dir).plugins)
     if as_json:
         _print_json(rows)
     else:
-        showing.print_methods(out, rows)
+        show.print_methods(out, rows)
     if any(row["problem"] for row in rows):
         raise typer.Exit(EXIT_FAILED)
 
@@ -215,9 +215,9 @@ def doctor(
     as_json: Json = False,
 ) -> None:
     """Check this machine and the suite; exit 1 if a run would suffer."""
-    from clopbench.doctor import examine
-    from clopbench.records import Store
-    from clopbench.suite import Suite
+    from clopbench.cli.doctor import examine
+    from clopbench.results.records import Store
+    from clopbench.suite.suite import Suite
 
     findings = list(examine(Suite.locate(suite, methods_dir), Store(results)))
     if as_json:

@@ -7,13 +7,13 @@ import typer
 
 
 def _complete_table(incomplete: str) -> list[str]:
-    from clopbench.suite import Suite
+    from clopbench.suite.suite import Suite
 
     return [name for name in Suite.locate().benchmark_names() if name.startswith(incomplete)]
 
 
 def _complete_scale(incomplete: str) -> list[str]:
-    from clopbench.suite import Suite
+    from clopbench.suite.suite import Suite
 
     return [name for name in Suite.locate().scale_names() if name.startswith(incomplete)]
 

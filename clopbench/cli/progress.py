@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from clopbench.plan import PlannedCell
-from clopbench.records import Record, Store
+from clopbench.results.plan import PlannedCell
+from clopbench.results.records import Record, Store
 
 
 class Reporter:

@@ -10,12 +10,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from clopbench.cli_options import Json, Results, Scale, SuiteDir, Tables
+from clopbench.cli.options import Json, Results, Scale, SuiteDir, Tables
 from clopbench.errors import UserError
 
 if TYPE_CHECKING:
-    from clopbench.records import Store
-    from clopbench.suite import Suite
+    from clopbench.results.records import Store
+    from clopbench.suite.suite import Suite
 
 
 def report(
@@ -38,11 +38,11 @@ def report(
     results: Results = Path("results"),
 ) -> None:
     """Rewrite RESULTS.md and tables/* from the published records, or write them as one HTML page."""
-    from clopbench.records import Store
     from clopbench.report import publication
-    from clopbench.report.attachments import LocalAttachments
     from clopbench.report.document import report as make_report
-    from clopbench.suite import Suite
+    from clopbench.report.figures.attachments import LocalAttachments
+    from clopbench.results.records import Store
+    from clopbench.suite.suite import Suite
 
     found, store = Suite.locate(suite), Store(results)
     if html:
@@ -81,8 +81,8 @@ def power(
     as_json: Json = False,
 ) -> None:
     """Show how many seeds each claim of a table needs, from the records at hand and the published ones."""
+    from clopbench.cli.request import Request
     from clopbench.report import planning
-    from clopbench.request import Request
 
     request = Request(tables, seeds, scale, [], [], suite, [], results, None)
     found = request.tables(published=True)
@@ -102,8 +102,8 @@ def import_records(
     results: Results = Path("results"),
 ) -> None:
     """Take over results that were made elsewhere: runs skip their cells from then on."""
-    from clopbench.importing import import_records
-    from clopbench.records import Store
+    from clopbench.results.importing import import_records
+    from clopbench.results.records import Store
 
     new, known = import_records(path, Store(results))
     print(f"{new} results imported into {results}, {known} were there already")
@@ -116,29 +116,31 @@ def diff(
     as_json: Json = False,
 ) -> None:
     """Compare two sets of records cell by cell and table by table; exit 1 if they differ."""
-    from clopbench.report import difference, difference_view
-    from clopbench.suite import Suite
+    from clopbench.cli import diff
+    from clopbench.report import difference
+    from clopbench.suite.suite import Suite
 
     found = difference.compare(Suite.locate(suite), *map(difference.read_contents, (first, second)))
     if as_json:
-        print(json.dumps(difference_view.as_data(found), indent=1, ensure_ascii=False))
+        print(json.dumps(diff.as_data(found), indent=1, ensure_ascii=False))
     else:
         console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
-        for part in difference_view.shown(found, str(first), str(second)):
+        for part in diff.shown(found, str(first), str(second)):
             console.print(part, markup=False)
     raise typer.Exit(0 if found.is_empty else 1)
 
 
 def write_html(suite: "Suite", store: "Store", local: bool, path: Path | None) -> Path:
     """Write the report as one HTML file and return its path; `path` may be a folder."""
-    from clopbench.records import write_atomic
-    from clopbench.report import html, publication
-    from clopbench.report.attachments import LocalAttachments
+    from clopbench.report import publication
+    from clopbench.report.figures.attachments import LocalAttachments
+    from clopbench.report.html import page
+    from clopbench.results.records import write_atomic
 
     records = publication.local_records(suite, store) if local else publication.published_records(suite)
     path = path or store.root
     if path.suffix != ".html":
         path = path / "report.html"
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, html.report(suite, records, LocalAttachments(store) if local else None).encode())
+    write_atomic(path, page.report(suite, records, LocalAttachments(store) if local else None).encode())
     return path

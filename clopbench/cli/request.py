@@ -7,14 +7,14 @@ from typing import Any
 
 from rich.console import Console
 
-from clopbench import overrides as override_grammar
 from clopbench.errors import UserError, unknown
-from clopbench.index import scan
 from clopbench.launch.devices import slots
 from clopbench.launch.local import LocalLauncher
-from clopbench.plan import STATES, Plan, make_plan, parse_seeds, running
-from clopbench.records import Store
-from clopbench.suite import Benchmark, Suite
+from clopbench.results.index import scan
+from clopbench.results.plan import STATES, Plan, make_plan, parse_seeds, running
+from clopbench.results.records import Store
+from clopbench.suite import overrides as override_grammar
+from clopbench.suite.suite import Benchmark, Suite
 
 DEVICES = ("auto", "cpu", "cuda")
 EVERYTHING = "paper"
@@ -181,15 +181,16 @@ class Request:
 
     def table_rows(self) -> list[dict[str, Any]]:
         """The tables as plain data."""
-        from clopbench.report import formats, threshold_lines
+        from clopbench.report import threshold_lines
+        from clopbench.report.formats import sheets
 
         return [
             {
                 "table": table.name,
                 "scale": table.scale.name,
-                "rows": [dict(zip(formats.headings(table), row, strict=True)) for row in formats.rows(table)],
+                "rows": [dict(zip(sheets.headings(table), row, strict=True)) for row in sheets.rows(table)],
                 "claims": [
-                    dict(zip(formats.CLAIM_HEADINGS, row, strict=True)) for row in formats.claim_rows(table)
+                    dict(zip(sheets.CLAIM_HEADINGS, row, strict=True)) for row in sheets.claim_rows(table)
                 ],
                 "thresholds": [threshold_lines.as_data(line) for line in table.thresholds],
             }
@@ -198,10 +199,10 @@ class Request:
 
     def show_tables(self, console: Console) -> None:
         """Print the tables; at a scale that is not the paper's, say so."""
-        from clopbench.report import formats
+        from clopbench.report.formats import sheets
 
         for table in self.tables():
-            for grid in formats.terminal(table):
+            for grid in sheets.terminal(table):
                 console.print(grid)
             if not table.scale.is_paper:
                 console.print(self._scale_note(), markup=False)

@@ -3,20 +3,20 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from clopbench import overrides as override_grammar
-from clopbench import slurm_cli
 from clopbench.cell import Cell
-from clopbench.declarations import LaunchConfig
+from clopbench.cli import slurm_orders
 from clopbench.errors import UserError, unknown
-from clopbench.launch import slurm
-from clopbench.launch.profiles import load_profile
-from clopbench.launch.slurm import Order
-from clopbench.launch.status import CellStatus, Situation
-from clopbench.launch.submission import SubmittedCell
-from clopbench.overrides import Override
 from clopbench.parameters import validated
-from clopbench.records import FAILURE_CLASSES, Store
-from clopbench.suite import Suite
+from clopbench.results.records import FAILURE_CLASSES, Store
+from clopbench.slurm import submit
+from clopbench.slurm.profiles import load_profile
+from clopbench.slurm.status import CellStatus, Situation
+from clopbench.slurm.submission import SubmittedCell
+from clopbench.slurm.submit import Order
+from clopbench.suite import overrides as override_grammar
+from clopbench.suite.declarations import LaunchConfig
+from clopbench.suite.overrides import Override
+from clopbench.suite.suite import Suite
 
 RETRIED = ("failed", "stalled", "cancelled")
 
@@ -32,7 +32,7 @@ def retry(
     arguments: Sequence[str],
 ) -> Iterator[str]:
     """Submit again, each cell on the profile it had before unless one is given. Raises UserError."""
-    names, settings = slurm_cli.split_words(words)
+    names, settings = slurm_orders.split_words(words)
     tables = [name for name in names if "=" not in name]
     if not tables:
         raise UserError("no table named")
@@ -40,7 +40,7 @@ def retry(
     for kind in kinds:
         if kind not in FAILURE_CLASSES:
             raise unknown("failure class", kind, FAILURE_CLASSES)
-    with slurm.alone(store):
+    with submit.alone(store):
         situation = Situation(store)
         if situation.problem is not None:
             raise UserError(situation.problem)
@@ -59,10 +59,10 @@ def retry(
             order = Order(suite, store, loaded, scale, dict(before) | settings, device, live, arguments)
             order.cells = [_again(status.place.cell, overrides, suite) for status in statuses]
             if dry_run:
-                yield from slurm_cli.scripts(order)
+                yield from slurm_orders.scripts(order)
             else:
                 order.preflight()
-                yield from slurm_cli.place(order)
+                yield from slurm_orders.place(order)
 
 
 def _grouped(

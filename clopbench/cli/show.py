@@ -8,8 +8,8 @@ from rich.console import Console
 
 from clopbench.cell import flatten
 from clopbench.errors import UserError
-from clopbench.plugins import Plugins
-from clopbench.records import DamagedRecord, Store
+from clopbench.results.records import DamagedRecord, Store
+from clopbench.suite.plugins import Plugins
 
 
 def cell_content(results: Path, prefix: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from clopbench.cli_options import (
+from clopbench.cli.options import (
     Device,
     Json,
     Methods,
@@ -30,8 +30,8 @@ out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty()
 
 
 def _complete_profile(incomplete: str) -> list[str]:
-    from clopbench.launch.profiles import profile_names
-    from clopbench.suite import Suite
+    from clopbench.slurm.profiles import profile_names
+    from clopbench.suite.suite import Suite
 
     return [name for name in profile_names(Suite.locate().root) if name.startswith(incomplete)]
 
@@ -64,16 +64,16 @@ def submit(
 
     A key of the profile may be set too: timeout_min=120, slurm_partition=long.
     """
-    from clopbench import slurm_cli
-    from clopbench.request import Request
+    from clopbench.cli import slurm_orders
+    from clopbench.cli.request import Request
 
-    words, settings = slurm_cli.split_words(tables)
+    words, settings = slurm_orders.split_words(tables)
     request = Request(words, seeds, scale, only, method, suite, methods_dir, results, None)
-    order = slurm_cli.new_order(request, profile, settings, device, live, sys.argv[1:])
+    order = slurm_orders.new_order(request, profile, settings, device, live, sys.argv[1:])
     plan = request.plan()
     for line in request.headline(plan, local=False):
         out.print(line, markup=False)
-    lines = slurm_cli.preview(order, plan) if dry_run else slurm_cli.submit(order, plan)
+    lines = slurm_orders.preview(order, plan) if dry_run else slurm_orders.submit(order, plan)
     for line in lines:
         out.print(line, markup=False)
 
@@ -86,9 +86,9 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Show where submitted cells are. Exit status: 0 all done, 3 under way, 1 some failed or stalled."""
-    from clopbench.launch import status_view
-    from clopbench.launch.status import Situation
-    from clopbench.records import Store
+    from clopbench.cli import status
+    from clopbench.results.records import Store
+    from clopbench.slurm.status import Situation
 
     store, accounting = Store(results), True
     while True:
@@ -101,9 +101,9 @@ def status(
         else:
             if watch and out.is_terminal:
                 out.clear()
-            for line in status_view.lines(situation, found) if found else [NOTHING_SUBMITTED]:
+            for line in status.lines(situation, found) if found else [NOTHING_SUBMITTED]:
                 out.print(line, markup=False)
-        code = status_view.exit_status(found)
+        code = status.exit_status(found)
         if not watch or not any(table.counts["running"] + table.counts["queued"] for table in found):
             raise typer.Exit(code)
         time.sleep(WATCH_SECONDS)
@@ -116,10 +116,10 @@ def logs(
     results: Results = Path("results"),
 ) -> None:
     """Show the log of a cell, and what its Slurm task printed."""
-    from clopbench import slurm_cli
-    from clopbench.records import Store
+    from clopbench.cli import slurm_orders
+    from clopbench.results.records import Store
 
-    for line in slurm_cli.log_lines(Store(results), cell, lines):
+    for line in slurm_orders.log_lines(Store(results), cell, lines):
         out.print(line, markup=False)
 
 
@@ -129,10 +129,10 @@ def cancel(
     results: Results = Path("results"),
 ) -> None:
     """Take a table's tasks out of Slurm's queue. Running cells save their checkpoint; results stay."""
-    from clopbench import slurm_cli
-    from clopbench.records import Store
+    from clopbench.cli import slurm_orders
+    from clopbench.results.records import Store
 
-    for line in slurm_cli.cancel(Store(results), tables or []):
+    for line in slurm_orders.cancel(Store(results), tables or []):
         out.print(line, markup=False)
 
 
@@ -155,10 +155,10 @@ def retry(
     live: Live = False,
 ) -> None:
     """Submit again what failed, stalled or was cancelled, with the code of now."""
-    from clopbench import retrying
-    from clopbench.records import Store
-    from clopbench.suite import Suite
+    from clopbench.cli import retry
+    from clopbench.results.records import Store
+    from clopbench.suite.suite import Suite
 
     found = Suite.locate(suite, methods_dir)
-    for line in retrying.retry(found, Store(results), words, kinds, profile, dry_run, live, sys.argv[1:]):
+    for line in retry.retry(found, Store(results), words, kinds, profile, dry_run, live, sys.argv[1:]):
         out.print(line, markup=False)

@@ -4,16 +4,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from clopbench import overrides as override_grammar
+from clopbench.cli.request import DEVICES, Request
 from clopbench.errors import UserError, unknown
-from clopbench.launch import sbatch, slurm, squeue
-from clopbench.launch.occupancy import Occupancy, Place, look
-from clopbench.launch.profiles import load_profile
-from clopbench.launch.slurm import Order
-from clopbench.launch.submission import Submission, SubmittedCell, all_submissions
-from clopbench.plan import Plan, PlannedCell
-from clopbench.records import Store
-from clopbench.request import DEVICES, Request
+from clopbench.results.plan import Plan, PlannedCell
+from clopbench.results.records import Store
+from clopbench.slurm import sbatch, squeue
+from clopbench.slurm import submit as submitting
+from clopbench.slurm.occupancy import Occupancy, Place, look
+from clopbench.slurm.profiles import load_profile
+from clopbench.slurm.submission import Submission, SubmittedCell, all_submissions
+from clopbench.slurm.submit import Order
+from clopbench.suite import overrides as override_grammar
 
 
 def split_words(words: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
@@ -48,7 +49,7 @@ def preview(order: Order, plan: Plan) -> Iterator[str]:
 
 def scripts(order: Order) -> Iterator[str]:
     """The sbatch text of every array of an order."""
-    submission = order.describe(squeue.max_array_size() or slurm.ASSUMED_ARRAY_SIZE)
+    submission = order.describe(squeue.max_array_size() or submitting.ASSUMED_ARRAY_SIZE)
     for part in submission.parts:
         before = sbatch.waits_for(submission.parts, part, order.at_once)
         dependency = f"afterany:<array {before.number + 1}>" if before else None
@@ -58,7 +59,7 @@ def scripts(order: Order) -> Iterator[str]:
 
 def submit(order: Order, plan: Plan) -> Iterator[str]:
     """Submit what nobody is about to run. Raises UserError where Slurm does not take all of it."""
-    with slurm.alone(order.store):
+    with submitting.alone(order.store):
         free, skipped = without_queued(plan.to_run, look(order.store, plan.entries))
         yield from (line for line in skipped)
         if not free:
@@ -74,7 +75,7 @@ def submit(order: Order, plan: Plan) -> Iterator[str]:
 
 def place(order: Order) -> Iterator[str]:
     """Submit an order's cells, and say what became of them."""
-    done = slurm.submit(order)
+    done = submitting.submit(order)
     tasks = len(order.tasks())
     if done.jobs:
         yield f"submission {done.submission.name}: {len(order.cells)} cells in {tasks} tasks"

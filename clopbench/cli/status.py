@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from clopbench.launch.status import CellStatus, Situation, TableStatus
+from clopbench.slurm.status import CellStatus, Situation, TableStatus
 
 MOST_LINES = 12
 """Of running, failed, cancelled and stalled cells each; --json has all."""

@@ -1,4 +1,6 @@
-"""`bench` under torchrun: `torchrun --nproc-per-node 2 -m clopbench.torchrun run table7 training.devices=2`.
+"""`bench` under torchrun.
+
+`torchrun --nproc-per-node 2 -m clopbench.cli.torchrun run table7 training.devices=2`.
 
 The first process is `bench`, with the arguments given; the others train their share of its cells. Use it where
 a cluster starts jobs by torchrun anyway: `bench run` and `bench submit` start a cell's processes themselves.
@@ -9,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from datetime import timedelta
 
-from clopbench import cli
+from clopbench.cli import main as bench
 from clopbench.errors import UserError
 from clopbench.launch.local import LocalLauncher
 from clopbench.launch.team import START_SECONDS, Missing, Seat, follow, lead
@@ -18,7 +20,9 @@ from clopbench.launch.team import START_SECONDS, Missing, Seat, follow, lead
 def main(arguments: Sequence[str]) -> int:
     """Lead, or follow; returns or raises (SystemExit) the exit status of `bench`. Raises UserError."""
     if "TORCHELASTIC_RUN_ID" not in os.environ:
-        raise UserError("clopbench.torchrun is started by torchrun only: torchrun -m clopbench.torchrun run …")
+        raise UserError(
+            "clopbench.cli.torchrun is started by torchrun only: torchrun -m clopbench.cli.torchrun run …"
+        )
     import torch.distributed as dist
 
     seat = Seat(*(int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")))
@@ -37,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
         LocalLauncher.followers = lead(seat, lambda text: store.set(key, text), lambda: False)
     except Missing as missing:
         raise UserError(str(missing)) from None
-    cli.main(list(arguments))
+    bench.main(list(arguments))
     return 0
 
 
@@ -46,4 +50,4 @@ if __name__ == "__main__":
         sys.exit(main(sys.argv[1:]))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(cli.EXIT_USAGE)
+        sys.exit(bench.EXIT_USAGE)

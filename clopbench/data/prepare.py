@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from clopbench.data import packing, sources, store, transfer_sets, voc
-from clopbench.data.packing import Content
+from clopbench.data import sources, store, transfer_sets, voc, writing
 from clopbench.data.store import FORMAT, Meta
+from clopbench.data.writing import Content
 from clopbench.errors import UserError, unknown
 
 GIB = 2**30
@@ -56,7 +56,7 @@ def prepare(
                 f"data set {name}: is prepared already from {meta.source}; --force replaces it by {source}"
             )
         return Prepared(meta, f"{name} is prepared already in {store.root() / name}; --force does it again")
-    with packing.workspace(name) as work:
+    with writing.workspace(name) as work:
         if known and known.labels == "boxes":
             return _boxes(name, folder, work / "tree", source)
         if own_files:
@@ -70,8 +70,8 @@ def prepare(
                 return _leave(name, tree, content, work / "decoded", size, limit_gib)
         if known and known.download and not own_files:
             content = _sorted_by_content(content)
-        meta = packing.pack(work / "packed", name, content, partial(_version, name))
-        packing.publish(work / "packed", name)
+        meta = writing.pack(work / "packed", name, content, partial(_version, name))
+        writing.publish(work / "packed", name)
     return Prepared(meta, f"packed {name} into {store.root() / name}{_remark(meta)}")
 
 
@@ -147,8 +147,8 @@ def _boxes(name: str, folder: Path | None, tree: Path, source: str) -> Prepared:
     meta = Meta(
         FORMAT, name, version, digest, [], list(voc.CLASSES), counts, None, None, source, place, labels="boxes"
     )
-    packing.write_meta(tree, meta)
-    packing.publish(tree, name)
+    writing.write_meta(tree, meta)
+    writing.publish(tree, name)
     return Prepared(meta, f"{name} is decoded from {meta.folder} at run time, so keep its files{_remark(meta)}")
 
 
@@ -190,10 +190,10 @@ def _leave(name: str, tree, content: Content, folder: Path, size: int, limit_gib
     folder.mkdir()
     meta = Meta(
         FORMAT, name, _version(name, digest, content), digest, list(shape), list(content.class_names),
-        packing.class_counts(content), None, None, content.source, str(tree.root.resolve()),
+        writing.class_counts(content), None, None, content.source, str(tree.root.resolve()),
     )  # fmt: skip
-    packing.write_meta(folder, meta)
-    packing.publish(folder, name)
+    writing.write_meta(folder, meta)
+    writing.publish(folder, name)
     return Prepared(
         meta,
         f"{name} is not packed: {size / GIB:.1f} GiB at {shape[1]}×{shape[2]} is more than the limit of "

@@ -27,7 +27,7 @@ from clopbench.data import voc
 from clopbench.data.colour import to_float
 from clopbench.data.voc import Annotated
 from clopbench.errors import UserError
-from clopbench.training.average_precision import detection_precision
+from clopbench.evaluation.average_precision import detection_precision
 from clopbench.training.feed import Images, in_order
 from clopbench.training.optim import build_optimizer, learning_rate, set_learning_rate
 from clopbench.training.resnets import BLOCKS

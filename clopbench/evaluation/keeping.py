@@ -12,7 +12,7 @@ from torch import nn
 
 from clopbench.contrastive import normalised
 from clopbench.data.colour import to_float
-from clopbench.records import write_atomic
+from clopbench.results.records import write_atomic
 from clopbench.training.feed import Images
 from clopbench.training.model import Model
 

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from clopbench import seeds
+from clopbench import geometry, seeds
 from clopbench.cell import Cell
 from clopbench.contrastive import normalised
 from clopbench.data.augment import recipe
-from clopbench.training import evaluate, geometry
+from clopbench.evaluation import probe as probes
+from clopbench.evaluation.trained_probe import ProbeTraining
 from clopbench.training.feed import Images
-from clopbench.training.linear import ProbeTraining
 from clopbench.training.model import Model
 
 AUTHORS_KNN = 100
@@ -47,13 +47,13 @@ def measure(frozen: Frozen) -> tuple[Metrics, tuple[float, ...]]:
     Where the weights are no longer finite there is nothing to measure, and no metrics are given.
     """
     model, y_M = frozen.model, frozen.y_M
-    train_NF = evaluate.extract(model.encoder, frozen.train)
-    test_MF = evaluate.extract(model.encoder, frozen.test)
+    train_NF = probes.extract(model.encoder, frozen.train)
+    test_MF = probes.extract(model.encoder, frozen.test)
     network = nn.Sequential(model.encoder, model.head)
-    z_MD = normalised(evaluate.extract(network, frozen.test))
+    z_MD = normalised(probes.extract(network, frozen.test))
     if not all(output.isfinite().all() for output in (train_NF, test_MF, z_MD)):
         return {}, ()
-    knn, knn100 = evaluate.nearest_neighbours(
+    knn, knn100 = probes.nearest_neighbours(
         train_NF, frozen.all_N, test_MF, y_M, (frozen.cell.evaluation.knn, AUTHORS_KNN), frozen.num_classes
     )
     singular = geometry.singular_values(z_MD)
@@ -78,9 +78,9 @@ def _probes(frozen: Frozen, train_NF: Tensor, test_MF: Tensor) -> Metrics:
     """The linear probe on the labelled subset, and on all labels; one and the same where all are shown."""
     config = frozen.cell.evaluation
 
-    def probe(protocol: str, y_N: Tensor) -> evaluate.Accuracy:
+    def probe(protocol: str, y_N: Tensor) -> probes.Accuracy:
         if config.probe == "lbfgs":
-            return evaluate.linear_probe(train_NF, y_N, test_MF, frozen.y_M, config.probe_c)
+            return probes.linear_probe(train_NF, y_N, test_MF, frozen.y_M, config.probe_c)
         return frozen.probe.accuracy(protocol, y_N, frozen.test, frozen.y_M)
 
     everything = probe("all", frozen.all_N)
@@ -108,6 +108,6 @@ def _two_views(cell: Cell, network: nn.Module, test: Images) -> tuple[Tensor, Te
 
     def embeddings() -> Tensor:
         view_BCHW = augment(image_BCHW, generator)
-        return normalised(torch.cat([network(part) for part in view_BCHW.split(evaluate.BATCH)]))
+        return normalised(torch.cat([network(part) for part in view_BCHW.split(probes.BATCH)]))
 
     return embeddings(), embeddings()

@@ -7,10 +7,10 @@ import copy
 
 import torch
 
-from clopbench.training import evaluate
+from clopbench.evaluation import probe
+from clopbench.evaluation.measure import Frozen, Metrics, measure
 from clopbench.training.feed import Images
 from clopbench.training.loop import Row, Trainer
-from clopbench.training.measure import Frozen, Metrics, measure
 
 CHOSEN = ("probe_top1", "probe_top5", "probe_all_top1", "knn_top1", "effective_rank")
 """Metrics that are also recorded for the best epoch, with `_best` after their names."""
@@ -29,10 +29,10 @@ class Selection:
         """Put `validation_top1` into the epoch's row; of equal epochs the first counts."""
         trainer = self.trainer
         encoder, labelled_N = trainer.model.encoder, trainer.labels >= 0
-        train_NF = evaluate.extract(encoder, trainer.images)[labelled_N]
-        held_MF = evaluate.extract(encoder, self.held)
+        train_NF = probe.extract(encoder, trainer.images)[labelled_N]
+        held_MF = probe.extract(encoder, self.held)
         k = trainer.cell.evaluation.knn
-        [accuracy] = evaluate.nearest_neighbours(
+        [accuracy] = probe.nearest_neighbours(
             train_NF, trainer.labels[labelled_N], held_MF, self.y_M, (k,), self.num_classes
         )
         row["validation_top1"] = accuracy[0]

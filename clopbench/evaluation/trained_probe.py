@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from clopbench import seeds
 from clopbench.cell import Cell, TrainingConfig
 from clopbench.data.augment import recipe, to_float
-from clopbench.records import write_atomic
-from clopbench.training.evaluate import BATCH, Accuracy, top_k
+from clopbench.evaluation.probe import BATCH, Accuracy, top_k
+from clopbench.results.records import write_atomic
 from clopbench.training.feed import Images, in_order
 from clopbench.training.loop import draw_views
 from clopbench.training.model import Model

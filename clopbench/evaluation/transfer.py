@@ -22,8 +22,8 @@ from clopbench.data.imagefolder import ImageFolderSplit
 from clopbench.data.sources import DataSet
 from clopbench.data.store import HARD, PRESENT, Split
 from clopbench.errors import UserError
-from clopbench.training.average_precision import eleven_points
-from clopbench.training.evaluate import extract, linear_probe, probe_scores
+from clopbench.evaluation.average_precision import eleven_points
+from clopbench.evaluation.probe import extract, linear_probe, probe_scores
 from clopbench.training.feed import Decoded, Images
 
 Metrics = dict[str, float | None]

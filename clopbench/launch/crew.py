@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any, TypedDict
 from urllib.parse import urlsplit
 
-from clopbench import claims
 from clopbench.cell import Cell
 from clopbench.launch import worker
-from clopbench.records import Store
+from clopbench.results import leases
+from clopbench.results.records import Store
 from clopbench.training.place import Place
 from clopbench.training.stop import Stopped, StopRequest
 
@@ -58,7 +58,7 @@ class Crew:
         first: int,
         address: str,
         gpus: Sequence[str],
-        held: claims.Held | None = None,
+        held: leases.Held | None = None,
         context: BaseContext | None = None,
     ):
         context = context or _child_context()
@@ -129,7 +129,7 @@ def be_a_rank(
         os.environ["GLOO_SOCKET_IFNAME"] = LOOPBACK
     store, cell = Store(Path(task["results"])), Cell.from_config(task["cell"])
     if claim is not None:
-        held = claims.Held(Path(claim[0]), claim[1])
+        held = leases.Held(Path(claim[0]), claim[1])
         sys.exit(worker.train(task, store, cell, held, stop, place, channel.send))
     sys.exit(_train_along(task, store, cell, stop, place, channel))
 
@@ -137,11 +137,11 @@ def be_a_rank(
 def _train_along(
     task: worker.Task, store: Store, cell: Cell, stop: StopRequest, place: Place, channel: Connection
 ) -> int:
-    from clopbench.declarations import LaunchConfig
-    from clopbench.plugins import Plugins
+    from clopbench.launch.process import choose_device, configure
+    from clopbench.launch.run_cell import train_along
+    from clopbench.suite.declarations import LaunchConfig
+    from clopbench.suite.plugins import Plugins
     from clopbench.training.assembly import Hooks
-    from clopbench.training.process import choose_device, configure
-    from clopbench.training.run import train_along
 
     launch = LaunchConfig(**task["launch"])
     configure(launch.threads)

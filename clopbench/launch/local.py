@@ -19,12 +19,12 @@ from clopbench.cell import Cell
 from clopbench.data.store import root as data_root
 from clopbench.errors import UserError
 from clopbench.launch import outcomes, worker
-from clopbench.plan import PlannedCell
-from clopbench.records import DamagedRecord, Record, Store
+from clopbench.results.plan import PlannedCell
+from clopbench.results.records import DamagedRecord, Record, Store
 
 # How often a cell that another `bench run` holds is looked at again.
 RETRY_HELD_SECONDS = 2.0
-PRELOAD = ["clopbench.cli", "clopbench.launch.preload"]
+PRELOAD = ["clopbench.cli.main", "clopbench.launch.preload"]
 
 PRELOAD_RESNETS = ["torchvision.models.resnet"]  # 1.5 s that cells without one need not pay.
 
@@ -57,7 +57,7 @@ class LocalLauncher:
     """Runs planned cells with a number of worker processes. One instance per `bench run`."""
 
     followers: Sequence[Connection] = ()
-    """Processes that torchrun started beside this one (clopbench.torchrun); they share each cell."""
+    """Processes that torchrun started beside this one (clopbench.cli.torchrun); they share each cell."""
 
     def __init__(
         self,

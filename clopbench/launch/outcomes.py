@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from clopbench import claims
 from clopbench.cell import Cell
 from clopbench.launch import worker
-from clopbench.records import Record, Store
+from clopbench.results import leases
+from clopbench.results.records import Record, Store
 
 STOPPED_CODES = (worker.EXIT_STOPPED, 128 + signal.SIGTERM, 128 + signal.SIGUSR2)
 """A worker that was asked to stop: in the middle of training, or before or after it."""
@@ -51,7 +51,7 @@ def record_failure(
     record = Record(cell, "failed", failure=dict(failure))
     record.provenance.update({"ended_unix": time.time()}, **provenance)
     try:
-        claim = claims.acquire(store.folder(cell.id))
+        claim = leases.acquire(store.folder(cell.id))
         if claim is not None:
             with claim:
                 store.write(record)

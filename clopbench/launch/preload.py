@@ -5,4 +5,4 @@ Nothing here may start a thread or touch a GPU: processes are forked from this s
 
 import scipy.optimize  # noqa: F401
 
-import clopbench.training.run  # noqa: F401
+import clopbench.launch.run_cell  # noqa: F401

@@ -15,11 +15,11 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from clopbench import claims
 from clopbench.cell import Cell
 from clopbench.launch import outcomes, worker
 from clopbench.launch.crew import Crew, End, Order, free_port
-from clopbench.records import Record, Store
+from clopbench.results import leases
+from clopbench.results.records import Record, Store
 from clopbench.training.stop import StopRequest
 
 GRACE_SECONDS = 3.0
@@ -30,7 +30,7 @@ GONE = 74
 """Stands for the exit status of ranks whose process, on another node or here, left without telling it."""
 
 
-def supervise(task: worker.Task, store: Store, cell: Cell, held: claims.Held, stop: StopRequest) -> int:
+def supervise(task: worker.Task, store: Store, cell: Cell, held: leases.Held, stop: StopRequest) -> int:
     """Run a cell's ranks, here and in the followers; returns the exit status of a worker.
 
     devices must be a multiple of the number of processes, each of which runs an equal share.
@@ -132,7 +132,7 @@ def _meeting_point(followers: Sequence[Connection]) -> Iterator[tuple[str, int]]
         yield (Path(folder) / "store").as_uri(), 0
 
 
-def _record(failure: Mapping[str, str], task: worker.Task, store: Store, cell: Cell, held: claims.Held) -> int:
+def _record(failure: Mapping[str, str], task: worker.Task, store: Store, cell: Cell, held: leases.Held) -> int:
     record = Record(cell, "failed", failure=dict(failure))
     record.provenance.update({"ended_unix": time.time()}, **task["provenance"])
     if not held.in_force:

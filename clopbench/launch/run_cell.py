@@ -17,20 +17,21 @@ from clopbench.data.augment import recipe
 from clopbench.data.sources import DataSet
 from clopbench.data.subsets import Subset
 from clopbench.errors import UserError
-from clopbench.plugins import Plugins
-from clopbench.records import Record
-from clopbench.studies import OverheadStudy, SphereStudy
-from clopbench.training import detection, keeping, studying, transfer
+from clopbench.evaluation import detection, keeping, transfer
+from clopbench.evaluation.measure import Frozen, measure
+from clopbench.evaluation.selection import Selection
+from clopbench.evaluation.trained_probe import ProbeTraining
+from clopbench.launch.provenance import describe_run
+from clopbench.results.records import Record
+from clopbench.studies import studying
+from clopbench.study import OverheadStudy, SphereStudy
+from clopbench.suite.plugins import Plugins
 from clopbench.training.assembly import Hooks, Prepared, prepare, subset_of
 from clopbench.training.checkpoint import Checkpointer
 from clopbench.training.feed import feed
-from clopbench.training.linear import ProbeTraining
 from clopbench.training.loop import Row, Trainer
-from clopbench.training.measure import Frozen, measure
 from clopbench.training.model import build_model
 from clopbench.training.place import PeerLost
-from clopbench.training.provenance import describe_run
-from clopbench.training.selection import Selection
 from clopbench.training.stop import Stopped
 
 TRACEBACK_LINES = 12

@@ -10,9 +10,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypedDict
 
-from clopbench import claims
 from clopbench.cell import Cell
-from clopbench.records import DamagedRecord, Store
+from clopbench.results import leases
+from clopbench.results.records import DamagedRecord, Store
 from clopbench.training.place import Place
 from clopbench.training.stop import Stopped, StopRequest
 
@@ -66,7 +66,7 @@ def work(task: Task) -> None:
     cell = Cell.from_config(task["cell"])
     folder = store.folder(cell.id)
     folder.mkdir(parents=True, exist_ok=True)
-    held = claims.acquire(folder)
+    held = leases.acquire(folder)
     if held is None:
         sys.exit(EXIT_HELD)
     with held:
@@ -85,7 +85,7 @@ def train(
     task: Task,
     store: Store,
     cell: Cell,
-    held: claims.Held,
+    held: leases.Held,
     stop: StopRequest,
     place: Place | None = None,
     report: Callable[[dict[str, str]], None] | None = None,
@@ -95,12 +95,12 @@ def train(
     place: as rank 0 of several. report: is told of a failure, which is then not recorded here.
     """
     # Imported here: the launcher's own process imports this module and must stay free of torch.
-    from clopbench.declarations import LaunchConfig
-    from clopbench.plugins import Plugins
+    from clopbench.launch.process import choose_device, configure
+    from clopbench.launch.run_cell import run_cell
+    from clopbench.suite.declarations import LaunchConfig
+    from clopbench.suite.plugins import Plugins
     from clopbench.training.assembly import Hooks
     from clopbench.training.loop import Trainer
-    from clopbench.training.process import choose_device, configure
-    from clopbench.training.run import run_cell
 
     launch = LaunchConfig(**task["launch"])
     about = {key: value for key, value in task["provenance"].items() if key in REPORTED}
@@ -148,9 +148,9 @@ def check(cells: list[Mapping[str, Any]], method_folders: list[str], data: str, 
     """Preflight: build the model of each cell once and send back the first refusal, or None."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from clopbench.errors import UserError
-    from clopbench.plugins import Plugins
-    from clopbench.training.process import configure
-    from clopbench.training.run import preflight
+    from clopbench.launch.process import configure
+    from clopbench.launch.run_cell import preflight
+    from clopbench.suite.plugins import Plugins
 
     configure(1)
     os.environ["BENCH_DATA"] = data

@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from clopbench.declarations import TableDeclaration
-from clopbench.declared_claims import ClaimDeclaration, Format, HigherThresholdClaim
-from clopbench.declared_thresholds import ThresholdDeclaration
-from clopbench.report import selection, threshold_lines
-from clopbench.report.comparisons import Comparison
+from clopbench.report import points, threshold_lines
 from clopbench.report.observations import Number, Observation
-from clopbench.report.selection import Axes, Pair, Side
-from clopbench.report.verdicts import NOT_RUN, ClaimVerdict, Evidence
+from clopbench.report.points import Axes, Pair, Side
+from clopbench.statistics.comparisons import Comparison
+from clopbench.statistics.verdicts import NOT_RUN, ClaimVerdict, Evidence
+from clopbench.suite.claims import ClaimDeclaration, Format, HigherThresholdClaim
+from clopbench.suite.declarations import TableDeclaration
+from clopbench.suite.thresholds import ThresholdDeclaration
 
 Places = Mapping[tuple[tuple[str, str], ...], Number]
 """Coordinates, as items, → the number there."""
@@ -44,8 +44,8 @@ class Claim:
 def compare(claim: ClaimDeclaration, table: TableDeclaration, axes: Axes, places: Places) -> Claim:
     """Test every pair of a claim, without a verdict: that depends on the other claims (Holm)."""
     metric, series = _what(claim, table)
-    how, constant = selection.hypothesis(claim), selection.constant(claim)
-    pairs = selection.pairs(claim, axes, table.thresholds)
+    how, constant = points.hypothesis(claim), points.constant(claim)
+    pairs = points.pairs(claim, axes, table.thresholds)
     comparisons: list[Comparison | None] = []
     cells: dict[str, Observation] = {}
     unpaired: dict[str, None] = {}
@@ -71,10 +71,10 @@ def _what(
 ) -> tuple[str, Callable[[Sequence[Number]], dict[int, float]]]:
     """The claim's metric, and what makes one value per seed of the numbers of a side."""
     if isinstance(claim, HigherThresholdClaim):
-        threshold = selection.threshold_of(claim, table.thresholds)
+        threshold = points.threshold_of(claim, table.thresholds)
         return threshold.metric, partial(_positions, threshold)
     metric = claim.metric or table.metric
-    higher = selection.higher_is_better(claim, table.direction)
+    higher = points.higher_is_better(claim, table.direction)
     return metric, partial(_series, metric=metric, higher=higher)
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from clopbench.errors import UserError
-from clopbench.index import INDEX, read_published, scan
-from clopbench.records import RESULT_STATUSES, Store
-from clopbench.report import wording
 from clopbench.report.claims import Claim
+from clopbench.report.formats import wording
 from clopbench.report.observations import Number, group_by_arm
 from clopbench.report.tables import Table, build_table, judge_together
-from clopbench.suite import Suite
+from clopbench.results.index import INDEX, read_published, scan
+from clopbench.results.records import RESULT_STATUSES, Store
+from clopbench.suite.suite import Suite
 
 Content = Mapping[str, Any]
 """What a record.json holds; of a damaged one its id, and what the damage is."""

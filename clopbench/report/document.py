@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clopbench.declarations import Coordinates, TableDeclaration
-from clopbench.declared_claims import AtLeastAsGoodClaim, AtMostClaim, EquivalentClaim, NearClaim
-from clopbench.records import write_atomic
-from clopbench.report import formats, threshold_wording, wording
-from clopbench.report.attachments import Attachments
-from clopbench.report.csv_format import to_csv
-from clopbench.report.figures import FORMATS, Files, Picture, pictures
-from clopbench.report.latex import to_latex
+from clopbench.report.figures.attachments import Attachments
+from clopbench.report.figures.pictures import FORMATS, Files, Picture, pictures
+from clopbench.report.formats import sheets, threshold_wording, wording
+from clopbench.report.formats.csv_file import to_csv
+from clopbench.report.formats.latex import to_latex
 from clopbench.report.observations import Arms, Number, Observation
 from clopbench.report.summary import cost, own_words, scales, summary
 from clopbench.report.tables import Table, build_table, check_table, judge_together
 from clopbench.report.threshold_lines import Line
-from clopbench.suite import DEFAULT_SCALE, Suite
+from clopbench.results.records import write_atomic
+from clopbench.suite.claims import AtLeastAsGoodClaim, AtMostClaim, EquivalentClaim, NearClaim
+from clopbench.suite.declarations import Coordinates, TableDeclaration
+from clopbench.suite.suite import DEFAULT_SCALE, Suite
 
 
 @dataclass(frozen=True)
@@ -157,9 +157,9 @@ def _table_page(suite: Suite, name: str, at_scales: list[Table], drawn: Sequence
         parts.append(not_run(suite, name))
     for table in at_scales:
         parts.append(_section(table, ""))
-        if comparisons := formats.comparison_rows(table):
+        if comparisons := sheets.comparison_rows(table):
             parts.append("### Every comparison of the claims\n")
-            parts.append(formats.markdown_table(formats.COMPARISON_HEADINGS, comparisons) + "\n")
+            parts.append(sheets.markdown_table(sheets.COMPARISON_HEADINGS, comparisons) + "\n")
         if table.thresholds:
             parts.append("### Thresholds, seed by seed\n")
             parts.extend(_brackets(table, line) for line in table.thresholds)
@@ -201,18 +201,18 @@ def _section(table: Table, page: str) -> str:
     if not table.scale.is_paper:
         parts.append("Absolute values are **not comparable** with the paper's (another scale).\n")
     link = _linker(table, page)
-    for sheet in [*formats.sheets(table), *formats.threshold_sheets(table)]:
+    for sheet in [*sheets.sheets(table), *sheets.threshold_sheets(table)]:
         if sheet.title:
             parts.append(f"{wording.sentence(sheet.title)}:\n")
-        parts.append(formats.markdown_table(sheet.head, sheet.linked(link)) + "\n")
+        parts.append(sheets.markdown_table(sheet.head, sheet.linked(link)) + "\n")
     parts.extend(skipped(table))
     if table.claims:
         claims = [
             [*line, claim.declaration.paper]
-            for line, claim in zip(formats.claim_rows(table), table.claims, strict=True)
+            for line, claim in zip(sheets.claim_rows(table), table.claims, strict=True)
         ]
-        head = [*formats.CLAIM_HEADINGS, "the paper"]
-        parts.append(formats.markdown_table(head, claims) + "\n")
+        head = [*sheets.CLAIM_HEADINGS, "the paper"]
+        parts.append(sheets.markdown_table(head, claims) + "\n")
         for claim in table.claims:
             parts.extend(f"Not paired, {problem}: {claim.declaration.text}.\n" for problem in claim.unpaired)
             parts.extend(f"Left out, {seed}: {claim.declaration.text}.\n" for seed in claim.left_out)
@@ -246,8 +246,8 @@ def _cells(table: Table, number: Number) -> str:
 def _brackets(table: Table, line: Line) -> str:
     """Between which points of the grid each seed's threshold lies, with the estimate inside."""
     listing = ", ".join(f"seed {s} {threshold_wording.one_seed(one)}" for s, one in line.brackets.items())
-    anchor = wording.anchor(table, formats.threshold_point(line))
-    label = f"{line.declaration.text}: {formats.threshold_name(table, line)}"
+    anchor = wording.anchor(table, sheets.threshold_point(line))
+    label = f"{line.declaration.text}: {sheets.threshold_name(table, line)}"
     return f'<a id="{anchor}"></a>**{label}**: {listing or "no seeds"}.\n'
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clopbench.declarations import Coordinates, PaperValue
-from clopbench.report.statistics import Summary
-from clopbench.report.verdicts import NumberVerdict
+from clopbench.statistics.summaries import Summary
+from clopbench.statistics.verdicts import NumberVerdict
+from clopbench.suite.declarations import Coordinates, PaperValue
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from clopbench.report import wording
 from clopbench.report.claims import Claim
-from clopbench.report.power import MOST_SEEDS, POWER
-from clopbench.report.statistics import ALPHA
+from clopbench.report.formats import wording
 from clopbench.report.tables import Table
-from clopbench.report.verdicts import TOO_FEW
+from clopbench.statistics.power import MOST_SEEDS, POWER
+from clopbench.statistics.summaries import ALPHA
+from clopbench.statistics.verdicts import TOO_FEW
 
 HEADINGS = ["claim", "seeds now", "effect", "seeds needed", "cautious", "note"]
 

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 
-from clopbench.declarations import Coordinates
-from clopbench.declared_claims import (
+from clopbench.errors import UserError, unknown
+from clopbench.statistics.comparisons import Equivalence, Hypothesis, NonInferiority, Order, Spread, Superiority
+from clopbench.statistics.summaries import ALPHA
+from clopbench.suite.claims import (
     AtLeastAsGoodClaim,
     AtMostClaim,
     BestClaim,
@@ -24,17 +26,8 @@ from clopbench.declared_claims import (
     Points,
     SpreadClaim,
 )
-from clopbench.declared_thresholds import ThresholdDeclaration
-from clopbench.errors import UserError, unknown
-from clopbench.report.comparisons import (
-    Equivalence,
-    Hypothesis,
-    NonInferiority,
-    Order,
-    Spread,
-    Superiority,
-)
-from clopbench.report.statistics import ALPHA
+from clopbench.suite.declarations import Coordinates
+from clopbench.suite.thresholds import ThresholdDeclaration
 
 Axes = Mapping[str, Sequence[str]]
 Side = tuple[Coordinates, ...]

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from clopbench import index
-from clopbench.index import publish, read_published, scan
-from clopbench.records import RESULT_STATUSES, Record, Store
-from clopbench.report.attachments import PUBLISHED, cells_to_embed, publish_embeddings
+from clopbench.report.figures.attachments import PUBLISHED, cells_to_embed, publish_embeddings
 from clopbench.report.observations import Arms, group_by_arm
-from clopbench.suite import Suite
+from clopbench.results import index
+from clopbench.results.index import publish, read_published, scan
+from clopbench.results.records import RESULT_STATUSES, Record, Store
+from clopbench.suite.suite import Suite
 
 
 def published_contents(suite: Suite, scale: str) -> dict[str, dict[str, Any]]:

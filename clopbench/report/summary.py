@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from clopbench.declarations import TableDeclaration
-from clopbench.declared_claims import ClaimDeclaration
-from clopbench.report.formats import markdown_table
+from clopbench.report.formats.sheets import markdown_table
 from clopbench.report.observations import Observation
 from clopbench.report.tables import Table
-from clopbench.suite import Suite
+from clopbench.suite.claims import ClaimDeclaration
+from clopbench.suite.declarations import TableDeclaration
+from clopbench.suite.suite import Suite
 
 SYMBOLS = {"supported": "✔", "contradicted": "✘", "undecided": "?", "not run": "·"}
 NUMBER_VERDICTS = ("reproduced", "different", "undecided", "not comparable", "not run")

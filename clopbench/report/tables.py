@@ -4,16 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from clopbench.declarations import Coordinates, MetricColumn, ScaleDeclaration, TableDeclaration
 from clopbench.errors import UserError, unknown
-from clopbench.records import RESULT_STATUSES
-from clopbench.report import placement, selection, threshold_lines
+from clopbench.report import points, threshold_lines
 from clopbench.report.claims import Claim, compare
+from clopbench.report.figures import placement
 from clopbench.report.observations import Arms, Number, Observation
-from clopbench.report.statistics import summarise
 from clopbench.report.threshold_lines import Line
-from clopbench.report.verdicts import NumberVerdict, judge_claims, judge_number
-from clopbench.suite import Benchmark
+from clopbench.results.records import RESULT_STATUSES
+from clopbench.statistics.summaries import summarise
+from clopbench.statistics.verdicts import NumberVerdict, judge_claims, judge_number
+from clopbench.suite.declarations import Coordinates, MetricColumn, ScaleDeclaration, TableDeclaration
+from clopbench.suite.suite import Benchmark
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def check_table(name: str, declaration: TableDeclaration, benchmark: Benchmark) 
                 problem = unknown(f"point of axis {axis}", point, benchmark.declared_axes[axis])
                 raise UserError(f"{where}: paper: {problem}")
     for claim in declaration.claims:
-        selection.check(claim, benchmark.declared_axes, where, thresholds=declaration.thresholds)
+        points.check(claim, benchmark.declared_axes, where, thresholds=declaration.thresholds)
     for figure in declaration.figures:
         placement.check(figure, benchmark.declared_axes, where)
 
@@ -165,4 +166,4 @@ def _check(name: str, declaration: TableDeclaration, benchmark: Benchmark) -> No
             raise UserError(f"{where}: {value.at} must name a point of each axis ({axes})")
     threshold_lines.check(declaration, benchmark, where)
     for claim in declaration.claims:
-        selection.check(claim, benchmark.declared_axes, where, known=False, thresholds=declaration.thresholds)
+        points.check(claim, benchmark.declared_axes, where, known=False, thresholds=declaration.thresholds)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from clopbench.cell import flatten
-from clopbench.declarations import Coordinates, TableDeclaration
-from clopbench.declared_thresholds import ThresholdDeclaration
 from clopbench.errors import UserError, unknown
 from clopbench.report.observations import Number
-from clopbench.report.thresholds import Bracket, Median, Reading, bracket, median
-from clopbench.suite import Benchmark, Entry
+from clopbench.statistics.thresholds import Bracket, Median, Reading, bracket, median
+from clopbench.suite.declarations import Coordinates, TableDeclaration
+from clopbench.suite.suite import Benchmark, Entry
+from clopbench.suite.thresholds import ThresholdDeclaration
 
 BROKEN = ("collapsed", "diverged")
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from clopbench.errors import UserError
-from clopbench.index import INDEX, read_published, scan
-from clopbench.records import Record, Store
+from clopbench.results.index import INDEX, read_published, scan
+from clopbench.results.records import Record, Store
 
 
 def import_records(path: Path, store: Store) -> tuple[int, int]:

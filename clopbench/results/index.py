@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clopbench.errors import UserError
-from clopbench.records import DamagedRecord, Record, Store, up_to_date, write_atomic
+from clopbench.results.records import DamagedRecord, Record, Store, up_to_date, write_atomic
 
 INDEX = "index.parquet"
 STALE_SHARE = 0.01

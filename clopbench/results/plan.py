@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from clopbench import claims
 from clopbench.cell import Cell, flatten
-from clopbench.declarations import Coordinates, LaunchConfig, ScaleDeclaration
 from clopbench.errors import UserError
-from clopbench.index import Entry, scan
-from clopbench.records import RESULT_STATUSES, Store
-from clopbench.suite import Benchmark
+from clopbench.results import leases
+from clopbench.results.index import Entry, scan
+from clopbench.results.records import RESULT_STATUSES, Store
+from clopbench.suite.declarations import Coordinates, LaunchConfig, ScaleDeclaration
+from clopbench.suite.suite import Benchmark
 
 STATES = ("done", "missing", "failed", "damaged")
 # A cell that differs in more fields than this is another experiment, not an earlier version of this one.
@@ -190,9 +190,9 @@ def parse_seeds(text: str) -> list[int]:
 def running(plan: Plan, store: Store) -> list[PlannedCell]:
     """Unfinished cells that a living process holds."""
     held, cells = [], plan.to_run
-    now = claims.filesystem_now(store.root) if cells else None
+    now = leases.filesystem_now(store.root) if cells else None
     for planned in cells:
-        claim = claims.current(store.folder(planned.id), now)
+        claim = leases.current(store.folder(planned.id), now)
         if claim is not None and not claim.stale:
             held.append(planned)
     return held

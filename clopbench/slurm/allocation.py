@@ -9,8 +9,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from clopbench.launch import squeue
-from clopbench.launch.squeue import JobState
+from clopbench.slurm import squeue
+from clopbench.slurm.squeue import JobState
 
 # Slurm looks at time limits every 30 s and may warn up to a minute before the time that was asked for.
 SLACK_SECONDS = 90.0

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from clopbench import claims
-from clopbench.index import Entry
-from clopbench.launch import squeue
-from clopbench.launch.squeue import JobState
-from clopbench.launch.submission import Submission, SubmittedCell, all_submissions
-from clopbench.records import RESULT_STATUSES, Store
+from clopbench.results import leases
+from clopbench.results.index import Entry
+from clopbench.results.records import RESULT_STATUSES, Store
+from clopbench.slurm import squeue
+from clopbench.slurm.squeue import JobState
+from clopbench.slurm.submission import Submission, SubmittedCell, all_submissions
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,9 @@ class Occupancy:
             self._cancelled[name] = place.submission.cancelled
         return place.task in self._cancelled[name]
 
-    def claim(self, cell_id: str) -> claims.Claim | None:
+    def claim(self, cell_id: str) -> leases.Claim | None:
         """Who trains the cell, if anybody does."""
-        return claims.current(self.store.folder(cell_id), now=self._clock)
+        return leases.current(self.store.folder(cell_id), now=self._clock)
 
     def is_training(self, cell_id: str) -> bool:
         claim = self.claim(cell_id)
@@ -108,7 +108,7 @@ class Occupancy:
     @cached_property
     def _clock(self) -> float:
         """Now, by the clock of the file system; asked once."""
-        return claims.filesystem_now(self.store.root)
+        return leases.filesystem_now(self.store.root)
 
 
 def all_jobs(submissions: Iterable[Submission]) -> list[str | None]:

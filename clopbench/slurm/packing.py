@@ -16,8 +16,8 @@ from typing import Any
 from clopbench.cell import Cell
 from clopbench.launch import outcomes, worker
 from clopbench.launch.local import PRELOAD, PRELOAD_RESNETS, process_context
-from clopbench.launch.submission import SubmittedCell
-from clopbench.records import DamagedRecord, Record, Store
+from clopbench.results.records import DamagedRecord, Record, Store
+from clopbench.slurm.submission import SubmittedCell
 from clopbench.training.stop import STOP_SIGNALS
 
 RETRY_HELD_SECONDS = 2.0

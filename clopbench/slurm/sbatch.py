@@ -17,9 +17,9 @@ from submitit import SlurmExecutor
 from submitit.core.utils import FailedJobError, FailedSubmissionError
 
 from clopbench.errors import UserError
-from clopbench.launch import squeue
-from clopbench.launch.snapshot import SNAPSHOT
-from clopbench.launch.submission import Part, Submission
+from clopbench.slurm import squeue
+from clopbench.slurm.snapshot import SNAPSHOT
+from clopbench.slurm.submission import Part, Submission
 
 SBATCH_SECONDS = 120
 TIMED_OUT = 124  # The status of timeout(1).
@@ -70,7 +70,7 @@ def submit(submission: Submission, part: Part, dependency: str | None = None) ->
 def command(submission: Submission, part: Part) -> str:
     """What srun starts once per task."""
     python = submission.about["environment"]["python"]
-    words = [python, "-u", "-m", "clopbench.launch.task", str(submission.folder), str(part.first)]
+    words = [python, "-u", "-m", "clopbench.slurm.task", str(submission.folder), str(part.first)]
     return shlex.join([*DEAF_UNTIL_READY, *words])
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import clopbench
-from clopbench.suite import Suite
+from clopbench.suite.suite import Suite
 
 SNAPSHOT = "snapshot"
 DECLARATIONS = ("benchmarks", "tables")

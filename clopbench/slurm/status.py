@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from clopbench.claims import Claim
 from clopbench.errors import unknown
-from clopbench.index import Entry, scan
-from clopbench.launch import squeue
-from clopbench.launch.occupancy import Occupancy, Place, all_jobs, ask_queue
-from clopbench.launch.squeue import JobState
-from clopbench.records import RESULT_STATUSES, Store
+from clopbench.results.index import Entry, scan
+from clopbench.results.leases import Claim
+from clopbench.results.records import RESULT_STATUSES, Store
+from clopbench.slurm import squeue
+from clopbench.slurm.occupancy import Occupancy, Place, all_jobs, ask_queue
+from clopbench.slurm.squeue import JobState
 
 STATES = ("done", "running", "queued", "failed", "cancelled", "stalled")
 ACCOUNTING_SECONDS = 2.0

@@ -25,7 +25,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from clopbench.records import PARTIAL, Store, write_atomic
+from clopbench.results.records import PARTIAL, Store, write_atomic
 
 SUBMISSIONS = "submissions"
 SCHEMA = 1

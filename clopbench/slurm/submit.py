@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from clopbench import claims
 from clopbench.cell import Cell
 from clopbench.data.store import root as data_root
 from clopbench.errors import UserError
-from clopbench.launch import sbatch, snapshot, squeue
+from clopbench.launch.checkout import source_state
 from clopbench.launch.local import LocalLauncher
-from clopbench.launch.profiles import Profile
-from clopbench.launch.source import source_state
-from clopbench.launch.submission import SUBMISSIONS, Part, Submission, SubmittedCell, describe, write
-from clopbench.records import Store
-from clopbench.suite import Suite
+from clopbench.results import leases
+from clopbench.results.records import Store
+from clopbench.slurm import sbatch, snapshot, squeue
+from clopbench.slurm.profiles import Profile
+from clopbench.slurm.submission import SUBMISSIONS, Part, Submission, SubmittedCell, describe, write
+from clopbench.suite.suite import Suite
 
 LOCK_SECONDS = 60.0
 ASSUMED_ARRAY_SIZE = 1001
@@ -158,7 +158,7 @@ def alone(store: Store) -> Iterator[None]:
     folder = store.root / SUBMISSIONS
     deadline = time.monotonic() + LOCK_SECONDS
     try:
-        while (lock := claims.acquire(folder)) is None:
+        while (lock := leases.acquire(folder)) is None:
             if time.monotonic() > deadline:
                 raise UserError(f"another `bench submit` is at work in {folder}")
             time.sleep(0.2)

@@ -1,4 +1,4 @@
-"""What one task of a Slurm array does: `python -m clopbench.launch.task SUBMISSION FIRST`.
+"""What one task of a Slurm array does: `python -m clopbench.slurm.task SUBMISSION FIRST`.
 
 Runs its cells, saves them when Slurm warns (SIGUSR2) or ends the task (SIGTERM), and asks for another turn
 where Slurm does not give one by itself. The truth is on disk: any turn may be the last, or run twice.
@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from clopbench.errors import UserError
-from clopbench.launch.allocation import Allocation
 from clopbench.launch.devices import slots
-from clopbench.launch.packing import Ended, Packing, StopSignals
-from clopbench.launch.submission import Submission, SubmittedCell
 from clopbench.launch.team import Missing, Seat, follow, lead
 from clopbench.launch.worker import EXIT_RECORDED, EXIT_STOPPED
-from clopbench.records import Store, write_atomic
+from clopbench.results.records import Store, write_atomic
+from clopbench.slurm.allocation import Allocation
+from clopbench.slurm.packing import Ended, Packing, StopSignals
+from clopbench.slurm.submission import Submission, SubmittedCell
 
 EXIT_FAILED = 1
 # A cell that another process is training: a GPU does not wait for it longer than this, but comes back later.
@@ -177,7 +177,7 @@ def meeting_point(submission: Submission) -> Path:
 
 
 def main(arguments: list[str]) -> int:
-    """Run as `srun python -m clopbench.launch.task SUBMISSION FIRST`, by one process or by several."""
+    """Run as `srun python -m clopbench.slurm.task SUBMISSION FIRST`, by one process or by several."""
     folder, first = arguments
     submission, seat = Submission(Path(folder)), Seat.in_slurm()
     if seat.number > 0:

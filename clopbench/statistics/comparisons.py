@@ -11,15 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 from scipy import stats
 
-from clopbench.report import power
-from clopbench.report.statistics import (
-    ALPHA,
-    CONFIDENCE,
-    bootstrap,
-    pitman_morgan,
-    t_half_width,
-    t_p_above,
-)
+from clopbench.statistics import power
+from clopbench.statistics.summaries import ALPHA, CONFIDENCE, bootstrap, pitman_morgan, t_half_width, t_p_above
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from scipy import stats
 
-from clopbench.report.statistics import CONFIDENCE
+from clopbench.statistics.summaries import CONFIDENCE
 
 
 @dataclass(frozen=True)

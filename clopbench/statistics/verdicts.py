@@ -12,10 +12,10 @@ The rules:
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from clopbench.report import statistics
-from clopbench.report.comparisons import Comparison, Hypothesis
-from clopbench.report.power import MOST_SEEDS
-from clopbench.report.statistics import ALPHA, Summary, holm
+from clopbench.statistics import summaries
+from clopbench.statistics.comparisons import Comparison, Hypothesis
+from clopbench.statistics.power import MOST_SEEDS
+from clopbench.statistics.summaries import ALPHA, Summary, holm
 
 TOO_FEW = 3
 """Below so many seeds a spread is hardly known, and no number of seeds is derived from it."""
@@ -136,12 +136,12 @@ def judge_number(
         return NumberVerdict("reproduced" if within else "different", "no spread over seeds")
     if paper_sd is not None and paper_n is not None:
         theirs = (paper_mean, paper_sd, paper_n)
-        equivalence = statistics.equivalence_p(ours.mean, ours.sd, ours.n, *theirs, margin)
-        _, difference = statistics.welch(ours.mean, ours.sd, ours.n, *theirs)
+        equivalence = summaries.equivalence_p(ours.mean, ours.sd, ours.n, *theirs, margin)
+        _, difference = summaries.welch(ours.mean, ours.sd, ours.n, *theirs)
         reason = ""
     else:
-        equivalence = statistics.equivalence_p_to_constant(ours.mean, ours.sd, ours.n, paper_mean, margin)
-        difference = statistics.one_sample_p(ours.mean, ours.sd, ours.n, paper_mean)
+        equivalence = summaries.equivalence_p_to_constant(ours.mean, ours.sd, ours.n, paper_mean, margin)
+        difference = summaries.one_sample_p(ours.mean, ours.sd, ours.n, paper_mean)
         reason = "the paper's uncertainty is not known"
     if equivalence < ALPHA:
         return NumberVerdict("reproduced", reason)

@@ -15,10 +15,10 @@ import torch
 from clopbench import seeds
 from clopbench.cell import Cell, MethodConfig
 from clopbench.errors import UserError
-from clopbench.plugins import Plugins
-from clopbench.studies import OverheadStudy
+from clopbench.studies.peak_memory import peak_bytes
+from clopbench.study import OverheadStudy
+from clopbench.suite.plugins import Plugins
 from clopbench.training.loop import Trainer
-from clopbench.training.peak_memory import peak_bytes
 
 MIB = 2**20
 

@@ -18,8 +18,8 @@ from clopbench import seeds
 from clopbench.cell import Cell
 from clopbench.contrastive import contrast_of_normalised, info_nce, normalised
 from clopbench.errors import UserError
-from clopbench.plugins import Plugins
-from clopbench.studies import SphereStudy
+from clopbench.study import SphereStudy
+from clopbench.suite.plugins import Plugins
 
 PLACED = 1e-13
 """How near the mean of the points must come to where it is wanted."""

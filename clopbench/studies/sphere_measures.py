@@ -12,8 +12,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from clopbench.training import geometry
-from clopbench.training.sphere import Objective, step
+from clopbench import geometry
+from clopbench.studies.sphere import Objective, step
 
 Metrics = dict[str, float | None]
 Row = dict[str, float]

@@ -5,9 +5,9 @@ from typing import Any
 
 from clopbench.cell import Cell
 from clopbench.errors import UserError
-from clopbench.plugins import Plugins
-from clopbench.studies import OverheadStudy, SphereStudy
-from clopbench.training import overhead, sphere, sphere_measures
+from clopbench.studies import overhead, sphere, sphere_measures
+from clopbench.study import OverheadStudy, SphereStudy
+from clopbench.suite.plugins import Plugins
 from clopbench.training.loop import Trainer
 
 Outcome = tuple[dict[str, float | None], list[dict[str, Any]]]

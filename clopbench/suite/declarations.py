@@ -4,10 +4,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from clopbench.declared_claims import ClaimDeclaration, Direction, Format, as_list
-from clopbench.declared_figures import Curve, FigureDeclaration, PairedDots, shared_name
-from clopbench.declared_thresholds import ThresholdDeclaration
 from clopbench.parameters import Count, NonNegative, PointName, Positive, Strict
+from clopbench.suite.claims import ClaimDeclaration, Direction, Format, as_list
+from clopbench.suite.figures import Curve, FigureDeclaration, PairedDots, shared_name
+from clopbench.suite.thresholds import ThresholdDeclaration
 
 Overrides = dict[str, Any]
 Coordinates = dict[str, str]
@@ -65,7 +65,7 @@ class BenchmarkDeclaration(Strict):
     """Scale → values by dotted key that hold there for all points; a point's own values come after them."""
     skip: list[Skip] = []
     study: dict[str, Any] | None = None
-    """What the cells are instead of trainings (clopbench/studies.py)."""
+    """What the cells are instead of trainings (clopbench/study.py)."""
 
 
 class PaperValue(Strict):

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from clopbench.declared_claims import Points
 from clopbench.parameters import PointName, Positive, Strict, Whole
+from clopbench.suite.claims import Points
 
 FigureName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 

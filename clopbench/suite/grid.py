@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 
-from clopbench.declarations import BenchmarkDeclaration, Coordinates, Overrides
 from clopbench.errors import UserError, unknown
+from clopbench.suite.declarations import BenchmarkDeclaration, Coordinates, Overrides
 
 Point = tuple[Coordinates, Overrides]
 

@@ -8,10 +8,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from clopbench import cell
-from clopbench.declarations import BenchmarkDeclaration, LaunchConfig
 from clopbench.errors import UserError, unknown
-from clopbench.plugins import Plugin
-from clopbench.studies import STUDIES
+from clopbench.study import STUDIES
+from clopbench.suite.declarations import BenchmarkDeclaration, LaunchConfig
+from clopbench.suite.plugins import Plugin
 
 SECTIONS = {
     "data": cell.DataConfig,

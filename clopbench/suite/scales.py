@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from clopbench.declarations import BenchmarkDeclaration, Coordinates
 from clopbench.errors import UserError, unknown
+from clopbench.suite.declarations import BenchmarkDeclaration, Coordinates
 
 SECTIONS = (
     "method",

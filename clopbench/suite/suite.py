@@ -14,10 +14,12 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from clopbench import grid
 from clopbench.cell import Cell, identity
 from clopbench.data import sources
-from clopbench.declarations import (
+from clopbench.errors import UserError, unknown
+from clopbench.parameters import validated
+from clopbench.suite import grid
+from clopbench.suite.declarations import (
     BenchmarkDeclaration,
     Coordinates,
     LaunchConfig,
@@ -25,11 +27,9 @@ from clopbench.declarations import (
     ScaleDeclaration,
     TableDeclaration,
 )
-from clopbench.errors import UserError, unknown
-from clopbench.overrides import Override, apply, check_keys
-from clopbench.parameters import validated
-from clopbench.plugins import Plugins
-from clopbench.scales import at_scale, skip_reason
+from clopbench.suite.overrides import Override, apply, check_keys
+from clopbench.suite.plugins import Plugins
+from clopbench.suite.scales import at_scale, skip_reason
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # The same, ten times as fast, where libyaml is.
 DEFAULT_SCALE = "laptop"

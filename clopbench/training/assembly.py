@@ -13,8 +13,8 @@ from clopbench.cell import Cell
 from clopbench.data import sources
 from clopbench.data.sources import DataSet
 from clopbench.data.subsets import Subset, choose_subset, hold_out
-from clopbench.declarations import LaunchConfig
-from clopbench.plugins import Plugins
+from clopbench.suite.declarations import LaunchConfig
+from clopbench.suite.plugins import Plugins
 from clopbench.training.encoders import has_narrow_shortcut
 from clopbench.training.feed import feed
 from clopbench.training.loop import Row, Trainer

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from clopbench.records import write_atomic
+from clopbench.results.records import write_atomic
 from clopbench.training.loop import Trainer
 from clopbench.training.place import PeerLost
 from clopbench.training.stop import Stopped, StopRequest

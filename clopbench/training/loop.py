@@ -13,12 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clopbench import seeds
+from clopbench import geometry, seeds
 from clopbench.cell import Cell
 from clopbench.contrastive import normalised
 from clopbench.data.augment import Recipe, recipe, views
 from clopbench.method import Embedded
-from clopbench.training import geometry
 from clopbench.training.feed import Images
 from clopbench.training.model import Model, Teacher, backward_in_chunks, embed_in_chunks
 from clopbench.training.optim import build_optimizer, learning_rate, set_learning_rate

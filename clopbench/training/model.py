@@ -16,7 +16,7 @@ from clopbench import seeds
 from clopbench.cell import Cell
 from clopbench.errors import UserError
 from clopbench.method import Embedded, Method
-from clopbench.plugins import Plugins
+from clopbench.suite.plugins import Plugins
 from clopbench.training.encoders import build_encoder, build_head
 
 

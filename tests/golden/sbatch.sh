@@ -24,4 +24,4 @@ export PYTHONPATH=/shared/results/submissions/20261124-030000-table7-abcd/snapsh
 
 # command
 export SUBMITIT_EXECUTOR=slurm
-srun --unbuffered --output /shared/results/submissions/20261124-030000-table7-abcd/logs/%A_%a_%t_log.out sh -c 'trap '"'"''"'"' USR2; exec "$@"' task '/shared/my envs/bench/bin/python' -u -m clopbench.launch.task /shared/results/submissions/20261124-030000-table7-abcd 500
+srun --unbuffered --output /shared/results/submissions/20261124-030000-table7-abcd/logs/%A_%a_%t_log.out sh -c 'trap '"'"''"'"' USR2; exec "$@"' task '/shared/my envs/bench/bin/python' -u -m clopbench.slurm.task /shared/results/submissions/20261124-030000-table7-abcd 500

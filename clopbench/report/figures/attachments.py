@@ -17,11 +17,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clopbench.declared_figures import EMBEDDED
 from clopbench.errors import UserError
-from clopbench.records import Store
-from clopbench.report import placement
-from clopbench.suite import Suite
+from clopbench.report.figures import placement
+from clopbench.results.records import Store
+from clopbench.suite.figures import EMBEDDED
+from clopbench.suite.suite import Suite
 
 PUBLISHED = Path("results") / "published"
 EMBEDDED_SEED = 0

@@ -19,10 +19,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from PIL import Image
 
-from clopbench.declarations import Coordinates
-from clopbench.declared_claims import Format
 from clopbench.report.observations import Number
 from clopbench.report.tables import Table
+from clopbench.suite.claims import Format
+from clopbench.suite.declarations import Coordinates
 
 DPI = 160
 WIDTH = 7.0

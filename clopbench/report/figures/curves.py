@@ -14,14 +14,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
-from clopbench.declarations import Coordinates, MetricColumn
-from clopbench.declared_figures import Curve, SpectrumFigure
-from clopbench.report import canvas, placement, wording
-from clopbench.report.attachments import Attachments
+from clopbench.report.figures import canvas, placement
+from clopbench.report.figures.attachments import Attachments
+from clopbench.report.figures.paired_dots import counted, seeds_text
+from clopbench.report.formats import wording
 from clopbench.report.observations import Number
-from clopbench.report.paired_dots import counted, seeds_text
-from clopbench.report.statistics import summarise
 from clopbench.report.tables import Table
+from clopbench.statistics.summaries import summarise
+from clopbench.suite.declarations import Coordinates, MetricColumn
+from clopbench.suite.figures import Curve, SpectrumFigure
 
 HEIGHT = 2.3
 """Inches of a row of panels."""

@@ -15,11 +15,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from threadpoolctl import threadpool_limits
 
-from clopbench.declared_figures import PrototypeHeatmap, TsneFigure
-from clopbench.report import canvas, placement
-from clopbench.report.attachments import EMBEDDED_SEED, Attachments, Embeddings, read_embeddings
+from clopbench.report.figures import canvas, placement
+from clopbench.report.figures.attachments import EMBEDDED_SEED, Attachments, Embeddings, read_embeddings
 from clopbench.report.observations import Observation
 from clopbench.report.tables import Table
+from clopbench.suite.figures import PrototypeHeatmap, TsneFigure
 
 COLUMNS = 3
 SIDE = 2.3

@@ -10,12 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from clopbench.declarations import Coordinates
-from clopbench.declared_figures import PairedDots
-from clopbench.report import canvas, placement, wording
-from clopbench.report.attachments import Attachments
+from clopbench.report.figures import canvas, placement
+from clopbench.report.figures.attachments import Attachments
+from clopbench.report.formats import wording
 from clopbench.report.observations import Number
 from clopbench.report.tables import Table
+from clopbench.suite.declarations import Coordinates
+from clopbench.suite.figures import PairedDots
 
 COLUMNS = 4
 """Panels beside each other."""

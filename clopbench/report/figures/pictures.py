@@ -7,7 +7,11 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from clopbench.declared_figures import (
+from clopbench.report.figures import canvas, curves, paired_dots, spectra
+from clopbench.report.figures import embeddings as embeddings
+from clopbench.report.figures.attachments import Attachments
+from clopbench.report.tables import Table
+from clopbench.suite.figures import (
     Curve,
     FigureDeclaration,
     PairedDots,
@@ -15,10 +19,6 @@ from clopbench.declared_figures import (
     SpectrumFigure,
     TsneFigure,
 )
-from clopbench.report import canvas, curves, paired_dots, spectra
-from clopbench.report import embedding_figures as embeddings
-from clopbench.report.attachments import Attachments
-from clopbench.report.tables import Table
 
 FORMATS = {".png": canvas.png, ".pdf": canvas.pdf}
 

@@ -4,10 +4,10 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 
-from clopbench.declarations import Coordinates
-from clopbench.declared_figures import Curve, FigureDeclaration, SpectrumFigure
 from clopbench.errors import UserError, unknown
 from clopbench.report.observations import Number
+from clopbench.suite.declarations import Coordinates
+from clopbench.suite.figures import Curve, FigureDeclaration, SpectrumFigure
 
 Axes = Mapping[str, Sequence[str]]
 

@@ -12,14 +12,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from clopbench.declarations import Coordinates
-from clopbench.declared_figures import SpectrumFigure
-from clopbench.report import canvas, placement, wording
-from clopbench.report.attachments import Attachments
-from clopbench.report.curves import Style, styled
+from clopbench.report.figures import canvas, placement
+from clopbench.report.figures.attachments import Attachments
+from clopbench.report.figures.curves import Style, styled
+from clopbench.report.figures.paired_dots import counted
+from clopbench.report.formats import wording
 from clopbench.report.observations import Number
-from clopbench.report.paired_dots import counted
 from clopbench.report.tables import Table
+from clopbench.suite.declarations import Coordinates
+from clopbench.suite.figures import SpectrumFigure
 
 COLUMNS = 3
 HEIGHT = 2.4

@@ -5,12 +5,13 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-from clopbench.report import threshold_lines, threshold_wording, wording
+from clopbench.report import threshold_lines
 from clopbench.report.claims import Claim
-from clopbench.report.comparisons import Comparison
+from clopbench.report.formats import threshold_wording, wording
 from clopbench.report.observations import Number
 from clopbench.report.tables import Table
 from clopbench.report.threshold_lines import Line
+from clopbench.statistics.comparisons import Comparison
 
 FIELDS = [
     *("table", "scale", "kind", "row", "column", "point", "metric", "mean", "sd", "low_95", "high_95"),

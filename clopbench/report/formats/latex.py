@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from clopbench.report import formats, wording
+from clopbench.report.formats import sheets, wording
 from clopbench.report.tables import Table
 
 PAGE = 40.0
@@ -27,16 +27,16 @@ def to_latex(tables: list[Table]) -> str:
     for table in tables:
         title = f"{table.declaration.title}. Scale {table.scale.name}: {table.scale.summary}."
         note = "" if table.scale.is_paper else " Not comparable with the paper's values."
-        for sheet in formats.sheets(table):
+        for sheet in sheets.sheets(table):
             heading = f" {wording.sentence(sheet.title)}." if sheet.title else ""
             caption = f"{title}{heading} Mean and half-width of the 95 % t interval over n seeds.{note}"
             parts.extend(_floats(caption, sheet.head, sheet.body))
-        for sheet in formats.threshold_sheets(table):
+        for sheet in sheets.threshold_sheets(table):
             caption = f"{title} {sheet.title}: the median over n seeds, and its interval by order statistics."
             parts.extend(_floats(caption, sheet.head, sheet.body))
         if table.claims:
             caption = f"{title} Claims: effects over paired seeds, positive in the claim's favour; p by Holm."
-            parts.extend(_floats(caption, formats.CLAIM_HEADINGS, formats.claim_rows(table)))
+            parts.extend(_floats(caption, sheets.CLAIM_HEADINGS, sheets.claim_rows(table)))
     return "\n\n".join(parts) + "\n"
 
 

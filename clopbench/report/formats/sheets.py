@@ -7,13 +7,13 @@ from itertools import product
 from rich import box
 from rich.table import Table as RichTable
 
-from clopbench.declarations import Coordinates
-from clopbench.declared_claims import Format
-from clopbench.report import threshold_wording, wording
+from clopbench.report.formats import threshold_wording, wording
 from clopbench.report.observations import Number, metric_by_seed
-from clopbench.report.statistics import Summary, summarise
 from clopbench.report.tables import Table
 from clopbench.report.threshold_lines import Line
+from clopbench.statistics.summaries import Summary, summarise
+from clopbench.suite.claims import Format
+from clopbench.suite.declarations import Coordinates
 
 CLAIM_HEADINGS = [
     *("claim", "effect [95 % interval]", "bootstrap [95 %]", "p", "p (Holm)", "seeds in favour", "verdict"),

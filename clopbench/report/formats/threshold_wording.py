@@ -2,10 +2,10 @@
 
 import math
 
-from clopbench.declared_thresholds import ThresholdDeclaration
+from clopbench.report.formats.wording import NOT_RUN, NOTHING
 from clopbench.report.threshold_lines import Line
-from clopbench.report.thresholds import Bracket
-from clopbench.report.wording import NOT_RUN, NOTHING
+from clopbench.statistics.thresholds import Bracket
+from clopbench.suite.thresholds import ThresholdDeclaration
 
 HEADINGS = ["row", "median threshold", "interval", "n", "beyond the grid"]
 

@@ -2,14 +2,14 @@
 
 import math
 
-from clopbench.declarations import Coordinates, PaperValue
-from clopbench.declared_claims import AtMostClaim, Format, NearClaim
 from clopbench.report.claims import Claim
-from clopbench.report.comparisons import Comparison, Equivalence, NonInferiority, Order, Spread
 from clopbench.report.observations import Number
-from clopbench.report.selection import Pair
-from clopbench.report.statistics import Summary
+from clopbench.report.points import Pair
 from clopbench.report.tables import Table
+from clopbench.statistics.comparisons import Comparison, Equivalence, NonInferiority, Order, Spread
+from clopbench.statistics.summaries import Summary
+from clopbench.suite.claims import AtMostClaim, Format, NearClaim
+from clopbench.suite.declarations import Coordinates, PaperValue
 
 NOT_RUN = "not run"
 NOTHING = "–"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 from clopbench.cell import canonical_json, flatten
-from clopbench.records import Record
+from clopbench.results.records import Record
 
 T = TypeVar("T")
 

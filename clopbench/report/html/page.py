@@ -12,16 +12,16 @@ from importlib.resources import files
 from string import Template
 from xml.etree.ElementTree import Element
 
-from clopbench.records import Record
 from clopbench.report import summary
-from clopbench.report.attachments import Attachments
 from clopbench.report.document import Document, collect, make_document, margins, not_run
-from clopbench.report.html_cells import cells_data, embedded
-from clopbench.report.html_tables import Groups, at_scale, chip, grid, grid_entry
-from clopbench.report.markup import append, element, inline, prose, to_text
+from clopbench.report.figures.attachments import Attachments
+from clopbench.report.html.cells import cells_data, embedded
+from clopbench.report.html.markup import append, element, inline, prose, to_text
+from clopbench.report.html.tables import Groups, at_scale, chip, grid, grid_entry
 from clopbench.report.publication import arms_of
 from clopbench.report.tables import Table
-from clopbench.suite import Suite
+from clopbench.results.records import Record
+from clopbench.suite.suite import Suite
 
 SCRIPTS = ("sorting.js", "filters.js", "curves.js", "cells.js", "start.js")
 TITLE = "Contrastive learning with orthonormal prototypes: what was reproduced"
@@ -74,7 +74,7 @@ def report(
 
 
 def _page(name: str) -> str:
-    return (files("clopbench.report") / "page" / name).read_text(encoding="utf-8")
+    return (files("clopbench.report.html") / "assets" / name).read_text(encoding="utf-8")
 
 
 def _policy(style: str, script: str) -> str:

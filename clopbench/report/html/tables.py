@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from clopbench.report import formats, wording
 from clopbench.report.claims import Claim
 from clopbench.report.document import provenance, skipped
-from clopbench.report.formats import Sheet
-from clopbench.report.markup import Child, append, element, inline
+from clopbench.report.formats import sheets, wording
+from clopbench.report.formats.sheets import Sheet
+from clopbench.report.html.markup import Child, append, element, inline
 from clopbench.report.observations import Number
 from clopbench.report.summary import SYMBOLS
 from clopbench.report.tables import Table
@@ -72,21 +72,19 @@ def at_scale(table: Table, groups: Groups) -> Element:
             made,
             element("p", "Absolute values are not comparable with the paper’s: another scale.", class_="note"),
         )
-    for sheet in formats.sheets(table):
+    for sheet in sheets.sheets(table):
         append(made, _sheet(table, sheet, groups))
-    for sheet in formats.threshold_sheets(table):
+    for sheet in sheets.threshold_sheets(table):
         lines = [[grid_entry(text) for text in line] for line in sheet.body]
         append(made, grid(sheet.title, sheet.head, lines))
     for sentence in skipped(table):
         append(made, element("p", sentence.strip(), class_="note"))
     if table.claims:
         append(made, _claims(table, groups), _problems(table))
-    if comparisons := formats.comparison_rows(table):
+    if comparisons := sheets.comparison_rows(table):
         lines = [[grid_entry(text) for text in line] for line in comparisons]
         count = f"Every comparison of the claims ({len(lines)})"
-        append(
-            made, element("details", element("summary", count), grid("", formats.COMPARISON_HEADINGS, lines))
-        )
+        append(made, element("details", element("summary", count), grid("", sheets.COMPARISON_HEADINGS, lines)))
     append(made, element("p", provenance(table.cells), class_="provenance"))
     return made
 
@@ -171,7 +169,7 @@ def _endings(number: Number) -> str | None:
 def _claims(table: Table, groups: Groups) -> Element:
     """The claims; verdicts stand in front, so that they are seen where the table is too wide."""
     lines = []
-    for claim, texts in zip(table.claims, formats.claim_rows(table), strict=True):
+    for claim, texts in zip(table.claims, sheets.claim_rows(table), strict=True):
         text, effect, *others, verdict = texts
         key = groups.add_claim(table, claim) if claim.cells else None
         lines.append(
@@ -183,7 +181,7 @@ def _claims(table: Table, groups: Groups) -> Element:
                 grid_entry("", inline(claim.declaration.paper), class_="evidence"),
             ]
         )
-    text, *others, verdict = formats.CLAIM_HEADINGS
+    text, *others, verdict = sheets.CLAIM_HEADINGS
     return grid("Claims", [text, verdict, *others, "the paper"], lines)
 
 
