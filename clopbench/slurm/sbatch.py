@@ -1,7 +1,7 @@
 """The sbatch script of an array, written and submitted by submitit around our own command.
 
 Tasks read plain data from the submission folder; submitit's pickles are not used. What the script says is
-held by tests/golden/sbatch.sh.
+held by tests/slurm/sbatch.golden.sh.
 """
 
 import contextlib

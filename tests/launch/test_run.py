@@ -4,17 +4,15 @@ import json
 import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from checkout import QUICK, ROOT, pixels_of, suite_of
+from checkout import QUICK, pixels_of, suite_of
+from runs import METHOD, digests, leftovers, start, wait_until
 
 from clopbench.launch import local
 from clopbench.results import leases
@@ -23,23 +21,6 @@ from clopbench.results.records import RESULT_STATUSES, Store
 
 # A few seconds a cell: long enough to be caught in the middle.
 LONGER = ["training.epochs=15", "training.warmup_epochs=0", "encoder.width=4"]
-
-
-def digests(results: Path) -> dict[str, str]:
-    """Cell → SHA-256 of its numbers, for all results in a folder."""
-    entries = scan(Store(results)).values()
-    return {e.id: e.content["result_digest"] for e in entries if e.status in RESULT_STATUSES}
-
-
-def leftovers(results: Path) -> list[str]:
-    """Files of cells that should not outlive a run; a checkpoint stays until there is a result."""
-    kept = {"record.json", "history.csv", "spectrum.npy", "run.log", "embeddings.npz"}
-    done = digests(results)
-    return [
-        str(path)
-        for path in results.glob("??/*/*")
-        if path.name not in kept and (path.name != "checkpoint.pt" or path.parent.name in done)
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -52,16 +33,6 @@ def reference(tmp_path_factory) -> Path:
     assert done.returncode == 0, out
     (results / "output.txt").write_text(out)
     return results
-
-
-def start(arguments: list[str], **options) -> "subprocess.Popen[str]":
-    """`bench …` as its own process group, as a shell would start it."""
-    variables = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    return subprocess.Popen(
-        [sys.executable, "-c", "from clopbench.cli.main import main; main()", *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-        env=variables | {"BENCH_SUITE": str(ROOT)}, **options,
-    )  # fmt: skip
 
 
 def test_cells_of_seed_0_keep_some_embeddings_for_figures(reference):
@@ -79,13 +50,6 @@ def test_cells_of_seed_0_keep_some_embeddings_for_figures(reference):
     gram = kept["orthonormal"]["prototype_KD"] @ kept["orthonormal"]["prototype_KD"].T
     np.testing.assert_allclose(gram, np.eye(10), atol=1e-5)
     assert kept.keys() == {"orthonormal", "random"}
-
-
-def wait_until(condition, seconds=60.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 def test_output_names_scale_progress_table_and_claim(reference):
@@ -177,37 +141,6 @@ def test_embeddings_that_overflow_are_divergence_and_not_a_crash(bench, tmp_path
     (entry,) = scan(Store(tmp_path / "results")).values()
     assert entry.content["notes"] == {"diverged": "features not finite after the last step"}
     assert entry.content["metrics"] == {}
-
-
-METHOD = '''
-"""A third party's method, which fails as it is told."""
-import os, signal, torch
-from clopbench.contrastive import info_nce
-from clopbench.method import Method, Positive
-
-class Theirs(Method):
-    name, version = "theirs", 1
-
-    def __init__(self, dim: int, num_classes: int, *, fault: str = "none", generator: torch.Generator):
-        super().__init__()
-        self.fault, self.calls = fault, 0
-
-    def loss(self, batch):
-        self.calls += 1
-        total = info_nce(batch.z_VBD, 0.2)
-        if self.calls == 3:
-            if self.fault == "raise":
-                raise RuntimeError("the third step went wrong")
-            if self.fault == "kill":
-                os.kill(os.getpid(), signal.SIGKILL)
-            if self.fault == "memory":
-                raise torch.OutOfMemoryError("too large")
-            if self.fault == "not_a_number":
-                total = total * float("nan")
-            if self.fault == "exit":
-                os._exit(9)
-        return {"total": total}
-'''
 
 
 @pytest.fixture

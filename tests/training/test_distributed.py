@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 from checkout import QUICK
-from test_house import imports, modules
-from test_run import digests, leftovers, wait_until
+from code_read import imports, modules
+from runs import digests, leftovers, wait_until
 from together import (
     METHODS,
     all_gradients,

@@ -6,22 +6,20 @@ import shutil
 import subprocess
 import sys
 import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
 from checkout import QUICK, ROOT
 from cluster import SUBMIT, events, jobs, only, starts, state, wait_for
+from golden_sbatch import GOLDEN, golden_submission
 from lab import Lab
-from test_run import METHOD, digests, leftovers
+from runs import METHOD, digests, leftovers
 
 from clopbench.results.index import scan
 from clopbench.results.records import Store
 from clopbench.slurm import sbatch
-from clopbench.slurm.submission import Part, Submission, all_submissions, describe, write
+from clopbench.slurm.submission import Part, all_submissions, describe, write
 from clopbench.slurm.submit import pack
-
-GOLDEN = ROOT / "tests" / "golden" / "sbatch.sh"
 
 
 @pytest.fixture(scope="module")
@@ -233,24 +231,9 @@ def test_dry_run_shows_the_sbatch_text_without_a_slurm(bench, tmp_path, monkeypa
     assert "cannot be run: no such file or directory" in refused.err
 
 
-def golden_submission() -> Submission:
-    """A submission that is the same on every machine."""
-    parameters = {
-        "slurm_partition": "gpu", "gpus_per_node": 1, "cpus_per_task": 8, "mem_gb": 48.5, "timeout_min": 720,
-        "slurm_array_parallelism": 16, "slurm_signal_delay_s": 120, "slurm_setup": ["module load cuda"],
-        "slurm_account": "my project",
-    }  # fmt: skip
-    about = {
-        "profile": {"name": "a100", "parameters": parameters},
-        "environment": {"python": "/shared/my envs/bench/bin/python"},
-        "live": False,
-    }
-    return Submission(Path("/shared/results/submissions/20261124-030000-table7-abcd"), about)
-
-
 def test_the_sbatch_text_is_golden():
     text = sbatch.text(golden_submission(), Part(1, 500, 500, 8), "afterany:1234")
-    assert text == GOLDEN.read_text(), "after a wanted change: uv run python tests/renew_golden.py"
+    assert text == GOLDEN.read_text(), "after a wanted change: uv run python tests/support/renew_golden.py"
 
 
 @pytest.mark.parametrize(

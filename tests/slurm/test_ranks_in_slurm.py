@@ -10,7 +10,7 @@ import pytest
 from checkout import QUICK
 from cluster import LONGER, epoch, jobs, only, state, wait_for
 from lab import Lab
-from test_run import digests, leftovers
+from runs import digests, leftovers
 
 CELL = ["table7", "--seeds", "1", "--only", "prototypes=random"]
 SUBMIT = ["submit", *CELL, "--profile", "lab"]

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 from checkout import pixels_of
-from test_run import digests, leftovers, wait_until
+from runs import digests, holder, leftovers, wait_until
 
 from clopbench.method import Embedded
-from clopbench.results import leases
 from clopbench.results.index import scan
 from clopbench.results.records import PARTIAL, Store
 from clopbench.training.checkpoint import Checkpointer
@@ -127,15 +126,6 @@ def test_a_full_disk_costs_the_checkpoint_and_not_the_run(cell, plugins, tmp_pat
     assert trainer.epoch == 3
     assert "checkpoint not saved: [Errno 28]" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
-
-
-def holder(results: Path, epoch: int) -> int | None:
-    """The worker's pid, once it is past an epoch."""
-    for folder in results.glob("??/*"):
-        claim = leases.current(folder)
-        if claim is not None and claim.holder.get("epoch", 0) >= epoch:
-            return claim.holder["pid"]
-    return None
 
 
 def signal_at(results: Path, epoch: int, number: signal.Signals) -> threading.Thread:

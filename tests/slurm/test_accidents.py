@@ -18,8 +18,8 @@ import pytest
 from cluster import events, jobs, only, wait_for
 from lab import Lab, require
 from patience import SUBMIT, TABLE, Pace, check_records, state, under_way
+from runs import wait_until
 from synthetic import record
-from test_run import wait_until
 
 from clopbench.cell import Cell
 from clopbench.cli import slurm

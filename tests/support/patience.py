@@ -17,7 +17,7 @@ import pytest
 from checkout import ROOT
 from cluster import events, starts
 from lab import Lab
-from test_run import digests, leftovers
+from runs import digests, leftovers
 
 from clopbench.results import leases
 from clopbench.results.index import scan

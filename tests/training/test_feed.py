@@ -10,7 +10,7 @@ import pytest
 import torch
 from checkout import QUICK
 from PIL import Image
-from test_run import digests
+from runs import digests
 
 from clopbench.data import sources
 from clopbench.data.prepare import prepare

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from checkout import ROOT
 from PIL import Image
-from test_resume import holder
-from test_run import digests, leftovers, wait_until
+from runs import digests, holder, leftovers, wait_until
 
 SHEETS = ROOT.parent / "shared" / "data" / "cifar100"
 SIDE, COLUMNS = 32, 20

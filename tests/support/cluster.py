@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lab import Lab
-from test_run import digests
+from runs import digests
 
 from clopbench.results import leases
 from clopbench.results.records import Store

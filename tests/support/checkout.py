@@ -12,7 +12,8 @@ from clopbench.suite.declarations import LaunchConfig
 from clopbench.suite.plugins import Plugins
 from clopbench.suite.suite import Suite
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
+GOLDEN = ROOT / "tests" / "report" / "golden"
 QUICK = ["training.epochs=1", "training.warmup_epochs=0", "encoder.width=4", "evaluation.collapse_rank=0"]
 
 T = TypeVar("T")

@@ -1,33 +1,15 @@
 """The report on fixed synthetic records: golden text, honest counts, drift, pairing."""
 
 import pytest
-from checkout import ROOT, suite_of
-from synthetic import record
+from checkout import GOLDEN, ROOT, suite_of
+from synthetic import arms, record, records_of
 
 from clopbench.errors import UserError
 from clopbench.report.document import collect, make_document, report
 from clopbench.report.formats import sheets, wording
-from clopbench.report.observations import group_by_arm
 from clopbench.report.tables import build_table
 from clopbench.suite.declarations import TableDeclaration
 from clopbench.suite.suite import Suite
-
-# Per seed: orthonormal, random. Differences 1, 1, 4 points: mean 2, sd √3, t = 2, p = 0.1835.
-VALUES = {0: (0.92, 0.91), 1: (0.94, 0.93), 2: (0.96, 0.92)}
-
-
-def records_of(benchmark, values=VALUES):
-    orthonormal, random = benchmark.entries
-    return [
-        record(entry.cell(seed), top1)
-        for seed, pair in values.items()
-        for entry, top1 in zip((orthonormal, random), pair, strict=True)
-        if top1 is not None
-    ]
-
-
-def arms(records):
-    return group_by_arm(r.to_json() for r in records)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +66,7 @@ def test_golden_documents(suite, benchmark_):
     """Whole files, as a reader gets them. To renew: CONTRIBUTING.md, 'Golden files'."""
     document = make_document(suite, collect(suite, {"laptop": arms(records_of(benchmark_))}))
     for name in ("RESULTS.md", "tables/table7.md", "tables/table7.csv", "tables/table7.tex"):
-        golden = ROOT / "tests" / "golden" / name.replace("/", "_")
+        golden = GOLDEN / name.replace("/", "_")
         assert document.texts[name] == golden.read_text(), f"renew {golden}"
 
 

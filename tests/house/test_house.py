@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 from checkout import ROOT
-
-PACKAGE = ROOT / "clopbench"
+from code_read import PACKAGE, imports, modules
 
 # Floors of the house, from the top. A module imports only from floors below its own, or its own room.
 FLOORS = [
@@ -38,26 +37,6 @@ HEIGHT = {room: -number for number, floor in enumerate(FLOORS) for room in floor
 
 def room_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-
-
-def imports(path: Path, top_level_only: bool = False) -> set[str]:
-    """Dotted names that a file imports; names imported from clopbench itself count as its modules."""
-    tree = ast.parse(path.read_text())
-    nodes = tree.body if top_level_only else ast.walk(tree)
-    found: set[str] = set()
-    for node in nodes:
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            if node.module == "clopbench":
-                found |= {f"clopbench.{alias.name}" for alias in node.names}
-            else:
-                found.add(node.module)
-    return found
-
-
-def modules() -> list[Path]:
-    return [path for path in sorted(PACKAGE.rglob("*.py")) if path.name != "__init__.py"]
 
 
 def rooms_imported(path: Path) -> set[str]:
