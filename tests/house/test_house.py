@@ -3,36 +3,31 @@
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from statistics import median
 
 import pytest
 from checkout import ROOT
-from code_read import PACKAGE, imports, modules
+from code_read import PACKAGE, dotted, imports, modules
 
-# Floors of the house, from the top. A module imports only from floors below its own, or its own room.
+# Floors of the house, from the top. A module imports only from its own room and from floors below it.
 FLOORS = [
-    {"torchrun"},
     {"cli"},
-    {"cli_data", "cli_report", "cli_slurm"},
-    {"cli_options"},
-    {"retrying"},
-    {"slurm_cli"},
-    {"request", "showing", "doctor", "importing"},
-    {"data_cli"},
-    {"launch", "report"},
-    {"plan", "training"},
-    {"index", "suite"},
-    {"overrides", "scales", "grid"},
-    {"records", "claims", "declarations", "plugins"},
-    {"declared_figures"},
-    {"declared_claims", "declared_thresholds"},
-    {"data", "method"},
+    {"slurm"},
+    {"launch"},
+    {"evaluation", "studies"},
+    {"training", "report"},
+    {"results"},
+    {"suite"},
+    {"data"},
     {"cell"},
-    {"studies"},
-    {"contrastive", "prototypes", "seeds", "parameters"},
-    {"errors"},
+    {"study", "method"},
+    {"parameters", "prototypes"},
+    {"contrastive", "geometry", "seeds", "statistics", "errors"},
 ]
 HEIGHT = {room: -number for number, floor in enumerate(FLOORS) for room in floor}
+PATHS = pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 
 
 def room_of(path: Path) -> str:
@@ -43,26 +38,53 @@ def rooms_imported(path: Path) -> set[str]:
     return {name.split(".")[1] for name in imports(path) if name.startswith("clopbench.")}
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_only_go_down(path):
-    own = room_of(path)
-    for room in rooms_imported(path) - {own}:
-        # Two exceptions: a plug-in is checked against the contract, and the launcher starts training.
-        if (own, room) in {("plugins", "method"), ("launch", "training")}:
-            continue
-        assert HEIGHT[room] < HEIGHT[own], f"{own} imports {room}"
-
-
-def test_every_room_has_its_floor():
+def test_there_are_at_most_thirteen_floors_and_every_room_stands_on_one():
+    assert len(FLOORS) <= 13
     assert {room_of(path) for path in modules()} == HEIGHT.keys()
 
 
-def test_training_and_report_do_not_know_each_other():
-    for path in (PACKAGE / "training").glob("*.py"):
-        assert "report" not in rooms_imported(path)
-    for path in (PACKAGE / "report").glob("*.py"):
-        assert not {"training", "launch", "contrastive", "prototypes", "method"} & rooms_imported(path)
-        assert not any(name.split(".")[0] == "torch" for name in imports(path))
+@PATHS
+def test_imports_only_go_down(path):
+    own = room_of(path)
+    for room in rooms_imported(path) - {own}:
+        assert HEIGHT[room] < HEIGHT[own], f"{own} imports {room}"
+
+
+def test_no_files_import_each_other_in_a_circle():
+    """Imports inside functions count too: they hide a circle, they do not undo it."""
+    found = {dotted(path): path for path in modules()}
+    arrows = {name: imports(path) & found.keys() for name, path in found.items()}
+    TopologicalSorter(arrows).prepare()
+
+
+def test_the_circle_of_files_would_be_seen():
+    with pytest.raises(CycleError):
+        TopologicalSorter({"a": {"b"}, "b": {"c"}, "c": {"a"}}).prepare()
+
+
+def test_report_and_statistics_are_free_of_torch():
+    for room in ("report", "statistics"):
+        for path in (PACKAGE / room).rglob("*.py"):
+            assert not any(name.split(".")[0] in ("torch", "torchvision") for name in imports(path)), path
+
+
+def test_statistics_knows_no_table_and_no_file():
+    for path in (PACKAGE / "statistics").rglob("*.py"):
+        assert rooms_imported(path) <= {"statistics", "errors"}, path
+
+
+def test_report_does_not_reach_what_imports_torch():
+    heavy = {"training", "evaluation", "launch", "contrastive", "prototypes", "method", "geometry"}
+    for path in (PACKAGE / "report").rglob("*.py"):
+        assert not heavy & rooms_imported(path), path
+
+
+def test_few_doors():
+    """At the top: words that everybody uses and what a plug-in may import. The stages are folders."""
+    files = [path for path in PACKAGE.glob("*.py") if path.name != "__init__.py"]
+    folders = [path for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"]
+    assert len(files) <= 11
+    assert len(folders) <= 12
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "methods").glob("*.py")), ids=lambda path: path.stem)
@@ -83,8 +105,8 @@ def run_python(script: str, environment) -> str:
 )
 def test_light_verbs_do_not_import_torch(arguments, environment):
     script = (
-        "import sys\nfrom clopbench import cli\n"
-        f"try: cli.main({arguments!r})\nexcept SystemExit as end: assert not end.code\n"
+        "import sys\nfrom clopbench.cli.main import main\n"
+        f"try: main({arguments!r})\nexcept SystemExit as end: assert not end.code\n"
         "print('heavy:', sorted({'torch', 'sklearn'} & set(sys.modules)))"
     )
     assert run_python(script, environment).splitlines()[-1] == "heavy: []"
@@ -96,12 +118,22 @@ def test_the_launcher_itself_does_not_import_torch(environment):
 
 
 def test_modules_are_small_and_say_what_they_are():
+    lengths = []
     for path in modules():
-        text = path.read_text()
-        assert text.count("\n") <= 300, f"{path} is no longer one room"
+        text = path.read_text(encoding="utf-8")
+        lengths.append(text.count("\n"))
+        assert lengths[-1] <= 280, f"{path} is no longer one room"
         assert ast.get_docstring(ast.parse(text)), f"{path} has no docstring"
+    assert median(lengths) < 140
     assert not list(ROOT.rglob("clopbench/**/utils.py"))
-    assert not (ROOT / "tests" / "__init__.py").exists()
+
+
+def test_tests_mirror_the_rooms():
+    """So that whoever changes a room finds its tests: `uv run pytest tests/statistics`."""
+    rooms = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir()} - {"__pycache__"}
+    assert rooms - {"support", "documents", "house", "vocabulary"} <= HEIGHT.keys()
+    assert not list((ROOT / "tests").glob("test_*.py"))
+    assert not list((ROOT / "tests").rglob("__init__.py"))
 
 
 def test_shell_completion_offers_tables_and_scales(environment):
