@@ -1,0 +1,109 @@
+"""Each metric of a record is the one that its name says, computed again by scikit-learn."""
+
+import numpy as np
+import pytest
+import torch
+from checkout import QUICK, run_here
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.preprocessing import StandardScaler
+
+from clopbench.evaluation import probe
+from clopbench.evaluation.selection import Selection
+from clopbench.launch import run_cell
+from clopbench.suite.overrides import parse
+
+
+@pytest.fixture(scope="module")
+def judged(suite, plugins, tmp_path_factory):
+    """A cell that shows a twentieth of its labels, its frozen features, and its record."""
+    values, _ = parse([*QUICK, "data.label_fraction=0.05"])
+    cell = suite.benchmark("table7", "laptop", values).entries[0].cell(0)
+    kept = []
+    with pytest.MonkeyPatch.context() as patched:
+        real = run_cell.measure
+        patched.setattr(run_cell, "measure", lambda frozen: (kept.append(frozen), real(frozen))[1])
+        record = run_here(cell, plugins, tmp_path_factory.mktemp("cell"))
+    [frozen] = kept
+    train = probe.extract(frozen.model.encoder, frozen.train).double().numpy()
+    test = probe.extract(frozen.model.encoder, frozen.test).double().numpy()
+    return record.metrics, frozen, train, test
+
+
+def ranked(scores: np.ndarray, classes: np.ndarray, labels: np.ndarray, k: int) -> float:
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    return float((classes[order] == labels[:, None]).any(1).mean())
+
+
+@pytest.mark.parametrize("protocol", ["probe", "probe_all"])
+def test_both_probes_by_scikit_learn(judged, protocol):
+    metrics, frozen, train, test = judged
+    y = (frozen.shown_N if protocol == "probe" else frozen.all_N).numpy()
+    kept = y >= 0
+    assert kept.all() == (protocol == "probe_all")
+    scaler = StandardScaler().fit(train[kept])
+    model = LogisticRegression(C=frozen.cell.evaluation.probe_c, max_iter=5000, tol=1e-8)
+    scores = model.fit(scaler.transform(train[kept]), y[kept]).predict_log_proba(scaler.transform(test))
+    for k in (1, 5):
+        found = ranked(scores, model.classes_, frozen.y_M.numpy(), k)
+        assert metrics[f"{protocol}_top{k}"] == pytest.approx(found, abs=1.5 / 360)
+
+
+def test_the_probes_differ_so_that_exchanging_them_would_be_seen(judged):
+    metrics = judged[0]
+    assert metrics["probe_all_top1"] - metrics["probe_top1"] > 5 / 360
+    assert abs(metrics["knn_top1"] - metrics["knn100_top1"]) > 5 / 360
+
+
+@pytest.mark.parametrize(("name", "k"), [("knn", None), ("knn100", 100)])
+def test_both_votes_by_scikit_learn(judged, name, k):
+    metrics, frozen, train, test = judged
+    k = k or frozen.cell.evaluation.knn
+
+    def by_cosine(distance):
+        return np.exp((1 - distance) / 0.1)
+
+    peer = KNeighborsClassifier(k, metric="cosine", weights=by_cosine)  # pyright: ignore[reportArgumentType]
+    share = peer.fit(train, frozen.all_N.numpy()).predict_proba(test)
+    for top in (1, 5):
+        found = ranked(share, peer.classes_, frozen.y_M.numpy(), top)
+        assert metrics[f"{name}_top{top}"] == pytest.approx(found, abs=1.5 / 360)
+
+
+def test_a_near_neighbour_outvotes_two_that_are_farther():
+    """By hand: e^10 against 2 · e^8 at temperature 0.1; at temperature 1 it would be e^1 against 2 · e^0.8."""
+    far = [0.8, 0.6, 0.0]
+    train = torch.tensor([[1.0, 0.0, 0.0], far, [0.8, -0.6, 0.0]])
+    [found] = probe.nearest_neighbours(
+        train, torch.tensor([1, 0, 0]), torch.tensor([[1.0, 0.0, 0.0]]), torch.tensor([1]), (3,), 2
+    )
+    assert found[0] == 1.0
+
+
+def test_an_epoch_is_judged_by_the_labelled_images_on_the_held_out_ones(suite, plugins, tmp_path, monkeypatch):
+    """The vote of the last epoch, by scikit-learn; most labels are not shown, and those must not vote."""
+    values, _ = parse([*QUICK, "data.label_fraction=0.3", "evaluation.validation=0.2"])
+    cell = suite.benchmark("table7", "laptop", values).entries[0].cell(0)
+    kept = []
+    after = Selection.after_epoch
+
+    def noted(self, row):
+        after(self, row)
+        features = (
+            probe.extract(self.trainer.model.encoder, images) for images in (self.trainer.images, self.held)
+        )
+        kept.append((row["validation_top1"], self.trainer.labels.numpy(), self.y_M.numpy(), *features))
+
+    monkeypatch.setattr(Selection, "after_epoch", noted)
+    run_here(cell, plugins, tmp_path)
+    [(found, y_N, y_M, train_NF, held_MF)] = kept
+    shown = y_N >= 0
+    assert 0 < shown.sum() < len(y_N)
+
+    def by_cosine(distance):
+        return np.exp((1 - distance) / 0.1)
+
+    k = cell.evaluation.knn
+    peer = KNeighborsClassifier(k, metric="cosine", weights=by_cosine)  # pyright: ignore[reportArgumentType]
+    assert found == pytest.approx(peer.fit(train_NF[shown], y_N[shown]).score(held_MF, y_M), abs=1.5 / len(y_M))
+    assert found != pytest.approx(KNeighborsClassifier(1).fit(train_NF, y_N).score(held_MF, y_M))
