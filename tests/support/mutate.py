@@ -1,0 +1,173 @@
+"""Single faults put into the code, one at a time, and the tests that should see them.
+
+`uv run python tests/support/mutate.py clopbench/training/loop.py --most 20` works on a copy of the checkout:
+comparisons are turned, statements dropped, neighbouring arguments exchanged, constants changed. Each fault is
+run against the tests of its room until one fails. What lives is printed, to be read: some faults change nothing
+that anybody could see.
+"""
+
+import argparse
+import ast
+import copy
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = {
+    "clopbench": ["tests/vocabulary", "tests/training", "tests/suite"],
+    "clopbench/results": ["tests/results", "tests/launch/test_run.py"],
+    "clopbench/training": ["tests/training", "tests/vocabulary", "tests/evaluation"],
+    "clopbench/evaluation": ["tests/evaluation", "tests/training"],
+    "clopbench/suite": ["tests/suite", "tests/vocabulary", "tests/cli", "tests/report"],
+    "clopbench/report": ["tests/report", "tests/statistics"],
+    "clopbench/launch": ["tests/launch", "tests/training"],
+    "methods": ["tests/vocabulary"],
+}
+"""Folder → tests of its files and of the folders below it; others have the tests of their own name."""
+
+TURNED: dict[type, Callable[[], ast.AST]] = {
+    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
+    ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
+    ast.And: ast.Or, ast.Or: ast.And, ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult,
+}  # fmt: skip
+BODIES = ("body", "orelse", "handlers", "finalbody", "decorator_list")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One changed statement: lines `first` to `last` (from 1) get another text."""
+
+    path: Path
+    first: int
+    last: int
+    text: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.path.relative_to(ROOT)}:{self.first}: {self.what}:\n{self.text}\n"
+
+
+def faults(path: Path) -> Iterator[Fault]:
+    """All single faults of a file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.stmt) and not isinstance(node, ast.Import | ast.ImportFrom | ast.ClassDef):
+            decorators = getattr(node, "decorator_list", [])
+            first = min([node.lineno, *(one.lineno for one in decorators)])
+            for what, changed in _faulted(node):
+                lines = ast.unparse(changed).splitlines()
+                text = "\n".join(" " * node.col_offset + line for line in lines)
+                yield Fault(path, first, node.end_lineno or first, text, what)
+
+
+def _faulted(statement: ast.stmt) -> Iterator[tuple[str, ast.AST]]:
+    """Copies of a statement with one fault each; of a compound one, only the head is changed."""
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+        return  # A docstring.
+    if isinstance(statement, ast.Expr | ast.AugAssign):
+        yield "dropped", ast.Pass()
+    for number, node in enumerate(_head(statement)):
+        for what, change in _changes(node):
+            changed = copy.deepcopy(statement)
+            change(_head(changed)[number])
+            yield what, changed
+
+
+def _head(statement: ast.stmt) -> list[ast.AST]:
+    """The nodes of a statement in a fixed order, without those of its body."""
+    parts = [value for name, value in ast.iter_fields(statement) if name not in BODIES]
+    listed = [one for part in parts for one in (part if isinstance(part, list) else [part])]
+    return [statement, *(node for one in listed if isinstance(one, ast.AST) for node in ast.walk(one))]
+
+
+def _changes(node: ast.AST) -> Iterator[tuple[str, Callable[..., None]]]:
+    """What may be changed in a node, and how, in place."""
+    match node:
+        case ast.Compare(ops=[operator]) if type(operator) in TURNED:
+            yield "comparison turned", lambda it: setattr(it, "ops", [TURNED[type(operator)]()])
+        case ast.BoolOp(op=operator) | ast.BinOp(op=operator) if type(operator) in TURNED:
+            yield "operator exchanged", lambda it: setattr(it, "op", TURNED[type(operator)]())
+        case ast.If() | ast.IfExp():
+            yield "condition turned", lambda it: setattr(it, "test", ast.UnaryOp(ast.Not(), it.test))
+        case ast.Constant(value=bool(value)):
+            yield f"{value} turned", lambda it: setattr(it, "value", not value)
+        case ast.Constant(value=int(value) | float(value)):
+            yield f"{value} changed", lambda it: setattr(it, "value", value + 1)
+        case ast.Call(args=[first, second, *_]) if ast.dump(first) != ast.dump(second):
+            yield "arguments exchanged", lambda it: it.args.__setitem__(slice(0, 2), it.args[1::-1])
+
+
+def tests_of(path: Path) -> list[str]:
+    """The tests that guard a file: of its folder, or of the nearest folder above that has some."""
+    folder = path.relative_to(ROOT).parent
+    for one in (folder, *folder.parents):
+        own = Path("tests", *one.parts[1:])
+        if one.as_posix() in ROOMS:
+            return ROOMS[one.as_posix()]
+        if (ROOT / own).is_dir():
+            return [str(own)]
+    raise ValueError(f"no tests for {path}")
+
+
+def lives(checkout: Path, fault: Fault, seconds: float) -> bool:
+    """Whether the tests of the room pass in a copy of the checkout that has this fault."""
+    target = checkout / fault.path.relative_to(ROOT)
+    lines = fault.path.read_text(encoding="utf-8").splitlines()
+    target.write_text("\n".join([*lines[: fault.first - 1], fault.text, *lines[fault.last :], ""]), "utf-8")
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not slow"]
+    environment = os.environ | {"PYTHONPATH": str(checkout), "OMP_NUM_THREADS": "1"}
+    try:
+        done = subprocess.run(
+            [*command, *tests_of(fault.path)], check=False, cwd=checkout, capture_output=True,
+            timeout=seconds, env=environment,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return False
+    finally:
+        target.write_text("\n".join([*lines, ""]), "utf-8")
+    return done.returncode == 0
+
+
+def copied(folder: Path) -> Path:
+    """The checkout as it is now, without its environment and history."""
+    skipped = shutil.ignore_patterns(".venv", ".git", ".ruff_cache", ".pytest_cache", "__pycache__")
+    return Path(shutil.copytree(ROOT, folder, ignore=skipped))
+
+
+def main() -> int:
+    """Print each fault that lives, and the count of those that were seen."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--most", type=int, default=20, help="faults tried of each file, drawn at random")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=900, help="for one fault; one that hangs is seen")
+    options = parser.parse_args()
+    chosen: list[Fault] = []
+    for path in options.files:
+        every = list(faults(path.resolve()))
+        chosen += random.Random(options.seed).sample(every, min(options.most, len(every)))
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(options.jobs) as pool:
+
+        def work(number: int) -> list[Fault]:
+            checkout = copied(Path(folder) / str(number))
+            return [
+                fault for fault in chosen[number :: options.jobs] if lives(checkout, fault, options.seconds)
+            ]
+
+        alive = [fault for part in pool.map(work, range(options.jobs)) for fault in part]
+    for fault in alive:
+        print(fault)
+    print(f"{len(chosen) - len(alive)} of {len(chosen)} faults seen")
+    return 1 if alive else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
