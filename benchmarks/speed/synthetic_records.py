@@ -109,16 +109,16 @@ def _vary(template: Record, cell: Cell) -> Record:
 
 
 def pretend_training(store: Store, wanted: Iterable[Cell], seconds: float) -> list[Path]:
-    """A claim on each cell, by a process of another host that has reported eight of 25 epochs.
+    """A lease on each cell, by a process of another host that has reported eight of 25 epochs.
 
-    Returns the claims: a heartbeat is a touch of each.
+    Returns the leases: a heartbeat is a touch of each.
     """
     holder = {"host": "elsewhere", "pid": 1, "started": "1", "epoch": 8, "epochs": 25}
     holder |= {"views_per_second": 9000.0, "seconds_per_epoch": seconds, "slurm_job": "1_1", "slurm_node": "n1"}
-    claims = []
+    leases = []
     for cell in wanted:
         folder = store.folder(cell.id)
         folder.mkdir(parents=True, exist_ok=True)
-        claims.append(folder / "claim.1")
-        claims[-1].write_text(json.dumps(holder))
-    return claims
+        leases.append(folder / "lease.1")
+        leases[-1].write_text(json.dumps(holder))
+    return leases

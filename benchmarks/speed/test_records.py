@@ -117,7 +117,7 @@ def recorded(suite, folder: Path, size: int) -> Iterator[Store]:
 
 @pytest.fixture(scope="module")
 def underway(recorded: Store, suite, slurm, folder: Path, size: int) -> list[Path]:
-    """Cells in the queue and cells that are being trained besides; returns the latters' claims."""
+    """Cells in the queue and cells that are being trained besides; returns the latters' leases."""
     seeds = range(size // PER_SEED, (size + UNFINISHED) // PER_SEED)
     everything = ("--seeds", str(seeds.stop), "--results", str(recorded.root))
     Command(folder, ("submit", *TABLES, *everything, *HELD, "tasks=1000"))()
@@ -160,8 +160,8 @@ def test_plan(time_command, folder, recorded, size):
 
 def test_status(time_command, folder, recorded, underway, size):
     def heartbeat() -> None:
-        for claim in underway:
-            os.utime(claim)
+        for lease in underway:
+            os.utime(lease)
 
     command = Command(folder, ("status", "--results", str(recorded.root)), allowed=(1, 3))
     command()  # To know the queue and the files, as every round but the first does.

@@ -67,9 +67,9 @@ class Crew:
             ours, theirs = context.Pipe(duplex=False)
             place = Place(first + number, order["size"], address)
             gpu = gpus[number] if gpus else None
-            claim = (str(held.path), held.holder) if held is not None and place.first else None
+            lease = (str(held.path), held.holder) if held is not None and place.first else None
             process: Any = context.Process(  # pyright: ignore[reportAttributeAccessIssue]
-                target=be_a_rank, args=(order["task"], place, gpu, claim, theirs), name=f"rank {place.rank}"
+                target=be_a_rank, args=(order["task"], place, gpu, lease, theirs), name=f"rank {place.rank}"
             )
             with warnings.catch_warnings():  # Python 3.12 and later warn of every fork beside threads.
                 warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
@@ -114,10 +114,10 @@ def be_a_rank(
     task: worker.Task,
     place: Place,
     gpu: str | None,
-    claim: tuple[str, dict[str, Any]] | None,
+    lease: tuple[str, dict[str, Any]] | None,
     channel: Connection,
 ) -> None:
-    """The process of one rank: trains, and as rank 0, which has the claim, judges and records. Exits."""
+    """The process of one rank: trains, and as rank 0, which has the lease, judges and records. Exits."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stop = StopRequest()
     stop.install()
@@ -128,8 +128,8 @@ def be_a_rank(
     if urlsplit(place.store).scheme == "file":  # All on this machine: no other one need hear of it.
         os.environ["GLOO_SOCKET_IFNAME"] = LOOPBACK
     store, cell = Store(Path(task["results"])), Cell.from_config(task["cell"])
-    if claim is not None:
-        held = leases.Held(Path(claim[0]), claim[1])
+    if lease is not None:
+        held = leases.Held(Path(lease[0]), lease[1])
         sys.exit(worker.train(task, store, cell, held, stop, place, channel.send))
     sys.exit(_train_along(task, store, cell, stop, place, channel))
 

@@ -51,9 +51,9 @@ def record_failure(
     record = Record(cell, "failed", failure=dict(failure))
     record.provenance.update({"ended_unix": time.time()}, **provenance)
     try:
-        claim = leases.acquire(store.folder(cell.id))
-        if claim is not None:
-            with claim:
+        lease = leases.acquire(store.folder(cell.id))
+        if lease is not None:
+            with lease:
                 store.write(record)
     except OSError as error:  # A full or read-only disk, which is likely what the cell died of.
         return None, f"{failure['message']}, and its record could not be written: {error}"

@@ -1,7 +1,7 @@
 """A cell on several devices: starts its ranks, watches them, and ends the others where one dies.
 
 A rank that dies leaves the others waiting for it, for ever on a GPU. So no rank is trusted to notice: the
-worker that holds the cell's claim trains nothing itself, but sees every rank end, and records why.
+worker that holds the cell's lease trains nothing itself, but sees every rank end, and records why.
 """
 
 import json

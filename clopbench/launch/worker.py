@@ -31,7 +31,7 @@ LOGGED = ("epoch", "learning_rate", "effective_rank")
 """What run.log shows of an epoch beside its losses; history.csv has everything."""
 
 REPORTED = ("submission", "slurm_job", "slurm_node")
-"""What a claim says of its holder beside host and pid: where the rest of its output is."""
+"""What a lease says of its holder beside host and pid: where the rest of its output is."""
 
 
 class Task(TypedDict):
@@ -55,7 +55,7 @@ class Task(TypedDict):
 
 
 def work(task: Task) -> None:
-    """Claim, train, record, exit with one of the codes above; any other is a crash."""
+    """Take the lease, train, record, exit with one of the codes above; any other is a crash."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stop = StopRequest()
     stop.install()

@@ -1,9 +1,9 @@
-"""Claims: who is training a cell right now.
+"""Leases: who is training a cell right now, so that nobody else does.
 
-A claim is a file claim.<number> in the cell's folder, created so that only one process can succeed. Its
+A lease is a file lease.<number> in the cell's folder, created so that only one process can succeed. Its
 holder touches it every few seconds. Once it has not been touched for STALE_SECONDS (or its holder on this
 host is gone), anybody may take over by creating the next number; nothing is ever renamed or deleted under
-another's claim, so two takers cannot both succeed. The highest number is the claim in force.
+another's lease, so two takers cannot both succeed. The highest number is the lease in force.
 """
 
 import contextlib
@@ -22,8 +22,8 @@ STALE_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
-class Claim:
-    """A claim file and what it says: host, pid, process start, and the progress its holder reports."""
+class Lease:
+    """A lease file and what it says: host, pid, process start, and the progress its holder reports."""
 
     path: Path
     holder: dict[str, Any]
@@ -44,7 +44,7 @@ class Claim:
 
 
 class Held:
-    """A claim of ours. Use as a context manager: the heartbeat stops and the claim goes at the end."""
+    """A lease of ours. Use as a context manager: the heartbeat stops and the lease goes at the end."""
 
     def __init__(self, path: Path, holder: dict[str, Any]):
         self.path = path
@@ -65,7 +65,7 @@ class Held:
                 path.unlink(missing_ok=True)
 
     def report(self, **progress: Any) -> None:
-        """Say how far the cell is; readers see it in `Claim.holder`."""
+        """Say how far the cell is; readers see it in `Lease.holder`."""
         content = _encoded(self.holder | progress)
         # One small write over the old content, never shorter than it: a reader sees the one or the other.
         self._length = max(self._length, len(content))
@@ -89,12 +89,12 @@ class Held:
 
 
 def acquire(folder: Path) -> Held | None:
-    """Claim a cell's folder, taking over a stale claim; None where another process holds it."""
+    """Take the lease on a cell's folder, over from a stale one if need be; None where it is held by another."""
     folder.mkdir(parents=True, exist_ok=True)
     present = current(folder)
     if present is not None and not present.stale:
         return None
-    path = folder / f"claim.{present.number + 1 if present else 1}"
+    path = folder / f"lease.{present.number + 1 if present else 1}"
     holder = {"host": _host(), "pid": os.getpid(), "started": _process_start(os.getpid())}
     try:
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
@@ -103,14 +103,14 @@ def acquire(folder: Path) -> Held | None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(_encoded(holder))
-    except OSError:  # A full disk: without its holder's name the claim would block the cell until it is stale.
+    except OSError:  # A full disk: without its holder's name the lease would block the cell until it is stale.
         path.unlink(missing_ok=True)
         raise
     return Held(path, holder)
 
 
-def current(folder: Path, now: float | None = None) -> Claim | None:
-    """The claim in force in a cell's folder, or None. now: from `filesystem_now`, where many are looked at."""
+def current(folder: Path, now: float | None = None) -> Lease | None:
+    """The lease in force in a cell's folder, or None. now: from `filesystem_now`, where many are looked at."""
     for path, _ in sorted(_numbered(folder), key=lambda entry: -entry[1]):
         try:
             touched = path.stat().st_mtime
@@ -121,7 +121,7 @@ def current(folder: Path, now: float | None = None) -> Claim | None:
             holder = json.loads(text)
         except json.JSONDecodeError:
             holder = {}
-        return Claim(path, holder, (filesystem_now(folder) if now is None else now) - touched)
+        return Lease(path, holder, (filesystem_now(folder) if now is None else now) - touched)
     return None
 
 
@@ -130,11 +130,11 @@ def _encoded(holder: dict[str, Any]) -> bytes:
 
 
 def _numbered(folder: Path) -> Iterator[tuple[Path, int]]:
-    # os.listdir, because this is done for thousands of folders, most of which are not there or hold no claim.
+    # os.listdir, because this is done for thousands of folders, most of which are not there or hold no lease.
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         for name in os.listdir(folder):
             stem, _, number = name.partition(".")
-            if stem == "claim" and number.isdigit():
+            if stem == "lease" and number.isdigit():
                 yield folder / name, int(number)
 
 

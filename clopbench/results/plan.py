@@ -192,8 +192,8 @@ def running(plan: Plan, store: Store) -> list[PlannedCell]:
     held, cells = [], plan.to_run
     now = leases.filesystem_now(store.root) if cells else None
     for planned in cells:
-        claim = leases.current(store.folder(planned.id), now)
-        if claim is not None and not claim.stale:
+        lease = leases.current(store.folder(planned.id), now)
+        if lease is not None and not lease.stale:
             held.append(planned)
     return held
 

@@ -1,7 +1,7 @@
 """The results store: one folder per cell, plain files and renames, no database.
 
 results/<first two of id>/<id>/ holds record.json, history.csv, spectrum.npy, run.log, for seed 0 embeddings
-(embeddings.npz, no part of the record) and, while the cell runs, its claim. record.json is written last and is
+(embeddings.npz, no part of the record) and, while the cell runs, its lease. record.json is written last and is
 the only sign that a cell has ended. It carries a checksum of itself: a record that was truncated or altered is
 reported, never used and never overwritten.
 """

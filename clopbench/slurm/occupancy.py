@@ -97,13 +97,13 @@ class Occupancy:
             self._cancelled[name] = place.submission.cancelled
         return place.task in self._cancelled[name]
 
-    def claim(self, cell_id: str) -> leases.Claim | None:
+    def lease(self, cell_id: str) -> leases.Lease | None:
         """Who trains the cell, if anybody does."""
         return leases.current(self.store.folder(cell_id), now=self._clock)
 
     def is_training(self, cell_id: str) -> bool:
-        claim = self.claim(cell_id)
-        return claim is not None and not claim.stale
+        lease = self.lease(cell_id)
+        return lease is not None and not lease.stale
 
     @cached_property
     def _clock(self) -> float:

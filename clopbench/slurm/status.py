@@ -11,7 +11,7 @@ from typing import Any
 
 from clopbench.errors import unknown
 from clopbench.results.index import Entry, scan
-from clopbench.results.leases import Claim
+from clopbench.results.leases import Lease
 from clopbench.results.records import RESULT_STATUSES, Store
 from clopbench.slurm import squeue
 from clopbench.slurm.occupancy import Occupancy, Place, all_jobs, ask_queue
@@ -132,9 +132,9 @@ class Situation:
             return CellStatus(place, "done", {"status": entry.status, **_cost(entry)})
         if entry is not None and entry.damage is not None:
             return CellStatus(place, "failed", {"class": "damaged", "message": entry.damage})
-        claim = self.occupancy.claim(cell_id)
-        if claim is not None and not claim.stale:
-            return CellStatus(place, "running", _progress(claim, place.queued))
+        lease = self.occupancy.lease(cell_id)
+        if lease is not None and not lease.stale:
+            return CellStatus(place, "running", _progress(lease, place.queued))
         if self.occupancy.is_queued(cell_id) and place.queued is not None:
             return CellStatus(place, "queued", _waiting(place.queued))
         if entry is not None:
@@ -144,9 +144,9 @@ class Situation:
             return CellStatus(place, "stalled", {"message": "left out: another process had it, and left it"})
         if self.occupancy.is_cancelled(place):
             return CellStatus(place, "cancelled", {"message": "bench cancel"})
-        return self._gone(place, claim)
+        return self._gone(place, lease)
 
-    def _gone(self, place: Place, claim: Claim | None) -> CellStatus:
+    def _gone(self, place: Place, lease: Lease | None) -> CellStatus:
         """No record, no heartbeat, not in the queue: what Slurm says of the end, if it says anything."""
         if place.job is None:
             return CellStatus(place, "stalled", {"message": "Slurm never took it"})
@@ -155,7 +155,7 @@ class Situation:
         # Tasks that were cancelled before they started have no line of their own: the array's says so.
         last = self._ended.get(place.job) or self._ended.get(place.job.partition("_")[0])
         if last is None:
-            heard = f", last heard of {claim.age:.0f} s ago" if claim is not None else ""
+            heard = f", last heard of {lease.age:.0f} s ago" if lease is not None else ""
             return CellStatus(place, "stalled", {"message": f"not in the queue{heard}"})
         if last.state == "CANCELLED":
             return CellStatus(place, "cancelled", {"message": f"task {place.job} was cancelled"})
@@ -175,14 +175,14 @@ def _cost(entry: Entry) -> dict[str, Any]:
     return {key: value for key, value in cost.items() if value is not None}
 
 
-def _progress(claim: Claim, task: JobState | None) -> dict[str, Any]:
-    """What the holder of a claim reports, and the seconds of training that are left at its pace."""
+def _progress(lease: Lease, task: JobState | None) -> dict[str, Any]:
+    """What the holder of a lease reports, and the seconds of training that are left at its pace."""
     keys = ("epoch", "epochs", "views_per_second", "slurm_job", "slurm_node")
-    shown = {key: claim.holder[key] for key in keys if key in claim.holder}
-    pace = claim.holder.get("seconds_per_epoch")
+    shown = {key: lease.holder[key] for key in keys if key in lease.holder}
+    pace = lease.holder.get("seconds_per_epoch")
     if pace is not None and "epoch" in shown:
         shown["seconds_left"] = round((shown["epochs"] - shown["epoch"]) * pace, 1)
-    shown["heartbeat_seconds"] = round(claim.age, 1)
+    shown["heartbeat_seconds"] = round(lease.age, 1)
     if task is not None and task.seconds_left is not None:
         shown["task_seconds_left"] = task.seconds_left
     return shown

@@ -202,12 +202,12 @@ def test_a_collapsed_run_is_a_result_with_its_rule(bench, tmp_path):
     assert all("< evaluation.collapse_rank = 60" in c["notes"]["collapsed"] for c in contents)
 
 
-def training(results: Path) -> Iterator[leases.Claim]:
-    """Claims whose holder has finished an epoch."""
+def training(results: Path) -> Iterator[leases.Lease]:
+    """Leases whose holder has finished an epoch."""
     for folder in results.glob("??/*"):
-        claim = leases.current(folder)
-        if claim is not None and claim.holder.get("epoch", 0) >= 1:
-            yield claim
+        lease = leases.current(folder)
+        if lease is not None and lease.holder.get("epoch", 0) >= 1:
+            yield lease
 
 
 def test_kill_9_of_a_worker_in_the_middle_then_run_again(bench, tmp_path):
@@ -269,8 +269,8 @@ def test_two_runs_at_once_train_each_cell_once(bench, tmp_path, reference):
     assert leftovers(results) == []
 
 
-def test_a_claim_of_a_dead_run_does_not_block(bench, tmp_path, suite):
-    """A run that was killed outright leaves claims behind; the next one takes them over."""
+def test_a_lease_of_a_dead_run_does_not_block(bench, tmp_path, suite):
+    """A run that was killed outright leaves leases behind; the next one takes them over."""
     results = tmp_path / "results"
     process = start(["run", "table7", "--seeds", "1", "--workers", "2", *LONGER, "--results", str(results)])
     wait_until(lambda: len(list(training(results))) == 2)

@@ -1,4 +1,4 @@
-"""Claims: one holder at a time, stale ones are taken over by exactly one."""
+"""Leases: one holder at a time, stale ones are taken over by exactly one."""
 
 import multiprocessing
 import os
@@ -8,23 +8,30 @@ import threading
 import time
 
 import pytest
+from code_read import PACKAGE, modules
 
 from clopbench.results import leases
 
 
-def test_a_claim_is_exclusive_and_goes_away(tmp_path):
+def test_a_lease_is_exclusive_and_goes_away(tmp_path):
     held = leases.acquire(tmp_path)
     assert held is not None
     with held:
         assert leases.acquire(tmp_path) is None
         held.report(epoch=3, epochs=10)
-        claim = leases.current(tmp_path)
-        assert claim is not None
-        assert not claim.stale
-        assert claim.holder["epoch"] == 3
+        lease = leases.current(tmp_path)
+        assert lease is not None
+        assert not lease.stale
+        assert lease.holder["epoch"] == 3
         assert held.in_force
     assert leases.current(tmp_path) is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_claim_is_a_sentence_of_the_paper_and_never_a_lock():
+    of_the_paper = {"suite", "report", "statistics", "cli"}
+    found = [path.relative_to(PACKAGE) for path in modules() if "claim" in path.read_text().lower()]
+    assert {path.parts[0] for path in found} == of_the_paper
 
 
 def test_a_reader_always_sees_a_whole_report(tmp_path):
@@ -44,14 +51,14 @@ def test_a_reader_always_sees_a_whole_report(tmp_path):
         writer.start()
         seen = []
         while not ended.is_set():
-            claim = leases.current(tmp_path)
-            assert claim is not None
-            seen.append(claim.holder["epoch"])
+            lease = leases.current(tmp_path)
+            assert lease is not None
+            seen.append(lease.holder["epoch"])
         writer.join()
     assert seen == sorted(seen)
 
 
-def test_heartbeat_touches_the_claim(tmp_path, monkeypatch):
+def test_heartbeat_touches_the_lease(tmp_path, monkeypatch):
     monkeypatch.setattr(leases, "HEARTBEAT_SECONDS", 0.05)
     held = leases.acquire(tmp_path)
     assert held is not None
@@ -63,30 +70,30 @@ def test_heartbeat_touches_the_claim(tmp_path, monkeypatch):
         assert held.path.stat().st_mtime > 1
 
 
-def test_claim_of_another_host_is_stale_only_when_old(tmp_path):
-    path = tmp_path / "claim.1"
+def test_lease_of_another_host_is_stale_only_when_old(tmp_path):
+    path = tmp_path / "lease.1"
     path.write_text('{"host": "elsewhere", "pid": 1, "started": "0"}')
     assert leases.acquire(tmp_path) is None
     old = time.time() - leases.STALE_SECONDS - 5
     os.utime(path, (old, old))
     held = leases.acquire(tmp_path)
     assert held is not None
-    assert held.path.name == "claim.2"
+    assert held.path.name == "lease.2"
     assert held.in_force
 
 
-def test_claim_that_is_just_being_written_is_respected(tmp_path):
-    (tmp_path / "claim.1").touch()
+def test_lease_that_is_just_being_written_is_respected(tmp_path):
+    (tmp_path / "lease.1").touch()
     assert leases.acquire(tmp_path) is None
 
 
-def test_claim_of_a_dead_process_is_taken_over_at_once(tmp_path, environment):
+def test_lease_of_a_dead_process_is_taken_over_at_once(tmp_path, environment):
     script = (
-        "import sys, pathlib, os, signal; from clopbench import claims;"
-        "claims.acquire(pathlib.Path(sys.argv[1])); os.kill(os.getpid(), signal.SIGKILL)"
+        "import sys, pathlib, os, signal; from clopbench.results import leases;"
+        "leases.acquire(pathlib.Path(sys.argv[1])); os.kill(os.getpid(), signal.SIGKILL)"
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], env=environment, check=False)
-    assert [path.name for path in tmp_path.iterdir()] == ["claim.1"]
+    assert [path.name for path in tmp_path.iterdir()] == ["lease.1"]
     held = leases.acquire(tmp_path)
     assert held is not None
     with held:
@@ -94,13 +101,13 @@ def test_claim_of_a_dead_process_is_taken_over_at_once(tmp_path, environment):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_holder_notices_that_it_was_taken_over_and_leaves_the_new_claim_alone(tmp_path):
+def test_holder_notices_that_it_was_taken_over_and_leaves_the_new_lease_alone(tmp_path):
     held = leases.acquire(tmp_path)
     assert held is not None
     with held:
-        (tmp_path / "claim.2").write_text('{"host": "elsewhere"}')
+        (tmp_path / "lease.2").write_text('{"host": "elsewhere"}')
         assert not held.in_force
-    assert [path.name for path in tmp_path.iterdir()] == ["claim.2"]
+    assert [path.name for path in tmp_path.iterdir()] == ["lease.2"]
 
 
 def _race(folder, barrier, winners):
@@ -114,7 +121,7 @@ def _race(folder, barrier, winners):
 @pytest.mark.parametrize("stale", [False, True])
 def test_of_many_takers_one_wins(tmp_path, stale):
     if stale:
-        path = tmp_path / "claim.7"
+        path = tmp_path / "lease.7"
         path.write_text('{"host": "elsewhere"}')
         os.utime(path, (1, 1))
     context = multiprocessing.get_context("forkserver")
@@ -126,4 +133,4 @@ def test_of_many_takers_one_wins(tmp_path, stale):
         taker.join()
     assert winners.get(timeout=5)
     assert winners.empty()
-    assert (tmp_path / ("claim.8" if stale else "claim.1")).exists()
+    assert (tmp_path / ("lease.8" if stale else "lease.1")).exists()

@@ -170,5 +170,5 @@ def test_nodes_that_fail(bench, lab_with, monkeypatch, tmp_path, pace: Pace, und
 def holder(submission: Submission, task: int) -> dict[str, Any]:
     """What the process says that has a task's cell."""
     (cell,) = submission.task(task)
-    claim = leases.current(submission.folder.parents[1] / cell.id[:2] / cell.id)
-    return claim.holder if claim and not claim.stale else {}
+    lease = leases.current(submission.folder.parents[1] / cell.id[:2] / cell.id)
+    return lease.holder if lease and not lease.stale else {}

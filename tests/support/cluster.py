@@ -51,9 +51,9 @@ def epoch(results: Path, job: str | None = None) -> int:
     """The last epoch that a living worker (of a Slurm task) has reported; 0 without one."""
     found = [0]
     for folder in results.glob("??/*"):
-        claim = leases.current(folder)
-        if claim and not claim.stale and job in (None, claim.holder.get("slurm_job")):
-            found.append(claim.holder.get("epoch", 0))
+        lease = leases.current(folder)
+        if lease and not lease.stale and job in (None, lease.holder.get("slurm_job")):
+            found.append(lease.holder.get("epoch", 0))
     return max(found)
 
 

@@ -141,7 +141,7 @@ def under_way(lab: Lab, results: Path, jobs: list[str]) -> None:
 
     def saved() -> set[str]:
         holders = [leases.current(path.parent) for path in results.glob("??/*/checkpoint.pt")]
-        return {claim.holder.get("slurm_job", "") for claim in holders if claim}
+        return {lease.holder.get("slurm_job", "") for lease in holders if lease}
 
     lab.wait(lambda: saved() >= set(jobs), f"{jobs} to get under way", 120)
 

@@ -80,7 +80,7 @@ def wait_until(condition, seconds=60.0):
 def holder(results: Path, epoch: int) -> int | None:
     """The worker's pid, once it is past an epoch."""
     for folder in results.glob("??/*"):
-        claim = leases.current(folder)
-        if claim is not None and claim.holder.get("epoch", 0) >= epoch:
-            return claim.holder["pid"]
+        lease = leases.current(folder)
+        if lease is not None and lease.holder.get("epoch", 0) >= epoch:
+            return lease.holder["pid"]
     return None

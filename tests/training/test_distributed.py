@@ -173,8 +173,8 @@ def ranks_of(results: Path) -> dict[int, int]:
 
 def past_epoch(results: Path, epoch: int) -> bool:
     return any(
-        claim is not None and claim.holder.get("epoch", 0) >= epoch
-        for claim in map(leases.current, results.glob("??/*"))
+        lease is not None and lease.holder.get("epoch", 0) >= epoch
+        for lease in map(leases.current, results.glob("??/*"))
     )
 
 
@@ -194,9 +194,9 @@ def test_stopped_and_killed_it_goes_on_to_the_same_bits(bench, tmp_path):
 
         def disturb(epoch=epoch, number=number, victim=victim) -> None:
             wait_until(lambda: past_epoch(results, epoch), 120)
-            (claim,) = map(leases.current, results.glob("??/*"))
-            assert claim is not None
-            os.kill(claim.holder["pid"] if victim is None else ranks_of(results)[victim], number)
+            (lease,) = map(leases.current, results.glob("??/*"))
+            assert lease is not None
+            os.kill(lease.holder["pid"] if victim is None else ranks_of(results)[victim], number)
 
         thread = threading.Thread(target=disturb)
         thread.start()
