@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from clopbench.data import sources, store
+from clopbench.data.dataset import COUNTED
 from clopbench.errors import UserError, unknown
 
 
@@ -54,7 +55,7 @@ def prepare(name: str, folder: Path | None, image_size: int | None, limit_gib: f
     train, test = (sum(meta.counts[split]) for split in ("train", "test"))
     lines = [
         done.message,
-        f"  {train} + {test} {store.COUNTED[meta.labels]} in {meta.num_classes} classes"
+        f"  {train} + {test} {COUNTED[meta.labels]} in {meta.num_classes} classes"
         + (f", {'×'.join(map(str, meta.shape))}" if meta.shape else ""),
         f"  SHA-256 {meta.sha256}",
     ]

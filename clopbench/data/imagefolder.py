@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from clopbench.data.store import Meta
 from clopbench.errors import UserError
 
 SPLITS = {"train": ("train",), "test": ("test", "val")}
@@ -75,22 +74,6 @@ def scan(root: Path) -> Tree:
         paths[split] = [path for files in members for path in files]
         labels[split] = np.repeat(np.arange(len(names), dtype=np.int64), [len(files) for files in members])
     return Tree(root, tuple(names), paths, labels)
-
-
-def open_splits(meta: Meta) -> tuple[ImageFolderSplit, ImageFolderSplit]:
-    """Training and test split of a data set that is decoded at run time.
-
-    Raises UserError where its tree is gone or has other files than when it was prepared (by their number;
-    `store.verify` compares names and sizes).
-    """
-    tree = scan(Path(str(meta.folder)))
-    for split, counts in meta.counts.items():
-        if np.bincount(tree.labels[split]).tolist() != counts:
-            raise UserError(
-                f"{meta.folder}: has other {split} images than when {meta.name} was prepared from it"
-            )
-    train, test = (ImageFolderSplit(tree.paths[s], tree.labels[s], meta.shape[1]) for s in ("train", "test"))
-    return train, test
 
 
 def decode(path: Path, image_size: int | None = None) -> np.ndarray:

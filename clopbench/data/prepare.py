@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from clopbench.data import sources, store, transfer_sets, voc, writing
-from clopbench.data.store import FORMAT, Meta
+from clopbench.data.dataset import FORMAT, Meta
 from clopbench.data.writing import Content
 from clopbench.errors import UserError, unknown
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from clopbench.data import store
-from clopbench.data.store import DataSet, Split
+from clopbench.data.dataset import COUNTED, DataSet, Split
 from clopbench.errors import UserError, unknown
 
 __all__ = ["SOURCES", "DataSet", "Source", "Split", "load", "missing", "source"]
@@ -30,7 +30,7 @@ class Source:
     image folder of the same images, in whatever order, are the same data set with the same hash.
 
     own_files: `--from DIR` is what the data set's authors distribute, as torchvision lays it out, and images
-    keep the order of their lists. labels: see `store.Meta`. measure: by which it is customary to judge a linear
+    keep the order of their lists. labels: see `Meta`. measure: by which it is customary to judge a linear
     evaluation on it (Kornblith, Shlens & Le 2019, table 2): top-1 accuracy, the mean of the classes'
     accuracies, or VOC 2007's mean average precision at 11 points.
     """
@@ -70,7 +70,7 @@ def source(name: str) -> Source:
     if meta is not None:
         counts = " + ".join(str(sum(meta.counts[split])) for split in ("train", "test"))
         size = f", {'×'.join(map(str, meta.shape))}" if meta.shape else ""
-        summary = f"{counts} {store.COUNTED[meta.labels]} in {meta.num_classes} classes{size}: {meta.source}"
+        summary = f"{counts} {COUNTED[meta.labels]} in {meta.num_classes} classes{size}: {meta.source}"
         open_prepared = store.open_packed if meta.folder is None else store.open_folder
         measure = SOURCES[name].measure if name in SOURCES else "top1"
         return Source(

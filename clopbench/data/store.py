@@ -6,108 +6,25 @@
     <root>/<name>/verified.json                        size and time of each array when their hash was right
 
 Where images may show several classes, labels are int64 [N, K] of PRESENT, ABSENT and HARD.
-Shapes: N images, C channels, H × W pixels, K classes. Only numpy is imported here.
+Shapes: N images, C channels, H × W pixels, K classes. Pillow is imported only where images are decoded.
 """
 
-import hashlib
 import json
 import os
 import re
 import socket
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from platformdirs import user_cache_path
 
+from clopbench.data import voc
+from clopbench.data.dataset import FORMAT, DataSet, Meta, Split, sha256
 from clopbench.errors import UserError
 
-if TYPE_CHECKING:
-    from clopbench.data.imagefolder import ImageFolderSplit
-
-FORMAT = 1
 ARRAYS = ("train_images.npy", "train_labels.npy", "test_images.npy", "test_labels.npy")
-CHUNK = 4096  # Images read at once: 12 MB of CIFAR.
-
-PRESENT, ABSENT, HARD = 1, -1, 0
-"""An image shows a class; does not; or shows only objects of it that are marked difficult and do not count."""
-
-COUNTED = {"class": "images", "several": "labels", "boxes": "objects"}
-"""What `Meta.counts` counts, by the kind of labels."""
-
-
-@dataclass(frozen=True)
-class Split:
-    """images: uint8 [N, C, H, W]; labels: int64 [N] ([N, K] where Meta.labels is "several")."""
-
-    images: np.ndarray
-    labels: np.ndarray
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(C, H, W)."""
-        channels, height, width = self.images.shape[1:]
-        return channels, height, width
-
-
-@dataclass(frozen=True)
-class DataSet:
-    """A training and a test split of labelled images."""
-
-    name: str
-    version: int
-    num_classes: int
-    train: "Split | ImageFolderSplit"
-    test: "Split | ImageFolderSplit"
-
-    @cached_property
-    def sha256(self) -> str:
-        """SHA-256 over the pixels and labels of both splits; of a folder's files, what its meta.json says."""
-        assert isinstance(self.train, Split) and isinstance(self.test, Split)
-        return sha256((self.train.images, self.train.labels, self.test.images, self.test.labels))
-
-
-@dataclass(frozen=True)
-class Meta:
-    """What meta.json says. counts: per split, images of each class; mean and std: per channel, in [0, 1].
-
-    folder is None where the images are packed; else they are decoded from that image-folder tree at run time,
-    at the size that `shape` says, and sha256 is over names and sizes of its files.
-
-    labels: "class" is one class an image; "several" is any number of them; "boxes" is objects with a box and a
-    class, and `counts` counts objects. Only the first kind can be trained on.
-    """
-
-    format: int
-    name: str
-    version: int
-    sha256: str
-    shape: list[int]
-    class_names: list[str]
-    counts: dict[str, list[int]]
-    mean: list[float] | None
-    std: list[float] | None
-    source: str
-    folder: str | None = None
-    labels: str = "class"
-
-    @property
-    def num_classes(self) -> int:
-        return len(self.class_names)
-
-
-def sha256(arrays: Iterable[np.ndarray]) -> str:
-    """SHA-256 over type, shape and bytes of each array in turn, read in pieces (a memory map stays on disk)."""
-    state = hashlib.sha256()
-    for array in arrays:
-        state.update(f"{array.dtype} {array.shape}".encode())
-        for start in range(0, len(array), CHUNK):
-            state.update(np.ascontiguousarray(array[start : start + CHUNK]).data)
-    return state.hexdigest()
 
 
 def root() -> Path:
@@ -158,10 +75,21 @@ def open_packed(name: str, meta: Meta) -> DataSet:
 
 
 def open_folder(name: str, meta: Meta) -> DataSet:
-    """Open a data set whose images are decoded at run time. Raises UserError where its tree has changed."""
-    from clopbench.data.imagefolder import open_splits
+    """Open a data set whose images are decoded at run time.
 
-    return _with_hash(DataSet(name, meta.version, meta.num_classes, *open_splits(meta)), meta)
+    Raises UserError where its tree is gone or has other files than when it was prepared (by their number;
+    `verify` compares names and sizes).
+    """
+    from clopbench.data.imagefolder import ImageFolderSplit, scan
+
+    tree = scan(Path(str(meta.folder)))
+    for split, counts in meta.counts.items():
+        if np.bincount(tree.labels[split]).tolist() != counts:
+            raise UserError(
+                f"{meta.folder}: has other {split} images than when {meta.name} was prepared from it"
+            )
+    train, test = (ImageFolderSplit(tree.paths[s], tree.labels[s], meta.shape[1]) for s in ("train", "test"))
+    return _with_hash(DataSet(name, meta.version, meta.num_classes, train, test), meta)
 
 
 def _with_hash(data: DataSet, meta: Meta) -> DataSet:
@@ -190,8 +118,6 @@ def verify(name: str) -> str:
 
 def _fingerprint(folder: Path, meta: Meta) -> str:
     if meta.labels == "boxes":
-        from clopbench.data import voc
-
         return voc.fingerprint(folder)
     from clopbench.data.imagefolder import scan
 

@@ -4,8 +4,7 @@
                              JPEGImages/<name>.jpg
                              Annotations/<name>.xml                   objects with class, box and 'difficult'
 
-A data set of boxes is not packed: its images keep their sizes and are decoded at run time, so the tree must
-stay where it is. Shapes: N images, G objects of an image, K = 20 classes. Only numpy is imported here.
+Shapes: N images, G objects of an image, K = 20 classes. Only numpy is imported here.
 """
 
 import hashlib
@@ -16,9 +15,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from clopbench.data import sources, store
-from clopbench.data.store import ABSENT, HARD, PRESENT
-from clopbench.errors import UserError, unknown
+from clopbench.data.dataset import ABSENT, HARD, PRESENT
+from clopbench.errors import UserError
 
 CLASSES = (
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
@@ -41,15 +39,6 @@ class Annotated:
     box_G4: np.ndarray
     label_G: np.ndarray
     difficult_G: np.ndarray
-
-
-@dataclass(frozen=True)
-class Boxes:
-    """Both splits of a prepared data set of boxes."""
-
-    train: list[Annotated]
-    test: list[Annotated]
-    sha256: str
 
 
 def read(root: Path, split: str) -> list[Annotated]:
@@ -94,32 +83,6 @@ def counts(images: Sequence[Annotated]) -> list[int]:
     """Objects of each class."""
     labels = [image.label_G for image in images]
     return np.bincount(np.concatenate(labels), minlength=len(CLASSES)).tolist()
-
-
-def version(name: str) -> int:
-    """The version of a prepared data set of boxes. Raises UserError where it is not one."""
-    return _meta(name).version
-
-
-def open_boxes(name: str) -> Boxes:
-    """A prepared data set of boxes. Raises UserError where it is not one, or its tree has changed."""
-    meta = _meta(name)
-    root = Path(str(meta.folder))
-    train, test = read(root, "train"), read(root, "test")
-    for split, images in (("train", train), ("test", test)):
-        if counts(images) != meta.counts[split]:
-            raise UserError(f"{root}: has other {split} objects than when {name} was prepared from it")
-    return Boxes(train, test, meta.sha256)
-
-
-def _meta(name: str) -> store.Meta:
-    meta = store.read_meta(name)
-    if meta is None:
-        known = {key: source for key, source in sources.SOURCES.items() if source.labels == "boxes"}
-        raise sources.missing(name) if name in known else unknown("data set of boxes", name, known)
-    if meta.labels != "boxes":
-        raise UserError(f"data set {name}: has no boxes (voc2007_boxes has)")
-    return meta
 
 
 def _annotated(image: Path, annotation: Path) -> Annotated:

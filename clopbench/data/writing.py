@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from clopbench.data.store import CHUNK, FORMAT, PRESENT, Meta, mark_verified, open_arrays, root, sha256
+from clopbench.data.dataset import CHUNK, FORMAT, PRESENT, Meta, sha256
+from clopbench.data.store import mark_verified, open_arrays, root
 from clopbench.errors import UserError
 
 

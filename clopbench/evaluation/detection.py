@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from clopbench import seeds
 from clopbench.cell import Cell, TrainingConfig
-from clopbench.data import voc
+from clopbench.data import detection_sets, voc
 from clopbench.data.colour import to_float
 from clopbench.data.voc import Annotated
 from clopbench.errors import UserError
@@ -56,7 +56,7 @@ def check(cell: Cell, shape: tuple[int, int, int]) -> None:
         raise UserError(
             f"evaluation.detection: needs an encoder of 3 channels, {cell.data.name} has {shape[0]}"
         )
-    version = voc.version(config.detection)
+    version = detection_sets.version(config.detection)
     if version != config.detection_version:
         raise UserError(
             f"evaluation.detection: {config.detection}, version {config.detection_version} was asked for, "
@@ -75,7 +75,7 @@ def measure(cell: Cell, encoder: nn.Module, images: Images, workers: int) -> tup
     if config.detection is None:
         return {}, {}
     check(cell, images.shape)
-    boxes = voc.open_boxes(config.detection)
+    boxes = detection_sets.load(config.detection)
     metrics: Metrics = {}
     for protocol in PROTOCOLS if config.detection_frozen else PROTOCOLS[:1]:
         with _own_randomness(cell, protocol, images.device):

@@ -18,9 +18,8 @@ from torch import Tensor, nn
 
 from clopbench.cell import Cell
 from clopbench.data import sources
+from clopbench.data.dataset import HARD, PRESENT, DataSet, Split
 from clopbench.data.imagefolder import ImageFolderSplit
-from clopbench.data.sources import DataSet
-from clopbench.data.store import HARD, PRESENT, Split
 from clopbench.errors import UserError
 from clopbench.evaluation.average_precision import eleven_points
 from clopbench.evaluation.probe import extract, linear_probe, probe_scores

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from clopbench.data.dataset import Split
 from clopbench.data.imagefolder import ImageFolderSplit
-from clopbench.data.store import Split
 from clopbench.errors import UserError
 
 GRACE_SECONDS = 30

@@ -26,7 +26,9 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 
 from clopbench.cli import data_listing
-from clopbench.data import imagefolder, sources, store
+from clopbench.data import sources, store
+from clopbench.data.dataset import CHUNK, sha256
+from clopbench.data.imagefolder import ImageFolderSplit
 from clopbench.data.prepare import prepare
 from clopbench.data.subsets import UNLABELLED, flip_labels, long_tail, show_labels, thin_classes
 from clopbench.data.writing import channel_statistics
@@ -89,12 +91,12 @@ def test_hash_is_over_type_shape_and_bytes_of_whole_arrays(tree):
         for array in (data.train.images, data.train.labels, data.test.images, data.test.labels):
             state.update(f"{array.dtype} {array.shape}".encode() + array.tobytes())
         assert data.sha256 == state.hexdigest()
-    big = np.random.default_rng(0).integers(0, 256, (store.CHUNK + 5, 1, 2, 2), dtype=np.uint8)
-    assert store.sha256([big]) == hashlib.sha256(f"uint8 {big.shape}".encode() + big.tobytes()).hexdigest()
+    big = np.random.default_rng(0).integers(0, 256, (CHUNK + 5, 1, 2, 2), dtype=np.uint8)
+    assert sha256([big]) == hashlib.sha256(f"uint8 {big.shape}".encode() + big.tobytes()).hexdigest()
 
 
 def test_channel_statistics_of_more_than_one_chunk():
-    images = np.random.default_rng(1).integers(0, 256, (store.CHUNK + 7, 3, 2, 2), dtype=np.uint8)
+    images = np.random.default_rng(1).integers(0, 256, (CHUNK + 7, 3, 2, 2), dtype=np.uint8)
     images[:, 1] //= 3
     mean, std = channel_statistics(images)
     np.testing.assert_allclose(mean, (images / 255.0).mean((0, 2, 3)), rtol=1e-12)
@@ -301,13 +303,19 @@ def test_resizing_takes_the_middle_square(tree):
     np.testing.assert_array_equal(images, np.stack([np.asarray(i).transpose(2, 0, 1) for i, _ in expected]))
 
 
+def opened(name: str) -> tuple[ImageFolderSplit, ImageFolderSplit]:
+    data = sources.load(name)
+    assert isinstance(data.train, ImageFolderSplit) and isinstance(data.test, ImageFolderSplit)
+    return data.train, data.test
+
+
 def test_too_large_to_pack_is_decoded_at_run_time(tree):
     done = prepare("insects", tree, limit_gib=18 * 3 * 8 * 8 / 2**30 * 0.99)
     assert "is not packed" in done.message
     assert "decoded from" in done.message
     assert os.listdir(store.root() / "insects") == ["meta.json"]
     assert sources.source("insects").num_classes == 3
-    train, test = imagefolder.open_splits(done.meta)
+    train, test = opened("insects")
     batches = list(DataLoader(train, batch_size=5, num_workers=1))  # pyright: ignore[reportArgumentType]
     prepare("packed", tree, limit_gib=18 * 3 * 8 * 8 / 2**30)
     packed = pixels_of("packed")
@@ -325,9 +333,9 @@ def test_too_large_to_pack_is_decoded_at_run_time(tree):
 def test_describing_data_imports_neither_torch_nor_pillow(tree, environment):
     prepare("insects", tree)
     script = (
-        "import sys; from clopbench.data import sources; from clopbench import data_cli\n"
+        "import sys; from clopbench.data import sources; from clopbench.cli import data_listing\n"
         "print([sources.source(n).num_classes for n in ('cifar100', 'imagenet', 'insects')])\n"
-        "sources.load('insects'); data_cli.list_lines(); data_cli.verify([])\n"
+        "sources.load('insects'); data_listing.list_lines(); data_listing.verify([])\n"
         "print(sorted({'torch', 'torchvision', 'PIL', 'sklearn', 'pydantic'} & set(sys.modules)))"
     )
     done = subprocess.run(

@@ -13,9 +13,9 @@ from PIL import Image
 from scipy.io import savemat
 
 from clopbench.cli import data_listing
-from clopbench.data import sources, store, transfer_sets, voc
+from clopbench.data import detection_sets, sources, store, transfer_sets, voc
+from clopbench.data.dataset import ABSENT, HARD, PRESENT, Split
 from clopbench.data.prepare import prepare
-from clopbench.data.store import ABSENT, HARD, PRESENT
 from clopbench.errors import UserError
 
 SIZE = 6
@@ -147,7 +147,7 @@ def build(name: str, root: Path, monkeypatch) -> Painter:
     return paint
 
 
-def colours(split: store.Split) -> list[tuple[int, tuple[int, ...]]]:
+def colours(split: Split) -> list[tuple[int, tuple[int, ...]]]:
     """Label and colour of each packed image, which must be of that colour all over."""
     assert (split.images == split.images[:, :, :1, :1]).all()
     pixels = split.images[:, :, 0, 0].tolist()
@@ -159,7 +159,7 @@ def test_each_is_packed_from_its_own_files(tmp_path, monkeypatch, name):
     paint = build(name, tmp_path / "files", monkeypatch)
     done = prepare(name, tmp_path / "files", image_size=SIZE)
     data = sources.load(name)
-    assert isinstance(data.train, store.Split) and isinstance(data.test, store.Split)
+    assert isinstance(data.train, Split) and isinstance(data.test, Split)
     train, test = colours(data.train), colours(data.test)
     if name in DRAWN:
         assert sorted(train + test) == [one for one in paint.of("drawn") if one in train + test]
@@ -217,7 +217,7 @@ def test_voc_has_several_labels_an_image_and_difficult_ones_apart(tree):
     expected[0, cat], expected[1, dog], expected[2, dog] = PRESENT, PRESENT, HARD
     np.testing.assert_array_equal(data.train.labels, expected)
     assert np.flatnonzero(data.test.labels[0] == PRESENT).tolist() == sorted([cat, sheep])
-    assert isinstance(data.train, store.Split)
+    assert isinstance(data.train, Split)
     np.testing.assert_array_equal(data.train.images[1], noise(1).transpose(2, 0, 1))
     assert (source.measure, source.labels) == ("voc_map", "several")
     assert "2 + 2 labels in 20 classes" in source.summary
@@ -228,7 +228,7 @@ def test_voc_has_several_labels_an_image_and_difficult_ones_apart(tree):
 
 def test_boxes_stay_where_they_are_and_changes_are_seen(tree, capsys):
     done = prepare("voc2007_boxes", tree)
-    boxes = voc.open_boxes("voc2007_boxes")
+    boxes = detection_sets.load("voc2007_boxes")
     image = boxes.train[0]
     # Pixels 2 … 4 and 3 … 6, counted from 1 with the last included, cover 1 … 4 and 2 … 6.
     assert image.box_G4.tolist() == [[1, 2, 4, 6]]
@@ -242,7 +242,7 @@ def test_boxes_stay_where_they_are_and_changes_are_seen(tree, capsys):
         sources.load("voc2007_boxes")
     voctree.write(tree, "test", "e", [("cow", (1, 1, 3, 3), False)], noise(4))
     with pytest.raises(UserError, match="has other test objects than when voc2007_boxes was prepared"):
-        voc.open_boxes("voc2007_boxes")
+        detection_sets.load("voc2007_boxes")
     with pytest.raises(UserError, match="prepare it again"):
         store.verify("voc2007_boxes")
 
@@ -271,7 +271,7 @@ def test_digits_seen_and_unseen_are_the_digits(tmp_path):
         for ours, whole in ((part.train, everything.train), (part.test, everything.test)):
             kept = np.isin(whole.labels, np.arange(first, first + 5))
             np.testing.assert_array_equal(ours.labels + first, whole.labels[kept])
-            assert isinstance(ours, store.Split) and isinstance(whole, store.Split)
+            assert isinstance(ours, Split) and isinstance(whole, Split)
             np.testing.assert_array_equal(ours.images, whole.images[kept])
     assert len(seen.train.labels) + len(unseen.train.labels) == len(everything.train.labels)
     with pytest.raises(UserError, match="embedded"):

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from clopbench.cell import Cell
-from clopbench.data import voc
+from clopbench.data import detection_sets, voc
 from clopbench.data.prepare import prepare
 from clopbench.errors import UserError
 from clopbench.evaluation import detection
@@ -52,9 +52,9 @@ def test_a_cell_ends_with_average_precisions(cell, plugins, tmp_path):
     assert record.status == "done", record.failure
     for name in ("ap50", "ap", "frozen_ap50", "frozen_ap"):
         assert 0 <= some(record.metrics[f"detection_{name}"]) <= 1
-    boxes = voc.open_boxes("voc2007_boxes")
+    boxes = detection_sets.load("voc2007_boxes")
     assert record.provenance["other_data_sha256"] == {"voc2007_boxes": boxes.sha256}
-    assert cell.evaluation.detection_version == voc.version("voc2007_boxes")
+    assert cell.evaluation.detection_version == detection_sets.version("voc2007_boxes")
 
 
 def encoder_of(cell: Cell) -> nn.Module:
@@ -66,7 +66,7 @@ def encoder_of(cell: Cell) -> nn.Module:
 def test_only_what_is_not_frozen_is_trained_and_norms_stay(cell, frozen):
     encoder = encoder_of(cell)
     before = copy.deepcopy(encoder.state_dict())
-    boxes = voc.open_boxes("voc2007_boxes")
+    boxes = detection_sets.load("voc2007_boxes")
     detector = detection.build_detector(cell, encoder, frozen)
     assert detection._train(cell, detector, boxes.train[:2], torch.device("cpu"), 1)
     changed = {name for name, value in encoder.state_dict().items() if not value.equal(before[name])}
@@ -75,7 +75,7 @@ def test_only_what_is_not_frozen_is_trained_and_norms_stay(cell, frozen):
 
 
 def test_the_same_seed_gives_the_same_detector(cell):
-    boxes = voc.open_boxes("voc2007_boxes")
+    boxes = detection_sets.load("voc2007_boxes")
     weights = []
     for _ in range(2):
         torch.rand(3)  # The surroundings' own draws must not matter.
@@ -110,12 +110,12 @@ class ByColour(nn.Module):
 
 
 def test_a_detector_that_is_right_has_average_precision_one(cell):
-    boxes = voc.open_boxes("voc2007_boxes")
+    boxes = detection_sets.load("voc2007_boxes")
     assert detection._test(cell, ByColour(), boxes.test, torch.device("cpu"), 1) == [1.0] * 10
 
 
 def test_a_mirrored_image_has_mirrored_boxes(cell):
-    for image in voc.open_boxes("voc2007_boxes").train:
+    for image in detection_sets.load("voc2007_boxes").train:
         pixels = torch.from_numpy(np.asarray(Image.open(image.path)).transpose(2, 0, 1).copy())
         target = detection._target(image, torch.device("cpu"))
         mirrored, moved = detection._mirrored(pixels, target)
