@@ -11,13 +11,15 @@ import json
 import os
 import resource
 import sys
+from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
 from clopbench.launch import worker
+from clopbench.launch.messages import Task
 
 
-def until_first_step(task: worker.Task, answer: str) -> None:
+def until_first_step(task: Task, answer: str) -> None:
     """Do a worker's work as far as its first step. Does not return."""
     from clopbench.training.loop import Trainer
 
@@ -30,7 +32,7 @@ def until_first_step(task: worker.Task, answer: str) -> None:
         os._exit(0)
 
     Trainer._step = timed_step
-    worker.work(task)
+    worker.work(task, Pipe()[1])
 
 
 def cpu_seconds() -> float:
@@ -39,7 +41,7 @@ def cpu_seconds() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _forked(task: worker.Task, answer: str) -> None:
+def _forked(task: Task, answer: str) -> None:
     from clopbench.launch.local import PRELOAD, process_context
 
     context = process_context()
@@ -60,7 +62,7 @@ def _forked(task: worker.Task, answer: str) -> None:
 
 if __name__ == "__main__":
     mode, task_path, answer_path = sys.argv[1:]
-    given: worker.Task = json.loads(Path(task_path).read_text())
+    given: Task = json.loads(Path(task_path).read_text())
     if mode == "forked":
         _forked(given, answer_path)
     else:

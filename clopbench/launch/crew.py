@@ -7,19 +7,18 @@ import signal
 import socket
 import sys
 import threading
-import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, TypedDict
 from urllib.parse import urlsplit
 
 from clopbench.cell import Cell
-from clopbench.launch import worker
+from clopbench.launch.child import Child, say_end
+from clopbench.launch.messages import End, Ending, Said, Task
+from clopbench.launch.recording import CHECKPOINT, run_and_record
 from clopbench.results import leases
 from clopbench.results.records import Store
 from clopbench.training.place import Place
@@ -31,22 +30,13 @@ LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
 class Order(TypedDict):
     """A cell for all processes that share it: each runs `share` of its `size` ranks."""
 
-    task: worker.Task
+    task: Task
     size: int
     share: int
     port: int
     """Where rank 0 listens, on its machine."""
     serial: int
     """Tells what is said of one order from what is said of another."""
-
-
-@dataclass(frozen=True)
-class End:
-    """How a rank ended: its exit status (negative: a signal), and the failure that it reported itself."""
-
-    rank: int
-    code: int
-    failure: dict[str, str] | None = None
 
 
 class Crew:
@@ -62,62 +52,51 @@ class Crew:
         context: BaseContext | None = None,
     ):
         context = context or _child_context()
-        self._members: dict[int, tuple[int, BaseProcess, Connection]] = {}
+        self._members: dict[int, tuple[int, Child]] = {}
         for number in range(order["share"]):
-            ours, theirs = context.Pipe(duplex=False)
             place = Place(first + number, order["size"], address)
             gpu = gpus[number] if gpus else None
             lease = (str(held.path), held.holder) if held is not None and place.first else None
-            process: Any = context.Process(  # pyright: ignore[reportAttributeAccessIssue]
-                target=be_a_rank, args=(order["task"], place, gpu, lease, theirs), name=f"rank {place.rank}"
-            )
-            with warnings.catch_warnings():  # Python 3.12 and later warn of every fork beside threads.
-                warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
-                process.start()
-            theirs.close()
-            self._members[process.sentinel] = (place.rank, process, ours)
+            given = (order["task"], place, gpu, lease)
+            child = Child(context, be_a_rank, *given, name=f"rank {place.rank}")
+            self._members[child.sentinel] = (place.rank, child)
 
     @property
     def sentinels(self) -> list[int]:
         """Of the ranks that have not been seen to end."""
         return list(self._members)
 
-    def ended(self, ready: Iterable[Any]) -> list[End]:
-        """The ranks whose sentinels are among `ready`."""
-        found = []
+    def ended(self, ready: Iterable[Any]) -> dict[int, End]:
+        """How the ranks ended whose sentinels are among `ready`, by rank."""
+        found = {}
         for sentinel in [sentinel for sentinel in ready if sentinel in self._members]:
-            rank, process, channel = self._members.pop(sentinel)
-            process.join()
-            failure = None
-            with contextlib.suppress(EOFError, OSError), channel:
-                failure = channel.recv() if channel.poll() else None
-            found.append(End(rank, process.exitcode or 0, failure))
+            rank, child = self._members.pop(sentinel)
+            found[rank] = child.end()
         return found
 
     def signal(self, number: int) -> None:
-        for _, process, _ in self._members.values():
+        for _, child in self._members.values():
             with contextlib.suppress(ProcessLookupError):
-                if process.pid is not None and process.is_alive():
-                    os.kill(process.pid, number)
+                if child.process.pid is not None and child.process.is_alive():
+                    os.kill(child.process.pid, number)
 
     def kill(self) -> None:
         """End what is left, and wait for it."""
-        for _, process, _ in self._members.values():
-            process.kill()
-        for _, process, channel in self._members.values():
-            process.join()
-            channel.close()
+        for _, child in self._members.values():
+            child.process.kill()
+        for _, child in self._members.values():
+            child.end()
         self._members.clear()
 
 
 def be_a_rank(
-    task: worker.Task,
+    task: Task,
     place: Place,
     gpu: str | None,
     lease: tuple[str, dict[str, Any]] | None,
     channel: Connection,
 ) -> None:
-    """The process of one rank: trains, and as rank 0, which has the lease, judges and records. Exits."""
+    """The process of one rank: trains, and as rank 0, which has the lease, judges and records."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stop = StopRequest()
     stop.install()
@@ -128,15 +107,17 @@ def be_a_rank(
     if urlsplit(place.store).scheme == "file":  # All on this machine: no other one need hear of it.
         os.environ["GLOO_SOCKET_IFNAME"] = LOOPBACK
     store, cell = Store(Path(task["results"])), Cell.from_config(task["cell"])
-    if lease is not None:
-        held = leases.Held(Path(lease[0]), lease[1])
-        sys.exit(worker.train(task, store, cell, held, stop, place, channel.send))
-    sys.exit(_train_along(task, store, cell, stop, place, channel))
+    held = leases.Held(Path(lease[0]), lease[1]) if lease is not None else None
+
+    def share() -> Said:
+        if held is not None:
+            return run_and_record(task, store, cell, held, stop, place)
+        return _train_along(task, store, cell, stop, place)
+
+    say_end(share, stop, channel)
 
 
-def _train_along(
-    task: worker.Task, store: Store, cell: Cell, stop: StopRequest, place: Place, channel: Connection
-) -> int:
+def _train_along(task: Task, store: Store, cell: Cell, stop: StopRequest, place: Place) -> Said:
     from clopbench.launch.process import choose_device, configure
     from clopbench.launch.run_cell import train_along
     from clopbench.suite.declarations import LaunchConfig
@@ -146,16 +127,13 @@ def _train_along(
     launch = LaunchConfig(**task["launch"])
     configure(launch.threads)
     print(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} rank {place.rank} {cell.id} pid {os.getpid()}", flush=True)
-    hooks = Hooks(lambda _row, _trainer: None, store.folder(cell.id) / worker.CHECKPOINT, launch, stop, place)
+    hooks = Hooks(lambda _row, _trainer: None, store.folder(cell.id) / CHECKPOINT, launch, stop, place)
     plugins = Plugins([Path(folder) for folder in task["method_folders"]])
     try:
         failure = train_along(cell, plugins, choose_device(task["device"]), hooks)
     except Stopped:
-        return worker.EXIT_STOPPED
-    if failure is None:
-        return worker.EXIT_RECORDED
-    channel.send(failure)
-    return worker.EXIT_REPORTED
+        return Ending.STOPPED, None
+    return (Ending.RECORDED, None) if failure is None else (Ending.FAILED, failure)
 
 
 def free_port() -> int:
@@ -169,7 +147,7 @@ def _end_with_the_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()
-    os._exit(worker.EXIT_STOPPED)
+    os._exit(1)
 
 
 def _child_context() -> BaseContext:

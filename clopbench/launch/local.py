@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, SpawnContext
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
@@ -19,6 +18,8 @@ from clopbench.cell import Cell
 from clopbench.data.store import root as data_root
 from clopbench.errors import UserError
 from clopbench.launch import outcomes, worker
+from clopbench.launch.child import Child
+from clopbench.launch.messages import End, Ending, Task
 from clopbench.results.plan import PlannedCell
 from clopbench.results.records import DamagedRecord, Record, Store
 
@@ -51,6 +52,14 @@ class StopRequest:
     """Whether somebody wants the run to end."""
 
     asked: bool = False
+
+
+@dataclass(frozen=True)
+class _Running:
+    child: Child
+    planned: PlannedCell
+    gpu: str | None
+    log: outcomes.Log
 
 
 class LocalLauncher:
@@ -105,51 +114,47 @@ class LocalLauncher:
     def _run(self, cells: Sequence[PlannedCell], listener: Listener, stop: StopRequest) -> Outcome:
         queue = deque(cells)
         held: deque[tuple[float, PlannedCell]] = deque()
-        active: dict[int, tuple[BaseProcess, PlannedCell]] = {}
-        free, taken = deque(self.slots), dict[int, str | None]()
+        active: dict[int, _Running] = {}
+        free = deque(self.slots)
         outcome = Outcome()
         while (queue or held or active) and not stop.asked:
             while held and held[0][0] <= time.monotonic():
                 queue.append(held.popleft()[1])
             while queue and free:
-                planned, gpu = queue.popleft(), free.popleft()
-                process = self.context.Process(target=worker.work, args=(self._task(planned, gpu),))
-                process.start()
-                taken[process.sentinel] = gpu
-                active[process.sentinel] = (process, planned)
+                running = self._start(queue.popleft(), free.popleft())
+                active[running.child.sentinel] = running
             for sentinel in wait(list(active), timeout=0.5):
                 assert isinstance(sentinel, int)
-                process, planned = active.pop(sentinel)
-                free.append(taken.pop(sentinel))
-                process.join()
-                if process.exitcode == worker.EXIT_HELD:
-                    held.append((time.monotonic() + RETRY_HELD_SECONDS, planned))
-                elif stop.asked and not self._has_result(planned):
+                running = active.pop(sentinel)
+                free.append(running.gpu)
+                end = running.child.end()
+                if end.ending is Ending.HELD:
+                    held.append((time.monotonic() + RETRY_HELD_SECONDS, running.planned))
+                elif stop.asked and not self._has_result(running.planned):
                     continue  # Ctrl-C on a terminal reaches the workers too: dropped, as those below.
                 else:
-                    self._settle(planned, process.exitcode or 0, outcome, listener)
+                    self._settle(running, end, outcome, listener)
             listener.tick(len(active), len(held))
-        self._stop(active, outcome, listener)
+        self._stop(list(active.values()), outcome, listener)
         outcome.remaining = len(cells) - outcome.results - len(outcome.failed)
         outcome.interrupted = outcome.remaining > 0
         return outcome
 
-    def _stop(
-        self,
-        active: dict[int, tuple[BaseProcess, PlannedCell]],
-        outcome: Outcome,
-        listener: Listener,
-    ) -> None:
+    def _start(self, planned: PlannedCell, gpu: str | None) -> _Running:
+        log = outcomes.Log(self.store.folder(planned.cell.id) / "run.log")
+        return _Running(Child(self.context, worker.work, self._task(planned, gpu)), planned, gpu, log)
+
+    def _stop(self, active: Sequence[_Running], outcome: Outcome, listener: Listener) -> None:
         """End the running cells; one that came to its record just then counts as finished."""
-        for process, _ in active.values():
-            process.terminate()
-        for process, planned in active.values():
-            process.join(10)
-            if process.is_alive():
-                process.kill()
-                process.join()
-            if self._has_result(planned):
-                self._settle(planned, worker.EXIT_RECORDED, outcome, listener)
+        for running in active:
+            running.child.process.terminate()
+        for running in active:
+            running.child.process.join(10)
+            if running.child.process.is_alive():
+                running.child.process.kill()
+            end = running.child.end()
+            if self._has_result(running.planned):
+                self._settle(running, end, outcome, listener)
 
     def _has_result(self, planned: PlannedCell) -> bool:
         with contextlib.suppress(DamagedRecord):
@@ -157,15 +162,16 @@ class LocalLauncher:
             return record is not None and record.is_result
         return False
 
-    def _settle(self, planned: PlannedCell, code: int, outcome: Outcome, listener: Listener) -> None:
-        """Read what the worker recorded; where it died without a record, record that."""
-        record, problem = None, None
+    def _settle(self, running: _Running, end: End, outcome: Outcome, listener: Listener) -> None:
+        """Read what the worker recorded; where there is no record of this try, that is a failure to record."""
+        planned, record, problem = running.planned, None, None
         try:
             record = self.store.read(planned.cell.id)
         except DamagedRecord as damage:
             problem = f"damaged record: {damage}"
-        if code != worker.EXIT_RECORDED and problem is None and not (record and record.is_result):
-            failure = outcomes.crash(code)
+        known = record is not None and (record.is_result or end.ending is Ending.RECORDED)
+        if not known and problem is None:
+            failure = outcomes.failure_of(end, running.log)
             record, problem = outcomes.record_failure(self.store, planned.cell, failure, self.provenance)
         if record is not None and record.failure is not None:
             problem = f"{record.failure['class']}: {record.failure['message']}"
@@ -175,7 +181,7 @@ class LocalLauncher:
             outcome.failed.append((planned, problem))
         listener.finished(planned, record, problem)
 
-    def _task(self, planned: PlannedCell, gpu: str | None = None) -> worker.Task:
+    def _task(self, planned: PlannedCell, gpu: str | None = None) -> Task:
         return {
             "cell": planned.cell.config(),
             "results": str(self.store.root),

@@ -1,48 +1,108 @@
 """What to record of a cell whose process ended without a record of its own."""
 
 import contextlib
+import os
+import re
 import signal
+import sys
 import time
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from clopbench.cell import Cell
-from clopbench.launch import worker
+from clopbench.launch.messages import End, Ending, Failure
 from clopbench.results import leases
+from clopbench.results.files import Unreadable, read_bytes
 from clopbench.results.records import Record, Store
-
-STOPPED_CODES = (worker.EXIT_STOPPED, 128 + signal.SIGTERM, 128 + signal.SIGUSR2)
-"""A worker that was asked to stop: in the middle of training, or before or after it."""
+from clopbench.training.place import PeerLost
 
 FORK_SERVER_DIED = 255
 """What multiprocessing reports where it cannot know: the fork server that saw the end was killed too."""
+TRACEBACK_LINES = 12
+LONGEST_LINE = 1000
+LOG_BYTES = 2**16
+_OURS = re.compile(r"epoch \d|resuming at |checkpoint not |\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")
+
+_TOLD = {
+    Ending.RECORDED: ("error", "the worker said that it was done, and there is no record"),
+    Ending.STOPPED: ("killed", "the worker was asked to stop; it saved its checkpoint, run again to resume"),
+    Ending.LEFT: ("killed", "the worker was asked to stop; run again"),
+    Ending.UNWRITTEN: (
+        "error",
+        "the record could not be written (its run.log says why); the checkpoint is kept, run again",
+    ),
+}
 
 
-def crash(code: int, memory_kills: int = 0) -> dict[str, str]:
-    """The failure that an exit status speaks of; negative ones are signals, as multiprocessing has them.
+class Log:
+    """A cell's run.log from now on: several tries write to one file."""
 
-    memory_kills: how often the kernel has killed for memory in this control group since the cell began.
+    def __init__(self, path: Path):
+        self.path = path
+        try:
+            self._begin = path.stat().st_size
+        except OSError:
+            self._begin = 0
+
+    def words(self) -> list[str]:
+        """The last lines that came since, but for what we print of every cell."""
+        try:
+            size = max(0, os.stat(self.path).st_size - self._begin)
+            content = read_bytes(self.path, sys.maxsize, last=min(size, LOG_BYTES))
+        except (OSError, Unreadable):
+            return []
+        lines = (line.rstrip()[:LONGEST_LINE] for line in content.decode(errors="replace").splitlines())
+        return [line for line in lines if line and not _OURS.match(line)][-TRACEBACK_LINES:]
+
+
+def failure_of(end: End, log: Log | None = None, memory_kills: int = 0) -> Failure:
+    """The failure of a worker that ended like this and left no valid record.
+
+    log: where its last words are, if it has died. memory_kills: how often the kernel has killed for memory in
+    this control group since the cell began.
     """
-    if code == worker.EXIT_STOPPED:
-        message = "the worker was asked to stop; it saved its checkpoint, run again to resume"
-        return {"class": "killed", "message": message, "traceback": ""}
-    if code == worker.EXIT_UNWRITTEN:
-        message = "the record could not be written (its run.log says why); the checkpoint is kept, run again"
-        return {"class": "error", "message": message, "traceback": ""}
-    if code == -signal.SIGKILL and memory_kills:
-        message = "the worker was killed for memory (control group's limit)"
-        return {"class": "out_of_memory", "message": message, "traceback": ""}
-    if code == FORK_SERVER_DIED:
-        return {"class": "killed", "message": "the worker's fork server was killed", "traceback": ""}
-    if code < 0:
-        name = signal.Signals(-code).name
-        return {"class": "killed", "message": f"the worker was killed by {name}", "traceback": ""}
-    return {"class": "error", "message": f"the worker ended with status {code}", "traceback": ""}
+    if end.failure is not None:
+        return end.failure
+    if end.ending in _TOLD:
+        kind, message = _TOLD[end.ending]
+        return {"class": kind, "message": message, "traceback": ""}
+    kind, message = _of_status(end.status, memory_kills)
+    words = log.words() if log is not None else []
+    said = f": {words[-1]}" if words else ""
+    return {"class": kind, "message": f"{message}{said}", "traceback": "\n".join(words)}
+
+
+def failure_of_error(error: BaseException) -> Failure:
+    """Class, message and last lines of the traceback. Knows torch's errors by name, to stay free of it."""
+    kind = "node" if isinstance(error, PeerLost) else "error"
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        kind = "out_of_memory"
+    lines = [line[:LONGEST_LINE] for line in "".join(traceback.format_exception(error)).splitlines()]
+    try:
+        message = f"{type(error).__name__}: {error}".splitlines()[0][:LONGEST_LINE]
+    except Exception:  # Of a third party's error: even its text may fail.
+        message = type(error).__name__
+    if not isinstance(error, Exception):  # SystemExit, KeyboardInterrupt: nobody but a method raises them.
+        message = f"the cell's own code ended its process ({message})"
+    return {"class": kind, "message": message, "traceback": "\n".join(lines[-TRACEBACK_LINES:])}
+
+
+def _of_status(status: int, memory_kills: int) -> tuple[str, str]:
+    """Class and message of an exit status; negative ones are signals, as multiprocessing has them."""
+    if status == -signal.SIGKILL and memory_kills:
+        return "out_of_memory", "the worker was killed for memory (control group's limit)"
+    if status == FORK_SERVER_DIED:
+        return "killed", "the worker ended with status 255, or its fork server was killed"
+    if status < 0:
+        names = {number.value: number.name for number in signal.Signals}
+        return "killed", f"the worker was killed by {names.get(-status, f'signal {-status}')}"
+    return "error", f"the worker ended with status {status}" + (" and no record" if status == 0 else "")
 
 
 def record_failure(
-    store: Store, cell: Cell, failure: Mapping[str, str], provenance: Mapping[str, Any]
+    store: Store, cell: Cell, failure: Failure, provenance: Mapping[str, Any]
 ) -> tuple[Record | None, str | None]:
     """Record a failure, unless another process has meanwhile taken the cell over.
 

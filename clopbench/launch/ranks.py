@@ -1,7 +1,7 @@
 """A cell on several devices: starts its ranks, watches them, and ends the others where one dies.
 
 A rank that dies leaves the others waiting for it, for ever on a GPU. So no rank is trusted to notice: the
-worker that holds the cell's lease trains nothing itself, but sees every rank end, and records why.
+worker that holds the cell's lease trains nothing itself, but sees every rank end, and says why.
 """
 
 import json
@@ -16,22 +16,20 @@ from pathlib import Path
 from typing import Any
 
 from clopbench.cell import Cell
-from clopbench.launch import outcomes, worker
-from clopbench.launch.crew import Crew, End, Order, free_port
+from clopbench.launch import outcomes
+from clopbench.launch.crew import Crew, Order, free_port
+from clopbench.launch.messages import STOPS, End, Ending, Failure, Said, Task
 from clopbench.results import leases
-from clopbench.results.records import Record, Store
 from clopbench.training.stop import StopRequest
 
 GRACE_SECONDS = 3.0
 """After one rank has ended badly, the others have so long to end too, and to say why."""
 FORWARD_SECONDS = 1.0
 """A stop is passed on this often, until all have left: a process that is only starting may miss one."""
-GONE = 74
-"""Stands for the exit status of ranks whose process, on another node or here, left without telling it."""
 
 
-def supervise(task: worker.Task, store: Store, cell: Cell, held: leases.Held, stop: StopRequest) -> int:
-    """Run a cell's ranks, here and in the followers; returns the exit status of a worker.
+def supervise(task: Task, cell: Cell, held: leases.Held, stop: StopRequest) -> Said:
+    """Run a cell's ranks, here and in the followers; how the cell ended.
 
     devices must be a multiple of the number of processes, each of which runs an equal share.
     """
@@ -53,32 +51,32 @@ def supervise(task: worker.Task, store: Store, cell: Cell, held: leases.Held, st
             for follower in followers:
                 _tell(follower, None)
     first = ends.get(0)
-    if first is not None and first.code in (worker.EXIT_RECORDED, worker.EXIT_HELD):
-        return first.code
-    codes = {end.code for end in ends.values()} - {worker.EXIT_RECORDED}
-    if stop.requested or codes <= set(outcomes.STOPPED_CODES):
-        saved = first is not None and first.code == worker.EXIT_STOPPED
-        return worker.EXIT_STOPPED if saved else 128 + signal.SIGTERM
-    failure = cause(ends.values(), size, outcomes.memory_kills() - kills)
+    if first is not None and first.ending in (Ending.RECORDED, Ending.HELD, Ending.UNWRITTEN):
+        return first.ending, None
+    endings = {end.ending for end in ends.values()} - {Ending.RECORDED}
+    if stop.requested or endings <= set(STOPS):
+        saved = first is not None and first.ending is Ending.STOPPED
+        return (Ending.STOPPED if saved else Ending.LEFT), None
+    failure = cause(ends, size, outcomes.memory_kills() - kills)
     print(f"{failure['class']}: {failure['message']}", flush=True)
-    return _record(failure, task, store, cell, held)
+    return Ending.FAILED, failure
 
 
-def cause(ends: Sequence[End] | Any, size: int, memory_kills: int = 0) -> dict[str, str]:
+def cause(ends: Mapping[int, End], size: int, memory_kills: int = 0) -> Failure:
     """The failure of a cell whose ranks ended like this: that of the rank which ended the others.
 
-    A rank that was killed, or is gone, before one that failed by itself; last, those that lost another one.
+    A rank that has died, or is gone, before one that failed by itself; last, those that lost another one.
     """
 
-    def weight(end: End) -> tuple[int, int]:
-        if end.failure is None or end.code == GONE:
-            return 0, end.rank
-        return (2 if end.failure["class"] == "node" else 1), end.rank
+    def weight(rank: int) -> tuple[int, int]:
+        end = ends[rank]
+        if end.failure is None or end.ending is Ending.DIED:
+            return 0, rank
+        return (2 if end.failure["class"] == "node" else 1), rank
 
-    bad = [end for end in ends if end.code not in (worker.EXIT_RECORDED, *outcomes.STOPPED_CODES)]
-    worst = min(bad, key=weight)
-    failure = worst.failure or outcomes.crash(worst.code, memory_kills)
-    return failure | {"message": f"rank {worst.rank} of {size}: {failure['message']}"}
+    worst = min((rank for rank, end in ends.items() if end.ending not in (Ending.RECORDED, *STOPS)), key=weight)
+    failure = outcomes.failure_of(ends[worst], memory_kills=memory_kills)
+    return {**failure, "message": f"rank {worst} of {size}: {failure['message']}"}
 
 
 def _watch(crew: Crew, followers: list[Connection], order: Order, stop: StopRequest) -> dict[int, End]:
@@ -91,28 +89,27 @@ def _watch(crew: Crew, followers: list[Connection], order: Order, stop: StopRequ
         found = crew.ended(ready)
         for number, follower in enumerate(followers, 1):
             if follower in ready and follower in listening:
-                found += _heard(follower, number, order, listening)
-        for end in found:
-            ends.setdefault(end.rank, end)
-            if end.code != worker.EXIT_RECORDED:
-                deadline = min(deadline, time.monotonic() + GRACE_SECONDS)
+                found |= _heard(follower, number, order, listening)
+        ends = found | ends
+        if any(end.ending is not Ending.RECORDED for end in found.values()):
+            deadline = min(deadline, time.monotonic() + GRACE_SECONDS)
         if stop.requested and time.monotonic() - forwarded >= FORWARD_SECONDS:
             forwarded = time.monotonic()
             crew.signal(signal.SIGUSR2)
     return ends
 
 
-def _heard(follower: Connection, number: int, order: Order, listening: list[Connection]) -> list[End]:
+def _heard(follower: Connection, number: int, order: Order, listening: list[Connection]) -> dict[int, End]:
     """What a follower says of one of its ranks; that they are gone, where it is."""
     try:
-        serial, *end = json.loads(follower.recv_bytes())
-        return [End(*end)] if serial == order["serial"] else []
+        serial, rank, ending, status, failure = json.loads(follower.recv_bytes())
+        return {rank: End(Ending(ending), status, failure)} if serial == order["serial"] else {}
     except (EOFError, OSError):
         listening.remove(follower)
         first = number * order["share"]
         message = f"its process ({number} of the task's {order['size'] // order['share']}) is gone"
         failure = {"class": "node", "message": message, "traceback": ""}
-        return [End(rank, GONE, failure) for rank in range(first, first + order["share"])]
+        return dict.fromkeys(range(first, first + order["share"]), End(Ending.DIED, 0, failure))
 
 
 def _tell(follower: Connection, order: Order | None) -> None:
@@ -130,12 +127,3 @@ def _meeting_point(followers: Sequence[Connection]) -> Iterator[tuple[str, int]]
         return
     with tempfile.TemporaryDirectory(prefix="clop-bench-ranks-", ignore_cleanup_errors=True) as folder:
         yield (Path(folder) / "store").as_uri(), 0
-
-
-def _record(failure: Mapping[str, str], task: worker.Task, store: Store, cell: Cell, held: leases.Held) -> int:
-    record = Record(cell, "failed", failure=dict(failure))
-    record.provenance.update({"ended_unix": time.time()}, **task["provenance"])
-    if not held.in_force:
-        return worker.EXIT_HELD
-    store.write(record)
-    return worker.EXIT_RECORDED

@@ -21,6 +21,8 @@ from clopbench.evaluation import detection, keeping, transfer
 from clopbench.evaluation.measure import Frozen, measure
 from clopbench.evaluation.selection import Selection
 from clopbench.evaluation.trained_probe import ProbeTraining
+from clopbench.launch.messages import Failure
+from clopbench.launch.outcomes import failure_of_error
 from clopbench.launch.provenance import describe_run
 from clopbench.results.records import Record
 from clopbench.studies import studying
@@ -31,10 +33,8 @@ from clopbench.training.checkpoint import Checkpointer
 from clopbench.training.feed import feed
 from clopbench.training.loop import Row, Trainer
 from clopbench.training.model import build_model
-from clopbench.training.place import PeerLost
 from clopbench.training.stop import Stopped
 
-TRACEBACK_LINES = 12
 DOWNSTREAM = (transfer, detection)
 """What may be done with the trained encoder on other data sets."""
 
@@ -48,28 +48,33 @@ def run_cell(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -
     started = time.time()
     try:
         record = _run(cell, plugins, device, hooks)
-    except Stopped:
-        raise
-    except Exception as error:
+    except BaseException as error:  # A method may raise SystemExit, or worse: that is its failure.
+        if _is_stop(error, hooks):
+            raise
         traceback.print_exc()
-        record = Record(cell, "failed", failure=describe_failure(error))
+        record = Record(cell, "failed", failure=dict(failure_of_error(error)))
     record.provenance.update(describe_run(device, started))
     return record
 
 
-def train_along(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> dict[str, str] | None:
+def train_along(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Failure | None:
     """Train a cell as a rank that neither evaluates nor writes; returns the failure, if it came to one.
 
     Raises Stopped where a stop was requested of any rank.
     """
     try:
         _train(prepare(cell, plugins, device, hooks).trainer, hooks)
-    except Stopped:
-        raise
-    except Exception as error:
+    except BaseException as error:
+        if _is_stop(error, hooks):
+            raise
         traceback.print_exc()
-        return describe_failure(error)
+        return failure_of_error(error)
     return None
+
+
+def _is_stop(error: BaseException, hooks: Hooks) -> bool:
+    """True for the end that a signal asked for: in the middle of training, or before or after it."""
+    return isinstance(error, Stopped) or (isinstance(error, SystemExit) and hooks.stop.requested)
 
 
 def preflight(cell: Cell, plugins: Plugins) -> None:
@@ -96,18 +101,6 @@ def preflight(cell: Cell, plugins: Plugins) -> None:
         recipe(name)
     for task in DOWNSTREAM:
         task.check(cell, data.train.shape)
-
-
-def describe_failure(error: BaseException) -> dict[str, str]:
-    """Class, message and last lines of the traceback."""
-    memory = isinstance(error, (torch.OutOfMemoryError, MemoryError))
-    other = "node" if isinstance(error, PeerLost) else "error"
-    lines = "".join(traceback.format_exception(error)).splitlines()[-TRACEBACK_LINES:]
-    return {
-        "class": "out_of_memory" if memory else other,
-        "message": f"{type(error).__name__}: {error}".splitlines()[0],
-        "traceback": "\n".join(lines),
-    }
 
 
 def _run(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Record:

@@ -20,9 +20,10 @@ from multiprocessing.connection import Connection, answer_challenge, deliver_cha
 from typing import Any
 
 from clopbench.errors import UserError
-from clopbench.launch.crew import Crew, End, Order
+from clopbench.launch.crew import Crew, Order
 from clopbench.launch.devices import visible_gpus
 from clopbench.launch.local import PRELOAD, process_context
+from clopbench.launch.messages import End, Ending
 
 START_SECONDS = 300.0
 """So long may the processes of one task take to start, on all nodes."""
@@ -105,8 +106,8 @@ def follow(seat: Seat, find: Callable[[], str | None]) -> int:
     while True:
         ready = wait([connection, *(crew.sentinels if crew else [])])
         if crew is not None and order is not None:
-            for end in crew.ended(ready):
-                _report(connection, order, end)
+            for rank, end in crew.ended(ready).items():
+                _report(connection, order, rank, end)
         if connection not in ready:
             continue
         if crew is not None:
@@ -125,14 +126,15 @@ def _start(seat: Seat, order: Order, host: str, context: Any, connection: Connec
         gpus = seat.gpus(order["task"]["device"], order["share"])
     except UserError as error:
         failure = {"class": "node", "message": str(error), "traceback": ""}
-        _report(connection, order, End(first, 1, failure))
+        _report(connection, order, first, End(Ending.FAILED, 0, failure))
         return None
     return Crew(order, first, f"tcp://{host}:{order['port']}", gpus, context=context)
 
 
-def _report(connection: Connection, order: Order, end: End) -> None:
+def _report(connection: Connection, order: Order, rank: int, end: End) -> None:
+    said = [order["serial"], rank, end.ending, end.status, end.failure]
     with contextlib.suppress(OSError):  # Gone: the next look at the connection says so.
-        connection.send_bytes(json.dumps([order["serial"], end.rank, end.code, end.failure]).encode())
+        connection.send_bytes(json.dumps(said).encode())
 
 
 def _reach(seat: Seat, find: Callable[[], str | None]) -> tuple[Connection, str]:

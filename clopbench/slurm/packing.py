@@ -10,12 +10,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from clopbench.cell import Cell
 from clopbench.launch import outcomes, worker
+from clopbench.launch.child import Child
 from clopbench.launch.local import PRELOAD, PRELOAD_RESNETS, process_context
+from clopbench.launch.messages import STOPS, End, Ending, Failure, Task
 from clopbench.results.records import DamagedRecord, Record, Store
 from clopbench.slurm.submission import SubmittedCell
 from clopbench.training.stop import STOP_SIGNALS
@@ -23,6 +26,9 @@ from clopbench.training.stop import STOP_SIGNALS
 RETRY_HELD_SECONDS = 2.0
 FORWARD_SECONDS = 1.0
 """A stop is forwarded this often, until all have left: a process that is only starting may miss one."""
+
+MOST_LONE_STOPS = 3
+"""A cell that is stopped so often while its task is not is stopped by its own code."""
 
 SAME_DEATH_SECONDS = 1.0
 """Where a whole task is killed, cells may die a moment before us: that is no failure to record."""
@@ -63,10 +69,11 @@ class Ended:
 
 @dataclass
 class _Running:
-    process: BaseProcess
+    child: Child
     cell: SubmittedCell
     gpu: str | None
     memory_kills: int
+    log: outcomes.Log
 
 
 class Packing:
@@ -87,6 +94,7 @@ class Packing:
         self.slots, self.device, self.since = list(slots), device, since
         self.provenance, self.stop = provenance, stop
         self.followers: Sequence[Connection] = ()
+        self._lone_stops: dict[str, int] = {}
 
     def run(self, cells: Sequence[SubmittedCell], patience: float) -> Ended:
         """Run all cells, or until a stop is requested.
@@ -104,19 +112,16 @@ class Packing:
             while held and held[0][0] <= now:
                 queue.append(held.popleft()[1])
             while queue and free and not self.stop.requested:
-                cell, gpu = queue.popleft(), free.popleft()
-                process = context.Process(target=worker.work, args=(self._task(cell, gpu),))
-                process.start()
-                active[process.sentinel] = _Running(process, cell, gpu, outcomes.memory_kills())
+                running = self._start(context, queue.popleft(), free.popleft())
+                active[running.child.sentinel] = running
             if self.stop.requested and now - forwarded >= FORWARD_SECONDS:
                 forwarded = now
-                _forward([running.process for running in active.values()])
+                _forward([running.child.process for running in active.values()])
             for sentinel in wait(list(active), timeout=0.2):
                 assert isinstance(sentinel, int)
                 running = active.pop(sentinel)
                 free.append(running.gpu)
-                running.process.join()
-                if not self._settle(running, ended):
+                if not self._settle(running, running.child.end(), ended):
                     held.append((time.monotonic() + RETRY_HELD_SECONDS, running.cell))
                 else:
                     idle_since = time.monotonic()
@@ -126,29 +131,35 @@ class Packing:
         ended.held += [cell for _, cell in held]
         return ended
 
-    def _settle(self, running: _Running, ended: Ended) -> bool:
+    def _start(self, context: BaseContext, cell: SubmittedCell, gpu: str | None) -> _Running:
+        kills, log = outcomes.memory_kills(), outcomes.Log(self.store.folder(cell.id) / "run.log")
+        return _Running(Child(context, worker.work, self._task(cell, gpu)), cell, gpu, kills, log)
+
+    def _settle(self, running: _Running, end: End, ended: Ended) -> bool:
         """Sort a finished process's cell into `ended`; False where it should be tried again later."""
-        cell, code = running.cell, running.process.exitcode or 0
-        if code == worker.EXIT_HELD:
+        cell = running.cell
+        if end.ending is Ending.HELD:
             return False
         record, problem = None, None
         try:
             record = self.store.read(cell.id)
         except DamagedRecord as damage:
             problem = f"damaged record: {damage}"
-        known = record is not None and (record.is_result or code == worker.EXIT_RECORDED)
-        killed = code in (-signal.SIGKILL, outcomes.FORK_SERVER_DIED)
+        known = record is not None and (record.is_result or end.ending is Ending.RECORDED)
+        killed = end.ending is Ending.DIED and end.status in (-signal.SIGKILL, outcomes.FORK_SERVER_DIED)
         if killed and not known:
             time.sleep(SAME_DEATH_SECONDS)
-        stopped = code in outcomes.STOPPED_CODES or (killed and self.stop.requested)
+        stopped = end.ending in STOPS or (killed and self.stop.requested)
         if stopped and not known and problem is None:
-            if not self.stop.requested:  # The signal was for this process alone.
+            if self.stop.requested:
+                ended.stopped.append(cell)
+                return True
+            self._lone_stops[cell.id] = self._lone_stops.get(cell.id, 0) + 1
+            if self._lone_stops[cell.id] < MOST_LONE_STOPS:  # The signal was for this process alone.
                 return False
-            ended.stopped.append(cell)
-            return True
         if not known and problem is None:
-            failure = outcomes.crash(code, outcomes.memory_kills() - running.memory_kills)
-            record, problem = self.record_failure(cell, failure)
+            kills = outcomes.memory_kills() - running.memory_kills
+            record, problem = self.record_failure(cell, outcomes.failure_of(end, running.log, kills))
         if record is not None and record.failure is not None:
             problem = f"{record.failure['class']}: {record.failure['message']}"
         if problem is None:
@@ -158,10 +169,10 @@ class Packing:
         print(f"{cell.id} {cell.label}: {problem or (record.status if record else '')}", flush=True)
         return True
 
-    def record_failure(self, cell: SubmittedCell, failure: dict[str, str]) -> tuple[Record | None, str | None]:
+    def record_failure(self, cell: SubmittedCell, failure: Failure) -> tuple[Record | None, str | None]:
         return outcomes.record_failure(self.store, Cell.from_config(cell.config), failure, self.provenance)
 
-    def _task(self, cell: SubmittedCell, gpu: str | None) -> worker.Task:
+    def _task(self, cell: SubmittedCell, gpu: str | None) -> Task:
         return {
             "cell": cell.config,
             "results": str(self.store.root),

@@ -15,13 +15,16 @@ from typing import Any
 from clopbench.errors import UserError
 from clopbench.launch.devices import slots
 from clopbench.launch.team import Missing, Seat, follow, lead
-from clopbench.launch.worker import EXIT_RECORDED, EXIT_STOPPED
 from clopbench.results.records import Store, write_atomic
 from clopbench.slurm.allocation import Allocation
 from clopbench.slurm.packing import Ended, Packing, StopSignals
 from clopbench.slurm.submission import Submission, SubmittedCell
 
+EXIT_DONE = 0
 EXIT_FAILED = 1
+EXIT_STOPPED = 76
+"""Exit statuses of a task: every cell has a record that is no failure; some have not; asked to stop, and to be
+given another turn. Slurm's accounting shows them, and nothing here rests on them: the truth is on disk."""
 # A cell that another process is training: a GPU does not wait for it longer than this, but comes back later.
 PATIENCE_SECONDS = 150.0
 COME_BACK_SECONDS = 600.0
@@ -64,7 +67,7 @@ class Turn:
         if ended.held:
             self._come_back(ended)
         self.note("end", failed=len(ended.failed), held=len(ended.held))
-        return EXIT_FAILED if ended.failed or ended.held else EXIT_RECORDED
+        return EXIT_FAILED if ended.failed or ended.held else EXIT_DONE
 
     def _slots(self, cells: list[SubmittedCell]) -> list[str | None]:
         at_once, device = min(len(cells), self.profile["cells_per_task"]), self.submission.about["device"]

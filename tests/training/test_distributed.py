@@ -29,9 +29,9 @@ from together import (
 
 from clopbench.cell import Cell
 from clopbench.errors import UserError
-from clopbench.launch.crew import End
 from clopbench.launch.devices import slots
-from clopbench.launch.ranks import GONE, cause
+from clopbench.launch.messages import End, Ending
+from clopbench.launch.ranks import cause
 from clopbench.results import leases
 from clopbench.results.index import scan
 from clopbench.results.records import Store
@@ -290,9 +290,10 @@ def test_the_cause_is_named_and_not_its_consequences():
     lost = {"class": "node", "message": "PeerLost: another rank is gone", "traceback": ""}
     memory = {"class": "out_of_memory", "message": "OutOfMemoryError: 8 GB", "traceback": ""}
     gone = {"class": "node", "message": "its process is gone", "traceback": ""}
-    assert cause([End(0, 1, lost), End(1, -9)], 2)["class"] == "killed"
-    assert cause([End(0, 1, lost), End(1, 1, memory)], 2) == memory | {
+    lame = End(Ending.FAILED, 0, lost)
+    assert cause({0: lame, 1: End(Ending.DIED, -9)}, 2)["class"] == "killed"
+    assert cause({0: lame, 1: End(Ending.FAILED, 0, memory)}, 2) == memory | {
         "message": "rank 1 of 2: OutOfMemoryError: 8 GB"
     }
-    assert cause([End(0, 1, lost), End(1, GONE, gone)], 2)["message"] == "rank 1 of 2: its process is gone"
-    assert cause([End(0, -9)], 4, memory_kills=1)["class"] == "out_of_memory"
+    assert cause({0: lame, 1: End(Ending.DIED, 0, gone)}, 2)["message"] == "rank 1 of 2: its process is gone"
+    assert cause({0: End(Ending.DIED, -9)}, 4, memory_kills=1)["class"] == "out_of_memory"
