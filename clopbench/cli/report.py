@@ -37,7 +37,7 @@ def report(
     suite: SuiteDir = None,
     results: Results = Path("results"),
 ) -> None:
-    """Rewrite RESULTS.md and tables/* from the published records, or write them as one HTML page."""
+    """Rewrite RESULTS.md and the tables' folders from the published records, or write them as one HTML page."""
     from clopbench.report import publication
     from clopbench.report.document import report as make_report
     from clopbench.report.figures.attachments import LocalAttachments

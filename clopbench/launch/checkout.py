@@ -11,14 +11,7 @@ def source_state(root: Path) -> dict[str, Any]:
     if commit is None:
         return {"commit": None, "dirty": None}
     # Regenerated documents and records are outputs of a run, not the code that made it.
-    outputs = [
-        ":!RESULTS.md",
-        ":!tables/*.md",
-        ":!tables/*.csv",
-        ":!tables/*.tex",
-        ":!tables/*.png",
-        ":!results",
-    ]
+    outputs = [":!RESULTS.md", ":!tables/*/*", ":!tables/summary.md", ":!results"]
     changes = _git(root, "status", "--porcelain", "--untracked-files=no", "--", ".", *outputs)
     return {"commit": commit, "dirty": bool(changes)}
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from clopbench.report import layout
 from clopbench.report.formats.sheets import markdown_table
 from clopbench.report.observations import Observation
 from clopbench.report.tables import Table
@@ -13,7 +14,6 @@ from clopbench.suite.suite import Suite
 SYMBOLS = {"supported": "✔", "contradicted": "✘", "undecided": "?", "not run": "·"}
 NUMBER_VERDICTS = ("reproduced", "different", "undecided", "not comparable", "not run")
 SMALL_TO_LARGE = ("laptop", "cpu", "gpu", "paper")
-OWN_WORDS = "tables/summary.md"
 
 Tables = Mapping[str, Sequence[Table]]
 """Table → the table at each scale for which there are records."""
@@ -21,7 +21,7 @@ Tables = Mapping[str, Sequence[Table]]
 
 def own_words(suite: Suite) -> str:
     """The paragraph that people write, if there is one: what was and was not reproduced."""
-    path = suite.root / OWN_WORDS
+    path = suite.root / layout.OWN_WORDS
     return path.read_text().strip() if path.is_file() else ""
 
 
@@ -91,7 +91,7 @@ def paper_numbers(suite: Suite, tables: Tables) -> list[list[str]]:
 
 
 def _link(name: str) -> str:
-    return f"[{name}](tables/{name}.md)"
+    return f"[{name}]({layout.page(name)})"
 
 
 def _verdicts(declaration: TableDeclaration, at_scales: Sequence[Table]) -> list[str]:

@@ -15,16 +15,12 @@ FigureName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class _Figure(Strict):
-    """What every figure says. name: what its files are called after the table's name; else its kind."""
+    """What every figure says. name: what its files are called in the table's folder; else its kind."""
 
     name: FigureName
     title: str = ""
     """What is to be seen, in a few words; the kind's own words where it is empty."""
     points: Points = {}
-
-    def stem(self, table: str) -> str:
-        """The name of the figure's files, without the ending."""
-        return f"{table}_{self.name}"
 
 
 class PairedDots(_Figure):
@@ -32,10 +28,6 @@ class PairedDots(_Figure):
 
     kind: Literal["paired_dots"] = "paired_dots"
     name: FigureName = "paired_dots"
-
-    def stem(self, table: str) -> str:
-        """The figure that every table has bears the table's name."""
-        return table
 
 
 class Curve(_Figure):

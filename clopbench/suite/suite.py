@@ -239,7 +239,7 @@ def _method_block(declaration: BenchmarkDeclaration, sets: Overrides) -> dict[st
 
 
 def _stems(folder: Path) -> list[str]:
-    return sorted(path.stem for path in folder.glob("*.yaml"))
+    return sorted(path.stem for path in folder.glob("*.yaml") if path.is_file())
 
 
 def _yaml_error(error: yaml.MarkedYAMLError, path: Path) -> UserError:

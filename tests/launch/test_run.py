@@ -336,7 +336,7 @@ def test_publishing_adds_this_folders_results_to_the_report(bench, tmp_path):
     assert bench("report", "--check", "--suite", own).code == 1
     done = bench("report", "--publish", "--suite", own)
     assert "published 4 cells" in done.out
-    assert "tables/table7.png" in done.out
+    assert "tables/table7/paired_dots.png" in done.out
     assert bench("report", "--check", "--suite", own).code == 0
     assert "| 2 |" in (own / "RESULTS.md").read_text()
     assert bench("report", "--suite", own).out == ""  # Nothing changed, nothing written.

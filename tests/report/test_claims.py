@@ -415,7 +415,7 @@ def test_margins_need_reasons_and_stand_on_the_page(grid):
         document = make_document(grid, collect(grid, {"laptop": arms}))
     finally:
         path.unlink()
-    page = document.texts["tables/grid.md"]
+    page = document.texts["tables/grid/README.md"]
     assert "Reproduced means within ±1.20 %: as large as the effect." in page
     assert "Margin of 'It is equivalent': 5.00 %, half a step." in page
     assert "Margin of 'It is near': 3.00 %, a guess." in page
@@ -423,7 +423,7 @@ def test_margins_need_reasons_and_stand_on_the_page(grid):
     assert "### Every comparison of the claims" in page
     assert '<a id="laptop-clop-10"></a>**CLOP, 10 %**' in page
     results = document.texts["RESULTS.md"]
-    assert "[72.00 ± 1.93 (5)](tables/grid.md#laptop-clop-10)" in results
-    assert "| It is equivalent | [grid](tables/grid.md) | ✔ | · | · | · |" in results
+    assert "[72.00 ± 1.93 (5)](tables/grid/README.md#laptop-clop-10)" in results
+    assert "| It is equivalent | [grid](tables/grid/README.md) | ✔ | · | · | · |" in results
     assert "45 cells, 45.0 minutes of worker time on CPU test" in results
     assert wording.p_value(0.0004) == "< 0.001"

@@ -11,7 +11,6 @@ from drawing import (
     ALL,
     COLLAPSES,
     CURVE,
-    DOTS,
     HEATMAP,
     METHODS,
     NOISE,
@@ -24,6 +23,7 @@ from drawing import (
     make_suite,
     make_tables,
 )
+from links import anchors, links, resolved
 from matplotlib import pyplot as plt
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.text import Text
@@ -126,7 +126,7 @@ def test_one_point_is_no_curve(tmp_path):
     records = make_records(suite)
     at_first = [r for r in records if r.cell.training.learning_rate == 0.1]
     text = make_document(suite, {"rates": make_tables(suite, at_first)}).texts["RESULTS.md"]
-    assert "Not in figure rates_curve at scale laptop: no line has two points.\n" in text
+    assert "Not in figure curve at scale laptop: no line has two points.\n" in text
     two = [r for r in records if r.cell.method.name == "clop" and r.cell.training.learning_rate < 1]
     tables = make_tables(suite, [*two, *at_first])
     figure = curves.draw(Curve(**CURVE), tables, Attachments(suite))
@@ -240,8 +240,7 @@ def test_tables_with_many_rows_stay_legible(tmp_path):
 @pytest.mark.parametrize("figure", ALL, ids=lambda figure: figure["kind"])
 def test_no_type_is_smaller_than_seven_points(drawn, figure):
     _, tables, attachments = drawn
-    chosen = next(p for p in pictures(tables, attachments) if p.stem.endswith(figure["kind"]) or (
-        figure is DOTS and p.stem == "rates"))  # fmt: skip
+    chosen = next(p for p in pictures(tables, attachments) if p.name == figure["kind"])
     assert chosen.draw is not None
     made: Any = chosen.draw()
     made.canvas.draw()
@@ -269,7 +268,7 @@ def test_files_are_the_same_in_another_process(drawn):
     import json
     import os
 
-    ours = Files(pictures(tables, attachments), "tables")
+    ours = Files({"tables/rates": pictures(tables, attachments)})
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True,
         env={**os.environ, "PYTHONHASHSEED": "3"},
@@ -289,22 +288,28 @@ def test_pictures_are_drawn_only_when_asked_for():
     def fail():
         raise AssertionError("drawn")
 
-    files = Files([Picture("t", "", "", fail), Picture("u", "", "", None)], "tables")
-    assert list(files) == ["tables/t.png", "tables/t.pdf"]
-    assert len(files) == 2
+    files = Files(
+        {"t": [Picture("a", "", "", fail), Picture("b", "", "", None)], "u": [Picture("a", "", "", fail)]}
+    )
+    assert list(files) == ["t/a.png", "t/a.pdf", "u/a.png", "u/a.pdf"]
+    assert len(files) == 4
     with pytest.raises(AssertionError):
-        files["tables/t.pdf"]
+        files["u/a.pdf"]
 
 
 def test_the_documents_show_every_figure_with_its_caption(drawn):
     suite, tables, attachments = drawn
     document = make_document(suite, {"rates": tables}, "", attachments)
-    for page, folder in (("RESULTS.md", "tables/"), ("tables/rates.md", "")):
+    for page, folder in (("RESULTS.md", "tables/rates/"), ("tables/rates/README.md", "")):
         text = document.texts[page]
-        for stem in ("rates", "rates_curve", "rates_spectrum", "rates_tsne", "rates_prototype_heatmap"):
-            assert f"]({folder}{stem}.png)" in text
-            assert f"([PDF]({folder}{stem}.pdf))" in text
-            assert {f"tables/{stem}.png", f"tables/{stem}.pdf"} <= set(document.pictures)
+        for name in ("paired_dots", "curve", "spectrum", "tsne", "prototype_heatmap"):
+            assert f"]({folder}{name}.png)" in text
+            assert f"([PDF]({folder}{name}.pdf))" in text
+            assert {f"tables/rates/{name}.png", f"tables/rates/{name}.pdf"} <= set(document.pictures)
+        led_to = {resolved(page, target) for target in links(text) if not target.startswith("docs/")}
+        assert {file for file, _ in led_to} <= document.texts.keys() | set(document.pictures)
+        for file, anchor in led_to:
+            assert not anchor or anchors(document.texts[file]).count(anchor) == 1
         assert "the band is the 95 % t interval" in text
         assert "Scale laptop: n = 4 seeds." in text
 
@@ -312,16 +317,16 @@ def test_the_documents_show_every_figure_with_its_caption(drawn):
 def test_a_table_that_says_nothing_has_its_dots_only(tmp_path):
     suite = make_suite(tmp_path, None)
     document = make_document(suite, {"rates": make_tables(suite, make_records(suite))})
-    assert list(document.pictures) == ["tables/rates.png", "tables/rates.pdf"]
+    assert list(document.pictures) == ["tables/rates/paired_dots.png", "tables/rates/paired_dots.pdf"]
 
 
 def test_figures_name_the_scales_and_points_that_they_lack(tmp_path):
     suite = make_suite(tmp_path, [CURVE, TSNE, HEATMAP])
     document = make_document(suite, {"rates": make_tables(suite, make_records(suite))})
-    assert set(document.pictures) == {"tables/rates_curve.png", "tables/rates_curve.pdf"}
+    assert set(document.pictures) == {"tables/rates/curve.png", "tables/rates/curve.pdf"}
     text = document.texts["RESULTS.md"]
-    assert "Not in figure rates_tsne at scale laptop: no embeddings are at hand.\n" in text
-    assert "rates_tsne.png" not in text
+    assert "Not in figure tsne at scale laptop: no embeddings are at hand.\n" in text
+    assert "tsne.png" not in text
 
 
 @pytest.mark.parametrize(

@@ -125,26 +125,29 @@ def test_rounding_and_thinning():
 
 
 def test_prose_keeps_to_the_page():
-    assert to_text(inline("[a](tables/x.md#laptop-1) [b](tables/x.md) [c](docs/y.md) `1 < 2`")) == (
-        '<span><a href="#x-laptop-1">a</a> <a href="#x">b</a> <span>c</span> <code>1 &lt; 2</code></span>'
-    )
+    assert to_text(
+        inline("[a](tables/x/README.md#laptop-1) [b](tables/x/README.md) [c](docs/y.md) `1 < 2`")
+    ) == ('<span><a href="#x-laptop-1">a</a> <a href="#x">b</a> <span>c</span> <code>1 &lt; 2</code></span>')
     assert to_text(prose("<b>raw</b>\n\nnext")) == "<div><p>&lt;b&gt;raw&lt;/b&gt;</p>\n<p>next</p>\n</div>"
 
 
-def test_pictures_stand_with_the_table_that_they_are_named_after():
-    """The longest name wins; what belongs to no table gets a place of its own."""
-    pictures = {f"tables/{name}.png": name.encode() for name in ("t", "t-b", "t-b-curve", "t_x", "else")}
-    texts = {"RESULTS.md": "![Its curve](tables/t-b-curve.png)"}
-    document = html.Document(texts, pictures | {"tables/t.pdf": b""})
-    found = html._by_table(document, ["t", "t-b"])
+def test_pictures_stand_with_the_table_in_whose_folder_they_lie():
+    """Whatever other tables' names begin with; captions of the same name elsewhere are not theirs."""
+    names = ("t/dots", "t/curve", "t_x/curve", "t_x/other")
+    pictures = {f"tables/{name}.png": name.encode() for name in names}
+    texts = {
+        "RESULTS.md": "![Dots](tables/t/dots.png) ![Its curve](tables/t/curve.png)",
+        "tables/t_x/README.md": "![Another curve](curve.png)",
+    }
+    found = html._by_folder(html.Document(texts, pictures | {"tables/t/dots.pdf": b""}))
 
-    def contents(figures):
-        return [base64.b64decode(figure[0].get("src").partition(",")[2]).decode() for figure in figures]
+    def content(figure):
+        return base64.b64decode(figure[0].get("src").partition(",")[2]).decode(), figure[1].text
 
-    assert {name: contents(figures) for name, figures in found.items()} == {
-        "t": ["t", "t_x"], "t-b": ["t-b", "t-b-curve"], "": ["else"],
-    }  # fmt: skip
-    assert some(found["t-b"][1].find("figcaption")).text == "Its curve"
+    assert {folder: [content(figure) for figure in figures] for folder, figures in found.items()} == {
+        "tables/t": [("t/dots", "Dots"), ("t/curve", "Its curve")],
+        "tables/t_x": [("t_x/curve", "Another curve"), ("t_x/other", "other")],
+    }
 
 
 def test_command_line(bench, tmp_path, cell):

@@ -65,7 +65,7 @@ def test_golden_table(suite, benchmark_):
 def test_golden_documents(suite, benchmark_):
     """Whole files, as a reader gets them. To renew: CONTRIBUTING.md, 'Golden files'."""
     document = make_document(suite, collect(suite, {"laptop": arms(records_of(benchmark_))}))
-    for name in ("RESULTS.md", "tables/table7.md", "tables/table7.csv", "tables/table7.tex"):
+    for name in document.texts:
         golden = GOLDEN / name.replace("/", "_")
         assert document.texts[name] == golden.read_text(), f"renew {golden}"
 
@@ -75,7 +75,7 @@ def test_regenerating_twice_gives_the_same_bytes(suite, benchmark_):
     one = make_document(suite, collect(suite, {"laptop": arms(records)}))
     two = make_document(suite, collect(suite, {"laptop": arms(records[::-1])}))
     assert one == two
-    assert one.pictures["tables/table7.png"].startswith(b"\x89PNG")
+    assert one.pictures["tables/table7/paired_dots.png"].startswith(b"\x89PNG")
 
 
 def test_check_sees_a_changed_digit_and_a_missing_picture(suite, benchmark_, tmp_path):
@@ -83,12 +83,13 @@ def test_check_sees_a_changed_digit_and_a_missing_picture(suite, benchmark_, tmp
     document.write(tmp_path)
     assert document.drift(tmp_path) == []
     assert document.write(tmp_path) == []
-    (tmp_path / "tables" / "table7.png").write_bytes(b"other pixels")
+    folder = tmp_path / "tables" / "table7"
+    (folder / "paired_dots.png").write_bytes(b"other pixels")
     assert document.drift(tmp_path) == []
-    path = tmp_path / "tables" / "table7.csv"
+    path = folder / "table.csv"
     path.write_text(path.read_text().replace("0.94", "0.95"))
-    (tmp_path / "tables" / "table7.png").unlink()
-    assert sorted(document.drift(tmp_path)) == ["tables/table7.csv", "tables/table7.png"]
+    (folder / "paired_dots.png").unlink()
+    assert sorted(document.drift(tmp_path)) == ["tables/table7/paired_dots.png", "tables/table7/table.csv"]
 
 
 def test_unfinished_collapsed_and_diverged_cells_are_counted(suite, benchmark_):
@@ -121,10 +122,10 @@ def test_nothing_run_is_said(suite, benchmark_):
 def test_every_number_leads_to_its_cells(suite, benchmark_):
     records = records_of(benchmark_)
     document = make_document(suite, collect(suite, {"laptop": arms(records)}))
-    page = document.texts["tables/table7.md"]
+    page = document.texts["tables/table7/README.md"]
     for anchor in ("laptop-orthonormal", "laptop-random"):
         assert f'<a id="{anchor}"></a>' in page
-        assert f"(tables/table7.md#{anchor})" in document.texts["RESULTS.md"]
+        assert f"(tables/table7/README.md#{anchor})" in document.texts["RESULTS.md"]
         assert f"(#{anchor})" in page
     assert all(f"`{r.cell.id}`" in page for r in records)
 

@@ -162,15 +162,15 @@ def test_pages_csv_latex_and_terminal(rates):
     arms = group_by_arm(one.to_json() for one in records_of(rates))
     tables = collect(rates, {"laptop": arms})
     document = make_document(rates, tables)
-    link = "[3.16](tables/rates.md#laptop-falls-supcon)"
+    link = "[3.16](tables/rates/README.md#laptop-falls-supcon)"
     assert "The rate at which accuracy halves:\n\n| row | median threshold |" in document.texts["RESULTS.md"]
     assert f"| supcon | {link} | (1, 10] with 97.9 % |" in document.texts["RESULTS.md"]
-    page = document.texts["tables/rates.md"]
+    page = document.texts["tables/rates/README.md"]
     assert '<a id="laptop-falls-clop"></a>**the rate at which accuracy halves: CLOP**: seed 0 > 100, ' in page
     assert "seed 7 10–100 (31.6), seed 8 10–100 (31.6), seed 9 1–10 (3.16)." in page
-    assert "12.6 (4, 40]" in document.texts["tables/rates.tex"]
+    assert "12.6 (4, 40]" in document.texts["tables/rates/table.tex"]
     lines = [
-        line for line in csv.DictReader(io.StringIO(document.texts["tables/rates.csv"]))
+        line for line in csv.DictReader(io.StringIO(document.texts["tables/rates/table.csv"]))
         if line["kind"] == "threshold"
     ]  # fmt: skip
     assert [line["point"] for line in lines] == ["method=supcon", "method=clop"]

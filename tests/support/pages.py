@@ -87,7 +87,8 @@ def make_suite(folder: Path) -> Suite:
         (folder / "benchmarks" / f"{name}.yaml").write_text(benchmark)
         (folder / "tables" / f"{name}.yaml").write_text(table)
     (folder / "tables" / "summary.md").write_text(
-        "**In one paragraph.** As in [the sweep](tables/sweep.md), and <b>no</b> more than [that](docs/x.md).\n"
+        "**In one paragraph.** As in [the sweep](tables/sweep/README.md), "
+        "and <b>no</b> more than [that](docs/x.md).\n"
     )
     return Suite(folder)
 

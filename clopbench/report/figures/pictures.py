@@ -27,7 +27,8 @@ FORMATS = {".png": canvas.png, ".pdf": canvas.pdf}
 class Picture:
     """One figure of a table; `draw` is None where there is nothing to be drawn."""
 
-    stem: str
+    name: str
+    """What its files are called, without the ending."""
     alt: str
     caption: str
     draw: Callable[[], Figure] | None
@@ -41,11 +42,19 @@ def pictures(tables: Sequence[Table], attachments: Attachments) -> list[Picture]
 
 
 class Files(Mapping[str, bytes]):
-    """Path → content of the pictures' files. Drawn when first asked for: to check names costs nothing."""
+    """Path → content of the pictures' files. Drawn when first asked for: to check names costs nothing.
 
-    def __init__(self, pictures: Sequence[Picture], folder: str, endings: Sequence[str] = tuple(FORMATS)):
+    pictures: folder → those that lie in it.
+    """
+
+    def __init__(self, pictures: Mapping[str, Sequence[Picture]], endings: Sequence[str] = tuple(FORMATS)):
         self._endings = endings
-        self._draw = {f"{folder}/{p.stem}": p.draw for p in pictures if p.draw is not None}
+        self._draw = {
+            f"{folder}/{p.name}": p.draw
+            for folder, some in pictures.items()
+            for p in some
+            if p.draw is not None
+        }
         self._drawn: dict[str, Mapping[str, bytes]] = {}
 
     def __getitem__(self, name: str) -> bytes:
@@ -72,17 +81,17 @@ class Files(Mapping[str, bytes]):
 
 def _picture(figure: FigureDeclaration, tables: Sequence[Table], attachments: Attachments) -> Picture:
     kind = KINDS[type(figure)]
-    stem, alt = figure.stem(tables[0].name), f"{tables[0].declaration.title}, {kind.alt}"
+    name, alt = figure.name, f"{tables[0].declaration.title}, {kind.alt}"
     here = [table for table in tables if kind.shows(figure, table, attachments)]
     missing = []
     for table in tables:
         absent = "; ".join(kind.missing(figure, table, attachments)) if table in here else kind.nothing
         if absent:
-            missing.append(f"Not in figure {stem} at scale {table.scale.name}: {absent}.")
+            missing.append(f"Not in figure {name} at scale {table.scale.name}: {absent}.")
     if not here:
-        return Picture(stem, alt, "", None, missing)
+        return Picture(name, alt, "", None, missing)
     caption = kind.caption(figure, here, attachments)
-    return Picture(stem, alt, caption, lambda: kind.draw(figure, here, attachments), missing)
+    return Picture(name, alt, caption, lambda: kind.draw(figure, here, attachments), missing)
 
 
 def _nothing_missing(figure: FigureDeclaration, table: Table, attachments: Attachments) -> list[str]:

@@ -5,6 +5,8 @@ from xml.etree.ElementTree import Element
 
 from markdown_it import MarkdownIt
 
+from clopbench.report import layout
+
 Child = Element | str | None
 
 # Raw HTML in prose stays text; what comes out is well-formed XML, so that it can join the tree.
@@ -58,11 +60,11 @@ def _stay_on_the_page(link: Element) -> None:
     """Links between the Markdown files become links within the page, or mere text."""
     target = link.get("href", "")
     file, _, anchor = target.partition("#")
-    name = file.removeprefix("tables/").removesuffix(".md")
+    table = layout.table_of(file)
     if target.startswith(("http:", "https:")):
         return
-    if file == f"tables/{name}.md":
-        link.set("href", f"#{name}-{anchor}" if anchor else f"#{name}")
+    if table is not None and file == layout.page(table):
+        link.set("href", f"#{table}-{anchor}" if anchor else f"#{table}")
     else:
         link.tag = "span"
         del link.attrib["href"]

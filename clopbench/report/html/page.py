@@ -9,10 +9,11 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from pathlib import PurePosixPath
 from string import Template
 from xml.etree.ElementTree import Element
 
-from clopbench.report import summary
+from clopbench.report import layout, summary
 from clopbench.report.document import Document, collect, make_document, margins, not_run
 from clopbench.report.figures.attachments import Attachments
 from clopbench.report.html.cells import cells_data, embedded
@@ -46,11 +47,12 @@ def to_html(
         for name, at_scales in tables.items()
     }
     groups = Groups()
-    pictures = _by_table(document, list(tables))
-    contents = [_table(suite, name, at, pictures.get(name, []), groups) for name, at in tables.items()]
+    pictures = _by_folder(document)
+    contents = [
+        _table(suite, name, at, pictures.get(layout.folder(name), []), groups) for name, at in tables.items()
+    ]
     wanted = {cell.id for at in tables.values() for table in at for cell in table.cells}
     data = cells_data(records[cell_id] for cell_id in wanted) | {"groups": groups.content}
-    further = [element("section", element("h2", "Further figures"), *pictures[""])] if "" in pictures else []
     style, script = _page("report.css"), "".join(_page(name) for name in SCRIPTS)
     return Template(_page("report.html")).substitute(
         title=TITLE,
@@ -58,7 +60,7 @@ def to_html(
         style=style,
         toolbar=to_text(_toolbar(suite, tables)),
         contents=to_text(_contents(suite, tables)),
-        main="\n".join(map(to_text, [_summary(suite, tables), *contents, *further])),
+        main="\n".join(map(to_text, [_summary(suite, tables), *contents])),
         data=embedded(data),
         script=script,
     )
@@ -171,19 +173,17 @@ def _table(
     return append(made, *pictures)
 
 
-def _by_table(document: Document, names: Sequence[str]) -> dict[str, list[Element]]:
-    """Table → its pictures: those named like it, alone or with more after a '-' or '_'; '' for others."""
+def _by_folder(document: Document) -> dict[str, list[Element]]:
+    """Folder of a table → the pictures that lie in it."""
     captions = {}
-    for text in document.texts.values():
+    for page, text in document.texts.items():
         for caption, path in re.findall(r"!\[([^\]]*)\]\(([^)\s]+)\)", text):
-            captions.setdefault(path.rpartition("/")[2], caption)
+            captions.setdefault(str(PurePosixPath(page).parent / path), caption)
     found: dict[str, list[Element]] = {}
-    for path in (path for path in document.pictures if path.endswith(".png")):
-        file = path.rpartition("/")[2]
-        stem = file.removesuffix(".png")
-        owners = [name for name in names if stem == name or stem.startswith((f"{name}-", f"{name}_"))]
-        caption = captions.get(file, stem)
-        found.setdefault(max(owners, key=len, default=""), []).append(_figure(document.pictures[path], caption))
+    for path in map(PurePosixPath, document.pictures):
+        if path.suffix == ".png":
+            shown = _figure(document.pictures[str(path)], captions.get(str(path), path.stem))
+            found.setdefault(str(path.parent), []).append(shown)
     return found
 
 
