@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
+from clopbench.report import amounts
 from clopbench.report.figures import canvas, placement
 from clopbench.report.figures.attachments import Attachments
 from clopbench.report.formats import wording
@@ -89,7 +90,7 @@ def _height(layout: Sequence[tuple[Coordinates, list[Number]]]) -> float:
 
 
 def _metric(table: Table) -> str:
-    unit = wording.unit(table.declaration.format).strip()
+    unit = amounts.unit(table.declaration.format).strip()
     return f"{table.declaration.metric_title} ({unit})" if unit else table.declaration.metric_title
 
 
