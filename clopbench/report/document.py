@@ -10,7 +10,7 @@ from pathlib import Path
 from clopbench.report import amounts
 from clopbench.report.claims.kinds import kind_of
 from clopbench.report.figures.attachments import Attachments
-from clopbench.report.figures.pictures import FORMATS, Files, Picture, pictures
+from clopbench.report.figures.pictures import FORMATS, Files, Picture, check_figures, pictures
 from clopbench.report.formats import sheets, threshold_wording, wording
 from clopbench.report.formats.csv_file import to_csv
 from clopbench.report.formats.latex import to_latex
@@ -64,6 +64,7 @@ def collect(suite: Suite, arms_by_scale: dict[str, Arms]) -> dict[str, list[Tabl
             declaration = suite.table(name)
             benchmark = suite.benchmark(declaration.benchmark, scale)
             check_table(name, declaration, benchmark)
+            check_figures(declaration.figures, benchmark.declared_axes, f"tables/{name}.yaml")
             built.append(build_table(name, declaration, benchmark, arms))
         for table in judge_together([table for table in built if table.cells]):
             tables[table.name].append(table)

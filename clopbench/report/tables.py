@@ -8,7 +8,6 @@ from clopbench.errors import UserError, unknown
 from clopbench.report import threshold_lines
 from clopbench.report.claims.kinds import kind_of
 from clopbench.report.claims.tested import Claim, compare
-from clopbench.report.figures import placement
 from clopbench.report.observations import Arms, Number, Observation
 from clopbench.report.threshold_lines import Line
 from clopbench.results.records import RESULT_STATUSES
@@ -117,7 +116,10 @@ def judge_together(tables: Sequence[Table]) -> list[Table]:
 
 
 def check_table(name: str, declaration: TableDeclaration, benchmark: Benchmark) -> None:
-    """Raise UserError where a declaration names an axis or a point that the whole benchmark does not have."""
+    """Raise UserError where a declaration names an axis or a point that the whole benchmark does not have.
+
+    Its figures have a check of their own (figures/pictures.py), which knows their kinds.
+    """
     _check(name, declaration, benchmark)
     where = f"tables/{name}.yaml"
     for value in declaration.paper.values:
@@ -127,8 +129,6 @@ def check_table(name: str, declaration: TableDeclaration, benchmark: Benchmark) 
                 raise UserError(f"{where}: paper: {problem}")
     for claim in declaration.claims:
         kind_of(claim, declaration).check(benchmark.declared_axes, where)
-    for figure in declaration.figures:
-        placement.check(figure, benchmark.declared_axes, where)
 
 
 def _number(
