@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from clopbench.errors import UserError
-from clopbench.report.claims import Claim
+from clopbench.report.claims.tested import Claim
 from clopbench.report.formats import wording
 from clopbench.report.observations import Number, group_by_arm
 from clopbench.report.tables import Table, build_table, judge_together

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clopbench.report import layout
+from clopbench.report import amounts, layout
+from clopbench.report.claims.kinds import kind_of
 from clopbench.report.figures.attachments import Attachments
-from clopbench.report.figures.pictures import FORMATS, Files, Picture, pictures
+from clopbench.report.figures.pictures import FORMATS, Files, Picture, check_figures, pictures
 from clopbench.report.formats import sheets, threshold_wording, wording
 from clopbench.report.formats.csv_file import to_csv
 from clopbench.report.formats.latex import to_latex
@@ -18,7 +19,6 @@ from clopbench.report.summary import cost, own_words, scales, summary
 from clopbench.report.tables import Table, build_table, check_table, judge_together
 from clopbench.report.threshold_lines import Line
 from clopbench.results.records import write_atomic
-from clopbench.suite.claims import AtLeastAsGoodClaim, AtMostClaim, EquivalentClaim, NearClaim
 from clopbench.suite.declarations import Coordinates, TableDeclaration
 from clopbench.suite.suite import DEFAULT_SCALE, Suite
 
@@ -64,6 +64,7 @@ def collect(suite: Suite, arms_by_scale: dict[str, Arms]) -> dict[str, list[Tabl
             declaration = suite.table(name)
             benchmark = suite.benchmark(declaration.benchmark, scale)
             check_table(name, declaration, benchmark)
+            check_figures(declaration.figures, benchmark.declared_axes, f"tables/{name}.yaml")
             built.append(build_table(name, declaration, benchmark, arms))
         for table in judge_together([table for table in built if table.cells]):
             tables[table.name].append(table)
@@ -182,17 +183,13 @@ def margins(declaration: TableDeclaration) -> list[str]:
     """The margins that verdicts rest on, each with its reason."""
     margins = []
     if declaration.paper.margin is not None:
-        amount = wording.value(declaration.format, declaration.paper.margin)
-        unit = wording.unit(declaration.format)
-        margins.append(f"Reproduced means within ±{amount}{unit}: {declaration.paper.margin_reason}.\n")
+        amount = amounts.with_unit(declaration.format, declaration.paper.margin)
+        margins.append(f"Reproduced means within ±{amount}: {declaration.paper.margin_reason}.\n")
     for claim in declaration.claims:
-        kind = claim.format or declaration.format
-        if isinstance(claim, AtMostClaim):
-            amount = f"{wording.value(kind, claim.limit)}{wording.unit(kind)}"
-            margins.append(f"Limit of '{claim.text}': {amount}, {claim.limit_reason}.\n")
-        if isinstance(claim, EquivalentClaim | AtLeastAsGoodClaim | NearClaim):
-            amount = f"{wording.value(kind, claim.margin)}{wording.unit(kind)}"
-            margins.append(f"Margin of '{claim.text}': {amount}, {claim.margin_reason}.\n")
+        kind = kind_of(claim, declaration)
+        if (bound := kind.bound) is not None:
+            amount = amounts.with_unit(kind.format, bound.amount)
+            margins.append(f"{bound.word} of '{claim.text}': {amount}, {bound.reason}.\n")
     return margins
 
 
@@ -236,7 +233,7 @@ def _cells(table: Table, number: Number) -> str:
     kind = table.declaration.format
     listing = ", ".join(
         f"seed {cell.seed} `{cell.id}`"
-        + (f" {wording.value(kind, number.values[cell.seed])}" if cell.seed in number.values else "")
+        + (f" {amounts.value(kind, number.values[cell.seed])}" if cell.seed in number.values else "")
         + (f" ({cell.status})" if cell.status != "done" else "")
         for cell in number.cells
     )

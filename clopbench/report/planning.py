@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from clopbench.report.claims import Claim
+from clopbench.report.claims.tested import Claim
 from clopbench.report.formats import wording
 from clopbench.report.tables import Table
 from clopbench.statistics.power import MOST_SEEDS, POWER

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from clopbench.errors import UserError, unknown
-from clopbench.report import points, threshold_lines
-from clopbench.report.claims import Claim, compare
-from clopbench.report.figures import placement
+from clopbench.report import threshold_lines
+from clopbench.report.claims.kinds import kind_of
+from clopbench.report.claims.tested import Claim, compare
 from clopbench.report.observations import Arms, Number, Observation
 from clopbench.report.threshold_lines import Line
 from clopbench.results.records import RESULT_STATUSES
@@ -116,7 +116,10 @@ def judge_together(tables: Sequence[Table]) -> list[Table]:
 
 
 def check_table(name: str, declaration: TableDeclaration, benchmark: Benchmark) -> None:
-    """Raise UserError where a declaration names an axis or a point that the whole benchmark does not have."""
+    """Raise UserError where a declaration names an axis or a point that the whole benchmark does not have.
+
+    Its figures have a check of their own (figures/pictures.py), which knows their kinds.
+    """
     _check(name, declaration, benchmark)
     where = f"tables/{name}.yaml"
     for value in declaration.paper.values:
@@ -125,9 +128,7 @@ def check_table(name: str, declaration: TableDeclaration, benchmark: Benchmark) 
                 problem = unknown(f"point of axis {axis}", point, benchmark.declared_axes[axis])
                 raise UserError(f"{where}: paper: {problem}")
     for claim in declaration.claims:
-        points.check(claim, benchmark.declared_axes, where, thresholds=declaration.thresholds)
-    for figure in declaration.figures:
-        placement.check(figure, benchmark.declared_axes, where)
+        kind_of(claim, declaration).check(benchmark.declared_axes, where)
 
 
 def _number(
@@ -166,4 +167,4 @@ def _check(name: str, declaration: TableDeclaration, benchmark: Benchmark) -> No
             raise UserError(f"{where}: {value.at} must name a point of each axis ({axes})")
     threshold_lines.check(declaration, benchmark, where)
     for claim in declaration.claims:
-        points.check(claim, benchmark.declared_axes, where, known=False, thresholds=declaration.thresholds)
+        kind_of(claim, declaration).check(benchmark.declared_axes, where, known=False)

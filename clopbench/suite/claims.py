@@ -35,6 +35,11 @@ class _Claim(Strict):
     direction: Direction | None = None
     format: Format | None = None
 
+    @property
+    def sides(self) -> dict[str, Points]:
+        """Field → the points that it names. Nothing else that a claim says is a dictionary."""
+        return {field: value for field, value in self if isinstance(value, dict)}
+
 
 class BetterClaim(_Claim):
     """`better` has the better mean than `than`."""

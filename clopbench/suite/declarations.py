@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from clopbench.parameters import Count, NonNegative, PointName, Positive, Strict
 from clopbench.suite.claims import ClaimDeclaration, Direction, Format, as_list
-from clopbench.suite.figures import Curve, FigureDeclaration, PairedDots, shared_name
+from clopbench.suite.figures import DEFAULT, FigureDeclaration, shared_name
 from clopbench.suite.thresholds import ThresholdDeclaration
 
 Overrides = dict[str, Any]
@@ -128,7 +128,7 @@ class TableDeclaration(Strict):
     paper: PaperDeclaration
     thresholds: list[ThresholdDeclaration] = []
     claims: list[ClaimDeclaration] = []
-    figures: list[FigureDeclaration] = [PairedDots()]
+    figures: list[FigureDeclaration] = DEFAULT
 
     @model_validator(mode="after")
     def _figures_are_clear(self) -> "TableDeclaration":
@@ -136,7 +136,7 @@ class TableDeclaration(Strict):
             raise ValueError(f"two figures are called '{name}'; give one of them a name")
         known = [self.metric, *(column.metric for column in self.also)]
         for figure in self.figures:
-            for metric in figure.metrics if isinstance(figure, Curve) else ():
+            for metric in figure.named_metrics:
                 if metric not in known:
                     names = ", ".join(known)
                     raise ValueError(f"figure {figure.name}: '{metric}' is no metric of the table ({names})")

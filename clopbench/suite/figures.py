@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -21,6 +21,20 @@ class _Figure(Strict):
     title: str = ""
     """What is to be seen, in a few words; the kind's own words where it is empty."""
     points: Points = {}
+    embedded: ClassVar[bool] = False
+    """Whether it shows embeddings themselves, and not only numbers."""
+    with_prototypes: ClassVar[bool] = False
+    """Whether it shows no embeddings without prototypes."""
+
+    @property
+    def drawn_axes(self) -> dict[str, str]:
+        """Field → the axis that it names; where there are any, each other axis must be held at one point."""
+        return {}
+
+    @property
+    def named_metrics(self) -> list[str]:
+        """The metrics that it names."""
+        return []
 
 
 class PairedDots(_Figure):
@@ -49,6 +63,14 @@ class Curve(_Figure):
     values: dict[PointName, float] = {}
     """Point → its number, for points whose name is not one."""
 
+    @property
+    def drawn_axes(self) -> dict[str, str]:
+        return _named(lines=self.lines, panels=self.panels, along=self.along)
+
+    @property
+    def named_metrics(self) -> list[str]:
+        return self.metrics
+
     def number(self, point: str) -> float:
         """Where a point lies on the horizontal axis. Raises ValueError where that is not known."""
         return self.values[point] if point in self.values else float(point)
@@ -62,12 +84,17 @@ class SpectrumFigure(_Figure):
     lines: str
     panels: str | None = None
 
+    @property
+    def drawn_axes(self) -> dict[str, str]:
+        return _named(lines=self.lines, panels=self.panels)
+
 
 class TsneFigure(_Figure):
     """t-SNE of test embeddings of seed 0 with the prototypes, a panel for each point."""
 
     kind: Literal["tsne"]
     name: FigureName = "tsne"
+    embedded: ClassVar[bool] = True
     perplexity: Positive = 30.0
     seed: Whole = 0
 
@@ -77,16 +104,22 @@ class PrototypeHeatmap(_Figure):
 
     kind: Literal["prototype_heatmap"]
     name: FigureName = "prototype_heatmap"
+    embedded: ClassVar[bool] = True
+    with_prototypes: ClassVar[bool] = True
 
 
 FigureDeclaration = Annotated[
     PairedDots | Curve | SpectrumFigure | TsneFigure | PrototypeHeatmap, Field(discriminator="kind")
 ]
-EMBEDDED = (TsneFigure, PrototypeHeatmap)
-"""The kinds that need embeddings, and not only numbers."""
+DEFAULT: list[FigureDeclaration] = [PairedDots()]
+"""The figures of a table that declares none."""
 
 
 def shared_name(figures: Sequence[_Figure]) -> str | None:
     """The first name that two figures of a table share."""
     names = [figure.name for figure in figures]
     return next((name for name in names if names.count(name) > 1), None)
+
+
+def _named(**axes: str | None) -> dict[str, str]:
+    return {field: axis for field, axis in axes.items() if axis is not None}

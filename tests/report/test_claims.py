@@ -9,11 +9,11 @@ from synthetic import record
 
 from clopbench.errors import UserError
 from clopbench.parameters import validated
+from clopbench.report.claims.kinds import kind_of
 from clopbench.report.document import collect, make_document
 from clopbench.report.formats import sheets, wording
 from clopbench.report.observations import group_by_arm
 from clopbench.report.planning import needs
-from clopbench.report.points import pairs
 from clopbench.report.tables import build_table, judge_together
 from clopbench.statistics.comparisons import Comparison
 from clopbench.suite.declarations import TableDeclaration
@@ -61,9 +61,14 @@ def declared(*claims, **changes):
     return validated(TableDeclaration, SHARED | {"claims": list(claims)} | changes, "tables/grid.yaml")
 
 
+def pairs(**fields):
+    table = declared(claim(**fields))
+    return list(kind_of(table.claims[0], table).pairs(AXES))
+
+
 def compared(**fields):
     """The pairs of one claim, as (method fraction, method fraction)."""
-    found = pairs(declared(claim(**fields)).claims[0], AXES)
+    found = pairs(**fields)
     return [tuple(" ".join(side[0].values()) for side in (pair.first, pair.second)) for pair in found]
 
 
@@ -148,7 +153,7 @@ def test_points_that_a_claim_compares(fields, expected):
 
 def test_sensitivity_is_compared_over_whole_rows():
     fields = {"less": {"method": "clop"}, "than": {"method": ["simclr", "supcon"]}, "to": "label_fraction"}
-    found = pairs(declared(claim("less_sensitive", **fields)).claims[0], AXES)
+    found = pairs(kind="less_sensitive", **fields)
     assert len(found) == 2
     assert [place["label_fraction"] for place in found[0].second] == ["1", "10", "100"]
     assert {place["method"] for place in found[0].second} == {"simclr"}

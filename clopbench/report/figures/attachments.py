@@ -20,7 +20,6 @@ import pyarrow.parquet as pq
 from clopbench.errors import UserError
 from clopbench.report.figures import placement
 from clopbench.results.records import Store
-from clopbench.suite.figures import EMBEDDED
 from clopbench.suite.suite import Suite
 
 PUBLISHED = Path("results") / "published"
@@ -101,7 +100,7 @@ def cells_to_embed(suite: Suite, scale: str) -> set[str]:
     wanted = set()
     for name in suite.table_names():
         declaration = suite.table(name)
-        figures = [figure for figure in declaration.figures if isinstance(figure, EMBEDDED)]
+        figures = [figure for figure in declaration.figures if figure.embedded]
         if figures:
             benchmark = suite.benchmark(declaration.benchmark, scale)
             for figure in figures:

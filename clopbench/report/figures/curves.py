@@ -1,5 +1,6 @@
 """Means against an axis of numbers: accuracy and rank against learning rate, batch size, λ, …"""
 
+import math
 import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,15 +15,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
+from clopbench.errors import UserError, unknown
 from clopbench.report.figures import canvas, placement
 from clopbench.report.figures.attachments import Attachments
+from clopbench.report.figures.figure_kind import FigureKind
 from clopbench.report.figures.paired_dots import counted, seeds_text
 from clopbench.report.formats import wording
 from clopbench.report.observations import Number
 from clopbench.report.tables import Table
 from clopbench.statistics.summaries import summarise
 from clopbench.suite.declarations import Coordinates, MetricColumn
-from clopbench.suite.figures import Curve, SpectrumFigure
+from clopbench.suite.figures import Curve, FigureDeclaration
 
 HEIGHT = 2.3
 """Inches of a row of panels."""
@@ -64,7 +67,7 @@ def draw(figure: Curve, tables: Sequence[Table], _: Attachments) -> Figure:
     """
     metrics = shown_metrics(figure, tables[0])
     layouts = [list(placement.places(placement.shown(figure, t.axes), [figure.panels])) for t in tables]
-    styles = styled(figure, tables)
+    styles = styled(figure, figure.lines, tables)
     drawn, parts = canvas.by_scale(tables, [0.45 + HEIGHT * len(layout) for layout in layouts])
     for table, layout, part in zip(tables, layouts, parts, strict=True):
         part.suptitle(f"scale {table.scale.name}, {seeds_text(numbers(figure, table))}")
@@ -99,6 +102,22 @@ def caption(figure: Curve, tables: Sequence[Table], _: Attachments) -> str:
     )
 
 
+def check(figure: Curve, axes: placement.Axes, where: str) -> None:
+    """Raise UserError where a figure does not fit its benchmark, or a point has no place on its axis."""
+    placement.check(figure, axes, where)
+    where, points = f"{where}: figure {figure.name}", placement.shown(figure, axes)[figure.along]
+    for point in figure.values:
+        if point not in points:
+            raise UserError(f"{where}: values: {unknown(f'point of axis {figure.along}', point, points)}")
+    for point in points:
+        try:
+            number = figure.number(point)
+        except ValueError:
+            raise UserError(f"{where}: point '{point}' is no number; values must say what it is") from None
+        if (figure.x == "log" and not number > 0) or not math.isfinite(number):
+            raise UserError(f"{where}: point '{point}' is {number:g}, which a {figure.x} axis cannot show")
+
+
 def numbers(figure: Curve, table: Table) -> list[Number]:
     """The entries that the figure shows."""
     return placement.at(table.numbers, placement.shown(figure, table.axes), {})
@@ -112,11 +131,14 @@ def shown_metrics(figure: Curve, table: Table) -> list[MetricColumn]:
     return [known[name] for name in figure.metrics or [own.metric]]
 
 
-def styled(figure: Curve | SpectrumFigure, tables: Sequence[Table]) -> dict[str, Style]:
-    """Label → style of each line, the same at all scales; one without a name where there is one line only."""
-    if figure.lines is None:
+def styled(figure: FigureDeclaration, lines: str | None, tables: Sequence[Table]) -> dict[str, Style]:
+    """Label → style of each line, the same at all scales; one without a name where there is one line only.
+
+    lines: the axis whose points are the lines.
+    """
+    if lines is None:
         return {"": Style(sns.color_palette("colorblind")[0], canvas.MARKERS[0], ())}
-    axes = [placement.shown(figure, table.axes)[figure.lines] for table in tables]
+    axes = [placement.shown(figure, table.axes)[lines] for table in tables]
     labels = dict.fromkeys(tables[0].point_label(point) for points in axes for point in points)
     palette = sns.color_palette("colorblind", len(labels))
     looks = zip(palette, cycle(canvas.MARKERS), cycle(canvas.DASHES), strict=False)
@@ -227,3 +249,6 @@ def _x(figure: Curve, number: Number) -> float:
 
 def _line(figure: Curve, table: Table, number: Number) -> str:
     return table.point_label(number.coordinates[figure.lines]) if figure.lines else ""
+
+
+KIND = FigureKind(Curve, "curves", "no line has two points", shows, draw, caption, check=check)

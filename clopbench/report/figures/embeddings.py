@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from clopbench.report.figures import canvas, placement
 from clopbench.report.figures.attachments import EMBEDDED_SEED, Attachments, Embeddings, read_embeddings
+from clopbench.report.figures.figure_kind import FigureKind
 from clopbench.report.observations import Observation
 from clopbench.report.tables import Table
 from clopbench.suite.figures import PrototypeHeatmap, TsneFigure
@@ -131,7 +132,7 @@ def at_hand(figure: EmbeddingFigure, table: Table, attachments: Attachments) -> 
         for shown in chosen(figure, table)
         if (path := _file(shown, attachments)) is not None
     ]
-    if isinstance(figure, PrototypeHeatmap):
+    if figure.with_prototypes:
         return [one for one in found if one[1].prototype_KD is not None]
     return found
 
@@ -233,3 +234,12 @@ def _matrix(axes: Axes, rows: np.ndarray, columns: np.ndarray, name: str, first:
     axes.set_xticks([t + 0.5 for t in ticks], [str(t) for t in ticks], rotation=0)
     axes.set_yticks([t + 0.5 for t in ticks], [str(t) for t in ticks], rotation=0)
     axes.set(xlabel="prototype", ylabel=name if first else "")
+
+
+TSNE = FigureKind(
+    TsneFigure, "t-SNE", "no embeddings are at hand", shows, draw_tsne, tsne_caption, missing
+)  # fmt: skip
+HEATMAP = FigureKind(
+    PrototypeHeatmap, "cosines with prototypes", "no embeddings with prototypes are at hand",
+    shows, draw_heatmap, heatmap_caption, missing,
+)  # fmt: skip

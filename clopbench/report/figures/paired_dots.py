@@ -10,8 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
+from clopbench.report import amounts
 from clopbench.report.figures import canvas, placement
 from clopbench.report.figures.attachments import Attachments
+from clopbench.report.figures.figure_kind import FigureKind
 from clopbench.report.formats import wording
 from clopbench.report.observations import Number
 from clopbench.report.tables import Table
@@ -89,7 +91,7 @@ def _height(layout: Sequence[tuple[Coordinates, list[Number]]]) -> float:
 
 
 def _metric(table: Table) -> str:
-    unit = wording.unit(table.declaration.format).strip()
+    unit = amounts.unit(table.declaration.format).strip()
     return f"{table.declaration.metric_title} ({unit})" if unit else table.declaration.metric_title
 
 
@@ -120,3 +122,6 @@ def _panel(axes: Axes, table: Table, numbers: Sequence[Number]) -> None:
                 fmt="D", ms=3.5, color="black", capsize=2.5, lw=1, zorder=3,
             )  # fmt: skip
     axes.set(xlabel="", ylabel="", ylim=(len(order) - 0.4, -0.5), yticks=range(len(order)), yticklabels=order)
+
+
+KIND = FigureKind(PairedDots, "each seed", "no values", shows, draw, caption)

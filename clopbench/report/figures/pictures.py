@@ -2,25 +2,27 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from clopbench.report.figures import canvas, curves, paired_dots, spectra
-from clopbench.report.figures import embeddings as embeddings
+from clopbench.report.figures import canvas, curves, embeddings, paired_dots, spectra
 from clopbench.report.figures.attachments import Attachments
+from clopbench.report.figures.figure_kind import FigureKind
+from clopbench.report.figures.placement import Axes
 from clopbench.report.tables import Table
-from clopbench.suite.figures import (
-    Curve,
-    FigureDeclaration,
-    PairedDots,
-    PrototypeHeatmap,
-    SpectrumFigure,
-    TsneFigure,
-)
+from clopbench.suite.figures import FigureDeclaration
 
 FORMATS = {".png": canvas.png, ".pdf": canvas.pdf}
+DRAWING = (paired_dots, curves, spectra, embeddings)
+"""The files in which the kinds stand."""
+KINDS = {
+    found.declared: found
+    for drawing in DRAWING
+    for found in vars(drawing).values()
+    if isinstance(found, FigureKind)
+}
+"""Declaration → the kind that answers for it."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,12 @@ class Picture:
 def pictures(tables: Sequence[Table], attachments: Attachments) -> list[Picture]:
     """The figures of one table at all its scales (one at least), in the order of their declaration."""
     return [_picture(figure, tables, attachments) for figure in tables[0].declaration.figures]
+
+
+def check_figures(figures: Sequence[FigureDeclaration], axes: Axes, where: str) -> None:
+    """Raise UserError where a figure does not fit its benchmark, whose axes these are with all their points."""
+    for figure in figures:
+        KINDS[type(figure)].check(figure, axes, where)
 
 
 class Files(Mapping[str, bytes]):
@@ -92,38 +100,3 @@ def _picture(figure: FigureDeclaration, tables: Sequence[Table], attachments: At
         return Picture(name, alt, "", None, missing)
     caption = kind.caption(figure, here, attachments)
     return Picture(name, alt, caption, lambda: kind.draw(figure, here, attachments), missing)
-
-
-def _nothing_missing(figure: FigureDeclaration, table: Table, attachments: Attachments) -> list[str]:
-    """Of the kinds whose points show in the table itself where they have not been run."""
-    return []
-
-
-@dataclass(frozen=True)
-class Kind:
-    """How one kind of figure is described and drawn; each function takes figure, table(s), attachments."""
-
-    alt: str
-    nothing: str
-    """What is said of a scale at which there is nothing to draw."""
-    shows: Callable[[Any, Table, Attachments], bool]
-    draw: Callable[[Any, Sequence[Table], Attachments], Figure]
-    caption: Callable[[Any, Sequence[Table], Attachments], str]
-    missing: Callable[[Any, Table, Attachments], Sequence[str]] = _nothing_missing
-
-
-KINDS = {
-    PairedDots: Kind("each seed", "no values", paired_dots.shows, paired_dots.draw, paired_dots.caption),
-    Curve: Kind("curves", "no line has two points", curves.shows, curves.draw, curves.caption),
-    SpectrumFigure: Kind(
-        "spectra", "no spectra", spectra.shows, spectra.draw, spectra.caption, spectra.missing
-    ),
-    TsneFigure: Kind(
-        "t-SNE", "no embeddings are at hand", embeddings.shows, embeddings.draw_tsne, embeddings.tsne_caption,
-        embeddings.missing,
-    ),
-    PrototypeHeatmap: Kind(
-        "cosines with prototypes", "no embeddings with prototypes are at hand", embeddings.shows,
-        embeddings.draw_heatmap, embeddings.heatmap_caption, embeddings.missing,
-    ),
-}  # fmt: skip

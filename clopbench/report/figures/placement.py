@@ -1,22 +1,21 @@
 """Where the entries of a table stand in a figure: which are shown, in which panel, on which line."""
 
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import product
 
-from clopbench.errors import UserError, unknown
+from clopbench.errors import UserError
+from clopbench.report import points
 from clopbench.report.observations import Number
+from clopbench.report.points import Axes
 from clopbench.suite.declarations import Coordinates
-from clopbench.suite.figures import Curve, FigureDeclaration, SpectrumFigure
-
-Axes = Mapping[str, Sequence[str]]
+from clopbench.suite.figures import FigureDeclaration
 
 
 def shown(figure: FigureDeclaration, axes: Axes) -> dict[str, list[str]]:
     """The axes with the points that the figure shows, in the order of the benchmark."""
     return {
-        axis: [point for point in points if point in figure.points.get(axis, points)]
-        for axis, points in axes.items()
+        axis: [point for point in every if point in figure.points.get(axis, every)]
+        for axis, every in axes.items()
     }
 
 
@@ -40,42 +39,15 @@ def at(numbers: Iterable[Number], axes: Axes, place: Coordinates) -> list[Number
 def check(figure: FigureDeclaration, axes: Axes, where: str) -> None:
     """Raise UserError where a figure does not fit its benchmark."""
     where = f"{where}: figure {figure.name}"
-    for axis, points in figure.points.items():
-        _check_axis(axis, axes, f"{where}: points")
-        for point in points:
-            if point not in axes[axis]:
-                raise UserError(f"{where}: points: {unknown(f'point of axis {axis}', point, axes[axis])}")
-    if not isinstance(figure, Curve | SpectrumFigure):
+    points.check(figure.points, axes, f"{where}: points")
+    drawn = figure.drawn_axes
+    if not drawn:
         return
-    used = {"lines": figure.lines, "panels": figure.panels}
-    if isinstance(figure, Curve):
-        used["along"] = figure.along
-    named = {field: axis for field, axis in used.items() if axis is not None}
-    for field, axis in named.items():
-        _check_axis(axis, axes, f"{where}: {field}")
-    if len(set(named.values())) < len(named):
-        raise UserError(f"{where}: {', '.join(named)} must name different axes")
-    for axis, points in shown(figure, axes).items():
-        if axis not in named.values() and len(points) > 1:
-            choice = ", ".join(points)
+    for field, axis in drawn.items():
+        points.check_axis(axis, axes, f"{where}: {field}")
+    if len(set(drawn.values())) < len(drawn):
+        raise UserError(f"{where}: {', '.join(drawn)} must name different axes")
+    for axis, chosen in shown(figure, axes).items():
+        if axis not in drawn.values() and len(chosen) > 1:
+            choice = ", ".join(chosen)
             raise UserError(f"{where}: axis '{axis}' is not drawn, so points must name one of it ({choice})")
-    if isinstance(figure, Curve):
-        _check_numbers(figure, shown(figure, axes)[figure.along], where)
-
-
-def _check_axis(axis: str, axes: Axes, where: str) -> None:
-    if axis not in axes:
-        raise UserError(f"{where}: {unknown('axis', axis, axes)}")
-
-
-def _check_numbers(figure: Curve, points: Sequence[str], where: str) -> None:
-    for point in figure.values:
-        if point not in points:
-            raise UserError(f"{where}: values: {unknown(f'point of axis {figure.along}', point, points)}")
-    for point in points:
-        try:
-            number = figure.number(point)
-        except ValueError:
-            raise UserError(f"{where}: point '{point}' is no number; values must say what it is") from None
-        if (figure.x == "log" and not number > 0) or not math.isfinite(number):
-            raise UserError(f"{where}: point '{point}' is {number:g}, which a {figure.x} axis cannot show")

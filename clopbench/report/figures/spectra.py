@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter
 from clopbench.report.figures import canvas, placement
 from clopbench.report.figures.attachments import Attachments
 from clopbench.report.figures.curves import Style, styled
+from clopbench.report.figures.figure_kind import FigureKind
 from clopbench.report.figures.paired_dots import counted
 from clopbench.report.formats import wording
 from clopbench.report.observations import Number
@@ -33,7 +34,7 @@ SMALLEST = 1e-7
 def draw(figure: SpectrumFigure, tables: Sequence[Table], attachments: Attachments) -> Figure:
     """A part for each scale, in it a panel per point of `panels`; median and range over seeds."""
     layouts = [list(placement.places(placement.shown(figure, t.axes), [figure.panels])) for t in tables]
-    styles = styled(figure, tables)
+    styles = styled(figure, figure.lines, tables)
     bands = [canvas.bands(len(layout), COLUMNS) for layout in layouts]
     drawn, parts = canvas.by_scale(tables, [0.45 + HEIGHT * band for band in bands])
     for table, layout, part in zip(tables, layouts, parts, strict=True):
@@ -127,3 +128,6 @@ def _draw_lines(axes: Axes, frame: pd.DataFrame, styles: Mapping[str, Style]) ->
         dashes=[style.dashes for style in styles.values()], estimator="median", errorbar=("pi", 100),
         err_style="band", err_kws={"alpha": 0.2, "lw": 0}, lw=1.4, legend=False, ax=axes,
     )  # fmt: skip
+
+
+KIND = FigureKind(SpectrumFigure, "spectra", "no spectra", shows, draw, caption, missing)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from clopbench.report import threshold_lines
-from clopbench.report.claims import Claim
+from clopbench.report.claims.tested import Claim
 from clopbench.report.formats import threshold_wording, wording
 from clopbench.report.observations import Number
 from clopbench.report.tables import Table
@@ -26,10 +26,10 @@ def to_csv(tables: list[Table]) -> str:
 
     It is 'number', 'threshold', a claim's kind, or 'comparison'. mean of a threshold: the median, where it is
     known; its interval is under low_95 and high_95, an open end is empty, and reason says what lies beyond the
-    grid. mean of 'higher_threshold': the share of the untied seeds in favour.
+    grid.
 
-    mean of a claim: its weakest comparison, positive in its favour (for 'spread' the ratio of standard
-    deviations). The p of a comparison is one-sided.
+    mean of a claim: its weakest comparison, positive in its favour (about standard deviations: their ratio;
+    about thresholds: the share of the untied seeds in favour). The p of a comparison is one-sided.
     """
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, FIELDS, lineterminator="\n")

@@ -7,6 +7,7 @@ from itertools import product
 from rich import box
 from rich.table import Table as RichTable
 
+from clopbench.report import amounts
 from clopbench.report.formats import threshold_wording, wording
 from clopbench.report.observations import Number, metric_by_seed
 from clopbench.report.tables import Table
@@ -42,8 +43,8 @@ class Sheet:
 
 def headings(table: Table) -> list[str]:
     """Column headings of the flat table of numbers."""
-    metric = wording.titled(table.declaration.metric_title, table.declaration.format)
-    others = [wording.titled(column.title, column.format) for column in table.also]
+    metric = amounts.titled(table.declaration.metric_title, table.declaration.format)
+    others = [amounts.titled(column.title, column.format) for column in table.also]
     return ["row", metric, *others, "n", "paper", "difference", "verdict"]
 
 
@@ -99,7 +100,7 @@ def comparison_rows(table: Table) -> list[list[str]]:
         [
             claim.declaration.text,
             wording.pair_name(table, pair),
-            wording.comparison(claim, found) if found else wording.NOT_RUN,
+            claim.kind.effect(found) if found else wording.NOT_RUN,
             str(found.n if found else 0),
             wording.p_value(found.p_for if found else None),
         ]
@@ -164,7 +165,7 @@ def _across(table: Table) -> list[Sheet]:
     titles = {metric: title for metric, title, _ in _metrics(table)}
     titles |= {column.metric: column.title for column in table.declaration.also}
     kind = table.declaration.format
-    head = ["row", "n", *(wording.titled(title, kind) for _, title, _ in _metrics(table))]
+    head = ["row", "n", *(amounts.titled(title, kind) for _, title, _ in _metrics(table))]
     body = [
         [
             wording.name(table, number.coordinates),
@@ -189,7 +190,7 @@ def _across(table: Table) -> list[Sheet]:
     ]
     found = [Sheet("", head, body, links)]
     if known:
-        heads = ["row", "metric", f"here,{wording.unit(kind)}", "paper", "difference", "verdict"]
+        heads = ["row", "metric", f"here,{amounts.unit(kind)}", "paper", "difference", "verdict"]
         found.append(Sheet("Against the paper's numbers", heads, against))
     return found
 
@@ -222,7 +223,7 @@ def _grid(table: Table, metric: str, title: str, kind: Format, rest: Coordinates
                 links[row, column] = number.coordinates
         body.append(line)
     places = ", ".join(table.point_label(point) for point in rest.values())
-    heading = _joined(f"{wording.titled(title, kind)} (n)", places)
+    heading = _joined(f"{amounts.titled(title, kind)} (n)", places)
     return Sheet(heading, [down.replace("_", " "), *map(table.point_label, table.axes[across])], body, links)
 
 

@@ -1,36 +1,17 @@
 """Numbers, verdicts and claims in words. No layout, and no numbers are made here."""
 
-import math
-
-from clopbench.report.claims import Claim
+from clopbench.report.amounts import value
+from clopbench.report.claims.tested import Claim
 from clopbench.report.observations import Number
 from clopbench.report.points import Pair
 from clopbench.report.tables import Table
-from clopbench.statistics.comparisons import Comparison, Equivalence, NonInferiority, Order, Spread
 from clopbench.statistics.summaries import Summary
-from clopbench.suite.claims import AtMostClaim, Format, NearClaim
+from clopbench.suite.claims import Format
 from clopbench.suite.declarations import Coordinates, PaperValue
 
 NOT_RUN = "not run"
 NOTHING = "–"
 WEAKEST = "weakest of"
-
-
-def value(kind: Format, amount: float, digits: int = 2, signed: bool = False) -> str:
-    """A metric in its unit: per cent, or as it is."""
-    scaled = amount * 100 if kind == "percent" else amount
-    text = f"{scaled:+.{digits}f}" if signed else f"{scaled:.{digits}f}"
-    return text.replace("-", "−")
-
-
-def unit(kind: Format) -> str:
-    """The unit after an amount, with its space."""
-    return " %" if kind == "percent" else ""
-
-
-def titled(title: str, kind: Format) -> str:
-    """A metric's title with its unit: 'linear probe top-1, %'."""
-    return f"{title}{',' if unit(kind) else ''}{unit(kind)}"
 
 
 def sentence(text: str) -> str:
@@ -93,38 +74,16 @@ def effect(table: Table, claim: Claim) -> str:
     if claim.weakest is None:
         return NOTHING
     pair, found = claim.weakest
-    text = comparison(claim, found)
+    text = claim.kind.effect(found)
     k = len(claim.tested.comparisons)
     return text if k == 1 else f"{text} ({WEAKEST} {k}: {pair_name(table, pair)})"
-
-
-def comparison(claim: Claim, found: Comparison) -> str:
-    """Estimate, interval, and the margin where there is one."""
-    how, kind = claim.tested.hypothesis, claim.format
-    if isinstance(how, Order):
-        return _order(found)
-    if found.estimate is None:
-        return "no spread"
-    if isinstance(how, Spread):
-        ratio = "∞" if math.isinf(found.estimate) else f"{found.estimate:.2f}"
-        return f"ratio of sd {ratio}{_interval(claim, found.low, found.high)}"
-    text = value(kind, found.estimate, signed=True) + _interval(claim, found.low, found.high)
-    if isinstance(claim.declaration, AtMostClaim):
-        return f"{text} below {value(kind, claim.declaration.limit)}"
-    if isinstance(claim.declaration, NearClaim):
-        text = f"{text} from {value(kind, claim.declaration.value)}"
-    if isinstance(how, Equivalence):
-        return f"{text}, margin ±{value(kind, how.margin)}"
-    if isinstance(how, NonInferiority):
-        return f"{text}, margin −{value(kind, how.margin)}"
-    return text
 
 
 def bootstrapped(claim: Claim) -> str:
     """The bootstrap interval of the comparison that the claim hangs on."""
     if claim.weakest is None or claim.weakest[1].bootstrap is None:
         return NOTHING
-    return _interval(claim, *claim.weakest[1].bootstrap).strip()
+    return claim.kind.interval(*claim.weakest[1].bootstrap).strip()
 
 
 def p_value(p: float | None) -> str:
@@ -153,24 +112,3 @@ def pair_name(table: Table, pair: Pair) -> str:
     shown = first if len(pair.first) == 1 else {axis: first[axis] for axis in changed}
     one = ", ".join(table.point_label(point) for point in shown.values())
     return f"{one} against {', '.join(table.point_label(point) for point in changed.values())}"
-
-
-def _order(found: Comparison) -> str:
-    """'higher in 7, lower in 1, tied in 2, share 0.88 [0.47, 1.00]': the share is of the seeds not tied."""
-    won, tied = found.in_favour or 0, found.tied or 0
-    text = f"higher in {won}, lower in {found.n - won - tied}, tied in {tied}"
-    if found.estimate is None or found.low is None or found.high is None:
-        return text
-    return f"{text}, share {found.estimate:.2f} [{found.low:.2f}, {found.high:.2f}]"
-
-
-def _interval(claim: Claim, low: float | None, high: float | None) -> str:
-    """' [−0.10, +0.94]'; the confidence is named where it is not the heading's 95 %."""
-    if low is None or high is None:
-        return ""
-    if isinstance(claim.tested.hypothesis, Spread):
-        bounds = f"{low:.2f}, {high:.2f}"
-    else:
-        bounds = ", ".join(value(claim.format, bound, signed=True) for bound in (low, high))
-    confidence = round(claim.tested.hypothesis.confidence * 100)
-    return f" [{bounds}]" if confidence == 95 else f" [{confidence} %: {bounds}]"

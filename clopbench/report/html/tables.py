@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from clopbench.report.claims import Claim
+from clopbench.report.claims.tested import Claim
 from clopbench.report.document import provenance, skipped
 from clopbench.report.formats import sheets, wording
 from clopbench.report.formats.sheets import Sheet
