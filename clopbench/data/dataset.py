@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 FORMAT = 1
 CHUNK = 4096  # Images read at once: 12 MB of CIFAR.
 
+UNLABELLED = -1
+"""The label of an image of which no class is known, or shown."""
+
 PRESENT, ABSENT, HARD = 1, -1, 0
 """An image shows a class; does not; or shows only objects of it that are marked difficult and do not count."""
 
@@ -41,17 +44,22 @@ class Split:
 
 @dataclass(frozen=True)
 class DataSet:
-    """A training and a test split of labelled images."""
+    """A training and a test split of labelled images, and, of some, further images for training without labels.
+
+    The labels of `unlabelled` are all UNLABELLED. It is a split of its own so that nothing that looks at the
+    training split, be it a subset or a probe, can take them for a class.
+    """
 
     name: str
     version: int
     num_classes: int
     train: "Split | ImageFolderSplit"
     test: "Split | ImageFolderSplit"
+    unlabelled: "Split | ImageFolderSplit | None" = None
 
     @cached_property
     def sha256(self) -> str:
-        """SHA-256 over the pixels and labels of both splits; of a folder's files, what its meta.json says."""
+        """SHA-256 over pixels and labels where the data set is embedded; else what its meta.json says."""
         assert isinstance(self.train, Split) and isinstance(self.test, Split)
         return sha256((self.train.images, self.train.labels, self.test.images, self.test.labels))
 
@@ -65,6 +73,8 @@ class Meta:
 
     labels: "class" is one class an image; "several" is any number of them; "boxes" is objects with a box and a
     class, and `counts` counts objects. Only the first kind can be trained on.
+
+    unlabelled: how many images there are beside those that `counts` counts, for training without labels.
     """
 
     format: int
@@ -79,6 +89,7 @@ class Meta:
     source: str
     folder: str | None = None
     labels: str = "class"
+    unlabelled: int = 0
 
     @property
     def num_classes(self) -> int:

@@ -2,6 +2,7 @@
 
     <root>/<name>/train_images.npy, test_images.npy    uint8 [N, C, H, W]
     <root>/<name>/train_labels.npy, test_labels.npy    int64 [N]
+    <root>/<name>/unlabelled_images.npy                uint8 [N, C, H, W], where there are images without labels
     <root>/<name>/meta.json                            what `Meta` holds
     <root>/<name>/verified.json                        size and time of each array when their hash was right
 
@@ -21,10 +22,12 @@ import numpy as np
 from platformdirs import user_cache_path
 
 from clopbench.data import voc
-from clopbench.data.dataset import FORMAT, DataSet, Meta, Split, sha256
+from clopbench.data.dataset import FORMAT, UNLABELLED, DataSet, Meta, Split, sha256
+from clopbench.data.walking import shown
 from clopbench.errors import UserError
 
 ARRAYS = ("train_images.npy", "train_labels.npy", "test_images.npy", "test_labels.npy")
+UNLABELLED_IMAGES = "unlabelled_images.npy"
 
 
 def root() -> Path:
@@ -67,11 +70,12 @@ def open_packed(name: str, meta: Meta) -> DataSet:
     Raises UserError where files are missing or do not hold what was packed.
     """
     folder = root() / name
-    arrays = open_arrays(folder)
+    arrays = open_arrays(folder, meta.unlabelled)
     if not _is_verified(folder, meta):
         _check(folder, meta, arrays)
     train, test = Split(arrays[0], arrays[1]), Split(arrays[2], arrays[3])
-    return _with_hash(DataSet(name, meta.version, meta.num_classes, train, test), meta)
+    unlabelled = Split(arrays[4], _no_labels(meta)) if meta.unlabelled else None
+    return _with_hash(DataSet(name, meta.version, meta.num_classes, train, test, unlabelled), meta)
 
 
 def open_folder(name: str, meta: Meta) -> DataSet:
@@ -85,11 +89,22 @@ def open_folder(name: str, meta: Meta) -> DataSet:
     tree = scan(Path(str(meta.folder)))
     for split, counts in meta.counts.items():
         if np.bincount(tree.labels[split]).tolist() != counts:
-            raise UserError(
-                f"{meta.folder}: has other {split} images than when {meta.name} was prepared from it"
-            )
-    train, test = (ImageFolderSplit(tree.paths[s], tree.labels[s], meta.shape[1]) for s in ("train", "test"))
-    return _with_hash(DataSet(name, meta.version, meta.num_classes, train, test), meta)
+            raise _changed(meta, split)
+    if len(tree.unlabelled) != meta.unlabelled:
+        raise _changed(meta, "unlabelled")
+    size = meta.shape[1]
+    train, test = (ImageFolderSplit(tree.paths[s], tree.labels[s], size) for s in ("train", "test"))
+    unlabelled = ImageFolderSplit(tree.unlabelled, _no_labels(meta), size) if meta.unlabelled else None
+    return _with_hash(DataSet(name, meta.version, meta.num_classes, train, test, unlabelled), meta)
+
+
+def _changed(meta: Meta, split: str) -> UserError:
+    folder = shown(str(meta.folder))
+    return UserError(f"{folder}: has other {split} images than when {meta.name} was prepared from it")
+
+
+def _no_labels(meta: Meta) -> np.ndarray:
+    return np.full(meta.unlabelled, UNLABELLED, np.int64)
 
 
 def _with_hash(data: DataSet, meta: Meta) -> DataSet:
@@ -107,11 +122,11 @@ def verify(name: str) -> str:
     if meta is None:
         raise UserError(f"data set {name} is not prepared (no {root() / name})")
     if meta.folder is None:
-        _check(root() / name, meta, open_arrays(root() / name))
+        _check(root() / name, meta, open_arrays(root() / name, meta.unlabelled))
         return f"SHA-256 {meta.sha256}"
     if _fingerprint(Path(meta.folder), meta) != meta.sha256:
         raise UserError(
-            f"{meta.folder}: files or their sizes are not those that were prepared; prepare it again"
+            f"{shown(meta.folder)}: files or their sizes are not those that were prepared; prepare it again"
         )
     return f"SHA-256 of names and sizes {meta.sha256}"
 
@@ -124,10 +139,15 @@ def _fingerprint(folder: Path, meta: Meta) -> str:
     return scan(folder).fingerprint()
 
 
-def open_arrays(folder: Path) -> list[np.ndarray]:
-    """The memory-mapped arrays, in the order of ARRAYS. Raises UserError where one is missing or cut off."""
+def files_of(unlabelled: int) -> tuple[str, ...]:
+    """The names of a packed data set's arrays."""
+    return (*ARRAYS, UNLABELLED_IMAGES) if unlabelled else ARRAYS
+
+
+def open_arrays(folder: Path, unlabelled: int) -> list[np.ndarray]:
+    """The memory-mapped arrays, as `files_of` names them. Raises UserError where one is missing or cut off."""
     try:
-        return [np.load(folder / name, mmap_mode="r") for name in ARRAYS]
+        return [np.load(folder / name, mmap_mode="r") for name in files_of(unlabelled)]
     except (OSError, ValueError, EOFError) as error:
         raise UserError(f"{folder}: is damaged ({error}); delete it and prepare it again") from None
 
@@ -144,7 +164,7 @@ def _check(folder: Path, meta: Meta, arrays: Iterable[np.ndarray]) -> None:
 
 def _state(folder: Path, meta: Meta) -> dict[str, object]:
     """What verified.json must hold for the hash to be trusted."""
-    stats = {name: (folder / name).stat() for name in ARRAYS}
+    stats = {name: (folder / name).stat() for name in files_of(meta.unlabelled)}
     return {"sha256": meta.sha256, "files": {name: [s.st_size, s.st_mtime_ns] for name, s in stats.items()}}
 
 
