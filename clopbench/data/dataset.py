@@ -75,6 +75,8 @@ class Meta:
     class, and `counts` counts objects. Only the first kind can be trained on.
 
     unlabelled: how many images there are beside those that `counts` counts, for training without labels.
+
+    Raises ValueError naming a field that is not what it should be: the file may be anybody's.
     """
 
     format: int
@@ -91,9 +93,37 @@ class Meta:
     labels: str = "class"
     unlabelled: int = 0
 
+    def __post_init__(self) -> None:
+        texts = (self.name, self.sha256, self.source, self.labels, *_items(self.class_names))
+        right = {
+            "format, version or unlabelled": _are_counts([self.format, self.version, self.unlabelled]),
+            "name, sha256, source, labels or class_names": all(isinstance(text, str) for text in texts),
+            "labels": self.labels in COUNTED,
+            "shape": _are_counts(self.shape) and len(self.shape) == (0 if self.labels == "boxes" else 3),
+            "counts": isinstance(self.counts, dict)
+            and self.counts.keys() == {"train", "test"}
+            and all(_are_counts(of) and len(of) == len(self.class_names) > 0 for of in self.counts.values()),
+            "mean or std": all(
+                values is None or all(isinstance(value, float) for value in _items(values))
+                for values in (self.mean, self.std)
+            ),
+            "folder": self.folder is None or isinstance(self.folder, str),
+        }
+        if wrong := [field for field, is_right in right.items() if not is_right]:
+            raise ValueError(f"wrong {wrong[0]}")
+
     @property
     def num_classes(self) -> int:
         return len(self.class_names)
+
+
+def _items(value: object) -> list[object]:
+    """The items of a list; of anything else, something that is never right."""
+    return value if isinstance(value, list) else [None]
+
+
+def _are_counts(values: object) -> bool:
+    return all(type(value) is int and value >= 0 for value in _items(values))
 
 
 def sha256(arrays: Iterable[np.ndarray]) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from clopbench.data.decoding import decode
-from clopbench.data.walking import Ignored, Walk, entries, is_folder, shown
+from clopbench.data.walking import OUTSIDE, Ignored, Walk, class_folders, entries, is_folder, shown
 from clopbench.errors import UserError
 
 TEST = ("test", "val")
@@ -26,7 +26,6 @@ UNLABELLED = ("unlabelled", "unlabeled")
 ANNOTATIONS = "val_annotations.txt"
 """Lines of file name, class and a box, separated by tabs; the images are in images/ beside it."""
 
-OUTSIDE = "files outside of class folders"
 BESIDE_SPLITS = "files or folders beside the splits"
 
 
@@ -85,13 +84,13 @@ def scan(root: Path) -> Tree:
     """List a tree. Raises UserError naming the split, class or file that is missing or wrong."""
     ignored = Ignored(root)
     train = _split_folder(root, ("train",))[0]
-    names = _class_folders(train, ignored)
+    names = class_folders(train, ignored)
     test = _test_folder(root, names, ignored)
     members = {"train": _by_class(train, names, ignored)}
     if _is_annotated(test, names):
         members["test"] = _by_annotation(test, names, ignored)
     else:
-        _check_classes(test, _class_folders(test, ignored), names, ignored)
+        _check_classes(test, class_folders(test, ignored), names, ignored)
         members["test"] = _by_class(test, names, ignored)
     unlabelled = _unlabelled(root, ignored)
     for name in sorted(os.listdir(root)):
@@ -146,18 +145,6 @@ def _test_folder(root: Path, names: Sequence[str], ignored: Ignored) -> Path:
             kind = f"files of {other.name}/, as {chosen.name}/ is the test split"
             ignored.add(kind, min(files), len(files))
     return chosen
-
-
-def _class_folders(folder: Path, ignored: Ignored) -> list[str]:
-    names = []
-    for entry in entries(folder, ignored):
-        if entry.folder is not None:
-            names.append(entry.path.name)
-        else:
-            ignored.add(OUTSIDE, entry.path)
-    if not names:
-        raise UserError(f"--from: {shown(folder)} has no class folders")
-    return names
 
 
 def _check_classes(folder: Path, found: Sequence[str], expected: Sequence[str], ignored: Ignored) -> None:

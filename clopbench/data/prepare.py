@@ -21,6 +21,7 @@ from clopbench.errors import UserError, unknown
 
 GIB = 2**30
 LIMIT_GIB = 16.0
+LARGEST_SIDE = 4096
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def prepare(
     used where they are. A data set that is there already is left alone, unless it was made from something else,
     which is refused, or `force` is given. Raises UserError.
     """
-    _check(name, folder, image_size)
+    _check(name, folder, image_size, limit_gib)
     known = sources.SOURCES.get(name)
     own_files = known is not None and known.own_files
     binary = name in binaries.FOLDERS and (folder is None or binaries.lies_in(name, folder))
@@ -64,7 +65,7 @@ def prepare(
         if known and known.labels == "boxes":
             return _boxes(name, folder, work / "tree", source)
         if own_files:
-            content = _own_files(name, folder, work / "download", image_size, source)
+            content, ignored = _own_files(name, folder, work / "download", image_size, source)
         elif binary:
             content = binaries.read(name, folder or work / "download", folder is None, image_size, source)
         else:
@@ -81,15 +82,17 @@ def prepare(
     return Prepared(meta, f"packed {name} into {store.root() / name}{_remark(meta)}", ignored)
 
 
-def _check(name: str, folder: Path | None, image_size: int | None) -> None:
+def _check(name: str, folder: Path | None, image_size: int | None, limit_gib: float) -> None:
     if name in sources.EMBEDDED:
         raise UserError(f"data set {name}: is embedded in scikit-learn, there is nothing to prepare")
     if not store.is_name(name):
         raise UserError(f"data set '{name}': a name is made of lower-case letters, digits, '_' and '-'")
     if image_size is not None and name in sources.SOURCES and sources.SOURCES[name].labels == "boxes":
         raise UserError(f"--image-size: images of {name} keep their sizes")
-    if image_size is not None and image_size < 1:
-        raise UserError(f"--image-size: must be at least 1 (got {image_size})")
+    if image_size is not None and not 1 <= image_size <= LARGEST_SIDE:
+        raise UserError(f"--image-size: must be from 1 to {LARGEST_SIDE} (got {image_size})")
+    if not limit_gib >= 0:
+        raise UserError(f"--limit: must be at least 0 (got {limit_gib})")
     if folder is None:
         if name not in sources.SOURCES:
             error = unknown("data set", name, sources.SOURCES)
@@ -122,8 +125,8 @@ def _from_folder(name: str, folder: Path, image_size: int | None, source: str):
     return tree, Content(tree.class_names, tree.labels, shape, images, source, len(tree.unlabelled))
 
 
-def _own_files(name: str, folder: Path | None, download: Path, image_size: int | None, source: str) -> Content:
-    """Paths and labels by the data set's own lists; images of mixed sizes are brought to one."""
+def _own_files(name: str, folder: Path | None, download: Path, image_size: int | None, source: str):
+    """Content by the data set's own lists, images of mixed sizes brought to one; and what is ignored."""
     from clopbench.data.decoding import decode_all
 
     size = image_size or sources.SOURCES[name].image_size or 224
@@ -132,7 +135,8 @@ def _own_files(name: str, folder: Path | None, download: Path, image_size: int |
     def images(split: str) -> Iterator[np.ndarray]:
         return decode_all(listing.paths[split], size, (3, size, size))
 
-    return Content(listing.class_names, listing.labels, (3, size, size), images, source)
+    content = Content(listing.class_names, listing.labels, (3, size, size), images, source)
+    return content, listing.ignored
 
 
 def _boxes(name: str, folder: Path | None, tree: Path, source: str) -> Prepared:

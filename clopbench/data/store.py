@@ -39,8 +39,8 @@ def root() -> Path:
 
 def prepared_names() -> list[str]:
     """Names of the data sets under root(), sorted."""
-    names = (path.parent.name for path in root().glob("*/meta.json"))
-    return sorted(name for name in names if is_name(name))
+    folders = [path for path in root().glob("*") if is_name(path.name)]
+    return sorted(path.name for path in folders if os.path.lexists(path / "meta.json"))
 
 
 def is_name(name: str) -> bool:
@@ -54,14 +54,22 @@ def read_meta(name: str) -> Meta | None:
         return None
     path = root() / name / "meta.json"
     try:
-        meta = Meta(**json.loads(path.read_text()))
+        meta = Meta(**json.loads(_read(path)))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); delete the folder and prepare it again") from None
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        reason = shown(str(error))
+        raise UserError(f"{path}: cannot be read ({reason}); delete the folder and prepare it again") from None
     if meta.format != FORMAT:
         raise UserError(f"{path}: has format {meta.format}, this version reads {FORMAT}; prepare it again")
     return meta
+
+
+def _read(path: Path) -> str:
+    """A file's text. Raises OSError for what would block whoever reads it, such as a FIFO."""
+    if path.exists() and not path.is_file():
+        raise OSError("is no file")
+    return path.read_text(encoding="utf-8")
 
 
 def open_packed(name: str, meta: Meta) -> DataSet:
@@ -146,8 +154,12 @@ def files_of(unlabelled: int) -> tuple[str, ...]:
 
 def open_arrays(folder: Path, unlabelled: int) -> list[np.ndarray]:
     """The memory-mapped arrays, as `files_of` names them. Raises UserError where one is missing or cut off."""
+    paths = [folder / name for name in files_of(unlabelled)]
     try:
-        return [np.load(folder / name, mmap_mode="r") for name in files_of(unlabelled)]
+        for path in paths:
+            if path.exists() and not path.is_file():
+                raise OSError(f"{path.name} is no file")
+        return [np.load(path, mmap_mode="r") for path in paths]
     except (OSError, ValueError, EOFError) as error:
         raise UserError(f"{folder}: is damaged ({error}); delete it and prepare it again") from None
 
@@ -181,6 +193,6 @@ def mark_verified(folder: Path, meta: Meta) -> None:
 
 def _is_verified(folder: Path, meta: Meta) -> bool:
     try:
-        return json.loads((folder / "verified.json").read_text()) == _state(folder, meta)
+        return json.loads(_read(folder / "verified.json")) == _state(folder, meta)
     except (OSError, ValueError):
         return False

@@ -23,6 +23,7 @@ LEFTOVERS = {"__MACOSX", "@eaDir"}
 """What archives of a Mac and network disks add: copies of names, small copies of images."""
 
 HIDDEN = "hidden files or folders"
+OUTSIDE = "files outside of class folders"
 SEEN = "links to folders that were there already"
 KINDS = {
     stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"
@@ -84,6 +85,19 @@ def _entry(path: Path, entry: "os.DirEntry[str]") -> Entry:
         raise UserError(f"{shown(path)}: is neither a file nor a folder, but {kind}")
     about = path.stat()
     return Entry(path, (about.st_dev, about.st_ino), entry.is_symlink())
+
+
+def class_folders(folder: Path, ignored: Ignored) -> list[str]:
+    """The names of the folders in a split's folder, sorted. Raises UserError where there is none."""
+    names = []
+    for entry in entries(folder, ignored):
+        if entry.folder is not None:
+            names.append(entry.path.name)
+        else:
+            ignored.add(OUTSIDE, entry.path)
+    if not names:
+        raise UserError(f"--from: {shown(folder)} has no class folders")
+    return names
 
 
 class Walk:

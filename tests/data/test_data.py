@@ -248,7 +248,7 @@ def break_tree(tree: Path, how: str) -> dict:
         ("no test", r"has no test/<class>/\* or val/<class>/\*$"),
         ("no class", "test has no folder for class ant"),
         ("empty class", "train/wasp holds no image"),
-        ("no image", r"train/ant/notes\.txt: is no image \(images end in"),
+        ("no image", r"train/ant/9\.heic: is no image \(images end in"),
         ("cut off", r"train/ant/9\.png: is no image that can be decoded"),
         ("16 bit", r"train/ant/9\.png: has pixels of mode I;16, only 8-bit"),
         ("gone", "there is no such folder"),
@@ -268,7 +268,10 @@ def test_wrong_trees_are_refused_by_name(tree, how, text):
         ({"name": "mine"}, "add --from DIR"),
         ({"name": "imagenet"}, "has no download; add --from DIR"),
         ({"name": "cifar10", "image_size": 8}, "--image-size: goes with --from"),
-        ({"name": "mine", "folder": Path("x"), "image_size": 0}, "--image-size: must be at least 1"),
+        ({"name": "mine", "folder": Path("x"), "image_size": 0}, "--image-size: must be from 1 to 4096"),
+        ({"name": "mine", "folder": Path("x"), "image_size": 10**9}, "--image-size: must be from 1 to 4096"),
+        ({"name": "mine", "folder": Path("x"), "limit_gib": float("nan")}, "--limit: must be at least 0"),
+        ({"name": "mine", "folder": Path("x"), "limit_gib": -1.0}, "--limit: must be at least 0"),
     ],
 )
 def test_wrong_requests_are_refused(arguments, text):
