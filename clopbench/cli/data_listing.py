@@ -32,6 +32,7 @@ def _row(name: str) -> dict[str, Any]:
         "sha256": meta.sha256,
         "shape": meta.shape,
         "counts": {split: sum(counts) for split, counts in meta.counts.items()},
+        "unlabelled": meta.unlabelled,
         "mean": meta.mean,
         "std": meta.std,
     }
@@ -56,13 +57,14 @@ def prepare(name: str, folder: Path | None, image_size: int | None, limit_gib: f
     lines = [
         done.message,
         f"  {train} + {test} {COUNTED[meta.labels]} in {meta.num_classes} classes"
+        + (f" and {meta.unlabelled} unlabelled for training" if meta.unlabelled else "")
         + (f", {'×'.join(map(str, meta.shape))}" if meta.shape else ""),
         f"  SHA-256 {meta.sha256}",
     ]
     if meta.mean and meta.std:
         mean, std = (" ".join(f"{value:.4f}" for value in values) for values in (meta.mean, meta.std))
         lines.append(f"  channel means {mean}, standard deviations {std}")
-    return lines
+    return lines + [f"  ignored: {line}" for line in done.ignored]
 
 
 def verify(names: list[str]) -> tuple[list[str], bool]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
+from clopbench.data import sources
 from clopbench.errors import UserError, unknown
 from clopbench.launch.devices import slots
 from clopbench.launch.local import LocalLauncher
@@ -122,6 +123,7 @@ class Request:
             for reason, points in benchmark.skip_reasons.items():
                 shown = "; ".join(", ".join(coordinates.values()) for coordinates in points)
                 lines.append(f"{benchmark.name} without {shown}: {reason}")
+        lines += self._unlabelled_notes()
         if not scale.is_paper:
             lines.append(self._scale_note())
         counts = ", ".join(f"{numbers[state]} {state}" for state in STATES)
@@ -138,6 +140,15 @@ class Request:
                 path = self.store.record_path(planned.cell.id)
                 lines.append(f"damaged: {path}: {planned.entry.damage}; move it away to run the cell again")
         return lines
+
+    def _unlabelled_notes(self) -> list[str]:
+        names = {entry.template.data.name for b in self.benchmarks for entry in b.entries}
+        counts = {name: sources.source(name).unlabelled for name in sorted(names)}
+        return [
+            f"{name}: its {count:,} unlabelled images train with label −1, and no evaluation sees them"
+            for name, count in counts.items()
+            if count
+        ]
 
     def _scale_note(self) -> str:
         default = " is the default;" if self.is_default_scale else ":"

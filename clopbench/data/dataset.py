@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 FORMAT = 1
 CHUNK = 4096  # Images read at once: 12 MB of CIFAR.
 
+UNLABELLED = -1
+"""The label of an image of which no class is known, or shown."""
+
 PRESENT, ABSENT, HARD = 1, -1, 0
 """An image shows a class; does not; or shows only objects of it that are marked difficult and do not count."""
 
@@ -41,17 +44,22 @@ class Split:
 
 @dataclass(frozen=True)
 class DataSet:
-    """A training and a test split of labelled images."""
+    """A training and a test split of labelled images, and, of some, further images for training without labels.
+
+    The labels of `unlabelled` are all UNLABELLED. It is a split of its own so that nothing that looks at the
+    training split, be it a subset or a probe, can take them for a class.
+    """
 
     name: str
     version: int
     num_classes: int
     train: "Split | ImageFolderSplit"
     test: "Split | ImageFolderSplit"
+    unlabelled: "Split | ImageFolderSplit | None" = None
 
     @cached_property
     def sha256(self) -> str:
-        """SHA-256 over the pixels and labels of both splits; of a folder's files, what its meta.json says."""
+        """SHA-256 over pixels and labels where the data set is embedded; else what its meta.json says."""
         assert isinstance(self.train, Split) and isinstance(self.test, Split)
         return sha256((self.train.images, self.train.labels, self.test.images, self.test.labels))
 
@@ -65,6 +73,10 @@ class Meta:
 
     labels: "class" is one class an image; "several" is any number of them; "boxes" is objects with a box and a
     class, and `counts` counts objects. Only the first kind can be trained on.
+
+    unlabelled: how many images there are beside those that `counts` counts, for training without labels.
+
+    Raises ValueError naming a field that is not what it should be: the file may be anybody's.
     """
 
     format: int
@@ -79,10 +91,39 @@ class Meta:
     source: str
     folder: str | None = None
     labels: str = "class"
+    unlabelled: int = 0
+
+    def __post_init__(self) -> None:
+        texts = (self.name, self.sha256, self.source, self.labels, *_items(self.class_names))
+        right = {
+            "format, version or unlabelled": _are_counts([self.format, self.version, self.unlabelled]),
+            "name, sha256, source, labels or class_names": all(isinstance(text, str) for text in texts),
+            "labels": self.labels in COUNTED,
+            "shape": _are_counts(self.shape) and len(self.shape) == (0 if self.labels == "boxes" else 3),
+            "counts": isinstance(self.counts, dict)
+            and self.counts.keys() == {"train", "test"}
+            and all(_are_counts(of) and len(of) == len(self.class_names) > 0 for of in self.counts.values()),
+            "mean or std": all(
+                values is None or all(isinstance(value, float) for value in _items(values))
+                for values in (self.mean, self.std)
+            ),
+            "folder": self.folder is None or isinstance(self.folder, str),
+        }
+        if wrong := [field for field, is_right in right.items() if not is_right]:
+            raise ValueError(f"wrong {wrong[0]}")
 
     @property
     def num_classes(self) -> int:
         return len(self.class_names)
+
+
+def _items(value: object) -> list[object]:
+    """The items of a list; of anything else, something that is never right."""
+    return value if isinstance(value, list) else [None]
+
+
+def _are_counts(values: object) -> bool:
+    return all(type(value) is int and value >= 0 for value in _items(values))
 
 
 def sha256(arrays: Iterable[np.ndarray]) -> str:

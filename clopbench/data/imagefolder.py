@@ -1,41 +1,54 @@
-"""Image-folder trees: `train/<class>/*` and `test/<class>/*` (or `val/<class>/*`), to pack or to decode.
+"""Image-folder trees, to pack or to decode, in the layouts in which people have them.
+
+    train/<class>/*, test/<class>/* (or val/<class>/*)   images at any depth below their class
+    test/*                                               without class folders beside val/: not used (ImageNet)
+    val/images/*, val/val_annotations.txt                images with a list of their classes (Tiny ImageNet)
+    unlabelled/* (or unlabeled/*)                        images for training that have no label, at any depth
 
 Class numbers are the sorted order of the folders' names, and the images of a class come in the sorted order of
-their paths, as in torchvision's ImageFolder. Images become RGB. Shapes: C = 3 channels, H × W pixels.
+their paths, as in torchvision's ImageFolder. Which files count is told in `walking`.
 """
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
 
+from clopbench.data.decoding import decode
+from clopbench.data.walking import OUTSIDE, Ignored, Walk, class_folders, entries, is_folder, shown
 from clopbench.errors import UserError
 
-SPLITS = {"train": ("train",), "test": ("test", "val")}
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".gif"}
-BATCH = 512  # Images decoded ahead of the one that is written.
+TEST = ("test", "val")
+UNLABELLED = ("unlabelled", "unlabeled")
+ANNOTATIONS = "val_annotations.txt"
+"""Lines of file name, class and a box, separated by tabs; the images are in images/ beside it."""
+
+BESIDE_SPLITS = "files or folders beside the splits"
 
 
 @dataclass(frozen=True)
 class Tree:
-    """The files of an image-folder tree: per split, paths in label order and int64 labels [N]."""
+    """The files of an image-folder tree: per split, paths in label order and int64 labels [N].
+
+    unlabelled: paths of the images that train without a label. ignored: what of the tree is not used, in words.
+    """
 
     root: Path
     class_names: tuple[str, ...]
     paths: dict[str, list[Path]]
     labels: dict[str, np.ndarray]
+    unlabelled: list[Path]
+    ignored: list[str]
 
     def fingerprint(self) -> str:
         """SHA-256 over the names and sizes of all files: cheap, for trees too large to read twice."""
         state = hashlib.sha256()
-        for path in self.paths["train"] + self.paths["test"]:
-            state.update(f"{path.relative_to(self.root).as_posix()}\0{path.stat().st_size}\n".encode())
+        for path in self.paths["train"] + self.paths["test"] + self.unlabelled:
+            name = os.fsencode(path.relative_to(self.root))
+            state.update(name + f"\0{path.stat().st_size}\n".encode())
         return state.hexdigest()
 
 
@@ -55,6 +68,11 @@ class ImageFolderSplit:
         """(C, H, W)."""
         return 3, self.image_size, self.image_size
 
+    def followed_by(self, other: "ImageFolderSplit") -> "ImageFolderSplit":
+        """The images of both, in order, at this one's size."""
+        labels = np.concatenate([self.labels, other.labels])
+        return ImageFolderSplit(self.paths + other.paths, labels, self.image_size)
+
     def __len__(self) -> int:
         return len(self.paths)
 
@@ -64,85 +82,114 @@ class ImageFolderSplit:
 
 def scan(root: Path) -> Tree:
     """List a tree. Raises UserError naming the split, class or file that is missing or wrong."""
-    names = _class_folders(_split_folder(root, "train"))
-    paths: dict[str, list[Path]] = {}
-    labels: dict[str, np.ndarray] = {}
-    for split in SPLITS:
-        folder = _split_folder(root, split)
-        _check_classes(folder, _class_folders(folder), names)
-        members = [_files(folder / name) for name in names]
-        paths[split] = [path for files in members for path in files]
-        labels[split] = np.repeat(np.arange(len(names), dtype=np.int64), [len(files) for files in members])
-    return Tree(root, tuple(names), paths, labels)
+    ignored = Ignored(root)
+    train = _split_folder(root, ("train",))[0]
+    names = class_folders(train, ignored)
+    test = _test_folder(root, names, ignored)
+    members = {"train": _by_class(train, names, ignored)}
+    if _is_annotated(test, names):
+        members["test"] = _by_annotation(test, names, ignored)
+    else:
+        _check_classes(test, class_folders(test, ignored), names, ignored)
+        members["test"] = _by_class(test, names, ignored)
+    unlabelled = _unlabelled(root, ignored)
+    for name in sorted(os.listdir(root)):
+        if not name.startswith(".") and name not in ("train", *TEST, *UNLABELLED):
+            ignored.add(BESIDE_SPLITS, root / name)
+    return Tree(
+        root,
+        tuple(names),
+        {split: [path for files in found for path in files] for split, found in members.items()},
+        {split: _numbered(found) for split, found in members.items()},
+        unlabelled,
+        ignored.lines(),
+    )
 
 
-def decode(path: Path, image_size: int | None = None) -> np.ndarray:
-    """One image as uint8 [3, H, W].
-
-    With image_size S it is resized to cover S × S (bicubic, antialiased, by Pillow) and the middle is kept, as
-    torchvision's Resize(S) and CenterCrop(S) do. EXIF orientation is not applied, and alpha is dropped.
-    Raises UserError where the file is no 8-bit image.
-    """
-    try:
-        with Image.open(path) as image:
-            if image.mode.startswith(("I", "F")):
-                raise UserError(f"{path}: has pixels of mode {image.mode}, only 8-bit images can be used")
-            rgb = image.convert("RGB")
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path}: is no image that can be decoded ({error})") from None
-    if image_size is not None:
-        rgb = ImageOps.fit(rgb, (image_size, image_size), Image.Resampling.BICUBIC)
-    return np.ascontiguousarray(np.asarray(rgb).transpose(2, 0, 1))
+def _numbered(members: Sequence[Sequence[Path]]) -> np.ndarray:
+    return np.repeat(np.arange(len(members), dtype=np.int64), [len(files) for files in members])
 
 
-def decode_all(
-    paths: Iterable[Path], image_size: int | None, expected: tuple[int, int, int]
-) -> Iterator[np.ndarray]:
-    """Decode in order, a few threads ahead. Raises UserError for the first image of another shape."""
-    rest = iter(paths)
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        while batch := list(islice(rest, BATCH)):
-            for path, image in zip(batch, pool.map(lambda p: decode(p, image_size), batch), strict=True):
-                if image.shape != expected:
-                    raise UserError(
-                        f"{path}: is {image.shape[2]}×{image.shape[1]} pixels, others are "
-                        f"{expected[2]}×{expected[1]}; --image-size N makes all of them N×N"
-                    )
-                yield image
+def _by_class(folder: Path, names: Sequence[str], ignored: Ignored) -> list[list[Path]]:
+    walk = Walk(ignored)
+    return [walk.images_below(folder / name) for name in names]
 
 
-def _split_folder(root: Path, split: str) -> Path:
-    for name in SPLITS[split]:
-        if (root / name).is_dir():
-            return root / name
-    wanted = " or ".join(f"{name}/<class>/*" for name in SPLITS[split])
-    raise UserError(f"--from: {root} has no {wanted}" + ("" if root.is_dir() else " (there is no such folder)"))
+def _unlabelled(root: Path, ignored: Ignored) -> list[Path]:
+    found = [root / name for name in UNLABELLED if is_folder(root / name)]
+    if len(found) > 1:
+        raise UserError(f"--from: {shown(root)} has both {' and '.join(f'{path.name}/' for path in found)}")
+    return Walk(ignored).images_below(found[0]) if found else []
 
 
-def _class_folders(folder: Path) -> list[str]:
-    names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    if not names:
-        raise UserError(f"--from: {folder} has no class folders")
-    return names
+def _split_folder(root: Path, names: Sequence[str]) -> list[Path]:
+    """Those of the folders that are there. Raises UserError where there is none."""
+    found = [root / name for name in names if is_folder(root / name)]
+    if found:
+        return found
+    wanted = " or ".join(f"{name}/<class>/*" for name in names)
+    problem = f"--from: {shown(root)} has no {wanted}"
+    if not root.is_dir():
+        raise UserError(f"{problem} (there is no such folder)")
+    inner = [path for path in sorted(root.iterdir()) if (path / names[0]).is_dir()]
+    raise UserError(problem + (f"; {shown(inner[0])} has" if inner else ""))
 
 
-def _check_classes(folder: Path, found: Sequence[str], expected: Sequence[str]) -> None:
+def _test_folder(root: Path, names: Sequence[str], ignored: Ignored) -> Path:
+    """test/ or val/: the first that has folders of the training's classes, or a list of them."""
+    found = _split_folder(root, TEST)
+    chosen = next((path for path in found if _has_a_class(path, names) or _is_annotated(path, names)), found[0])
+    for other in found:
+        files = [Path(place, name) for place, _, inside in os.walk(other) for name in inside]
+        if other != chosen and files:
+            kind = f"files of {other.name}/, as {chosen.name}/ is the test split"
+            ignored.add(kind, min(files), len(files))
+    return chosen
+
+
+def _check_classes(folder: Path, found: Sequence[str], expected: Sequence[str], ignored: Ignored) -> None:
     if missing := sorted(set(expected) - set(found)):
-        raise UserError(f"--from: {folder} has no folder for class {_some(missing)}")
-    if extra := sorted(set(found) - set(expected)):
-        raise UserError(f"--from: {folder} has class {_some(extra)}, which the training split has not")
+        raise UserError(f"--from: {shown(folder)} has no folder for class {_some(missing)}")
+    extra = sorted(set(found) - set(expected))
+    for name in [name for name in extra if not os.listdir(folder / name)]:
+        ignored.add("empty folders", folder / name)
+        extra.remove(name)
+    if extra:
+        raise UserError(f"--from: {shown(folder)} has class {_some(extra)}, which the training split has not")
 
 
 def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return ", ".join(map(shown, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _files(folder: Path) -> list[Path]:
-    """Images below a class folder, sorted; hidden files are passed over. Raises UserError for other files."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-    for path in files:
-        if path.suffix.lower() not in SUFFIXES:
-            raise UserError(f"{path}: is no image (images end in {', '.join(sorted(SUFFIXES))})")
-    if not files:
-        raise UserError(f"--from: {folder} holds no image")
-    return files
+def _has_a_class(folder: Path, names: Sequence[str]) -> bool:
+    return any((folder / name).is_dir() for name in names)
+
+
+def _is_annotated(folder: Path, names: Sequence[str]) -> bool:
+    listed = (folder / ANNOTATIONS).is_file() and (folder / "images").is_dir()
+    return listed and not _has_a_class(folder, names)
+
+
+def _by_annotation(folder: Path, names: Sequence[str], ignored: Ignored) -> list[list[Path]]:
+    """The images of each class by the list. Every image must be in the list once, and the other way round."""
+    listing = folder / ANNOTATIONS
+    for entry in entries(folder, ignored):
+        if entry.folder is None and entry.path != listing:
+            ignored.add(OUTSIDE, entry.path)
+    below = folder / "images"
+    images = {path.relative_to(below).as_posix(): path for path in Walk(ignored).images_below(below)}
+    members: dict[str, list[Path]] = {name: [] for name in names}
+    for number, line in enumerate(os.fsdecode(listing.read_bytes()).splitlines(), 1):
+        image, _, rest = line.partition("\t")
+        kind, where = rest.partition("\t")[0], f"{shown(listing)}, line {number}"
+        if kind not in members:
+            raise UserError(f"{where}: class '{shown(kind)}' is none of the training split")
+        if image not in images:
+            raise UserError(f"{where}: {shown(image)} is not in images/, or listed twice")
+        members[kind].append(images.pop(image))
+    if images:
+        raise UserError(f"{shown(min(images.values()))}: is not in {ANNOTATIONS}")
+    if empty := [name for name in names if not members[name]]:
+        raise UserError(f"{shown(listing)}: has no image of class {_some(empty)}")
+    return [sorted(members[name]) for name in names]

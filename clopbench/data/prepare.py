@@ -1,11 +1,11 @@
 """Preparing a data set: from files or by torchvision's download, packed or left to be decoded.
 
-Shapes: N images, C channels, H × W pixels. Pillow and torchvision are imported here, when they are needed.
+Shapes: N images, C channels, H × W pixels. Pillow and torchvision are imported when they are needed.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from io import StringIO
 from math import prod
@@ -13,21 +13,24 @@ from pathlib import Path
 
 import numpy as np
 
-from clopbench.data import sources, store, transfer_sets, voc, writing
+from clopbench.data import binaries, sources, store, transfer_sets, voc, writing
 from clopbench.data.dataset import FORMAT, Meta
+from clopbench.data.walking import shown
 from clopbench.data.writing import Content
 from clopbench.errors import UserError, unknown
 
 GIB = 2**30
 LIMIT_GIB = 16.0
+LARGEST_SIDE = 4096
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """The data set as it is now, and what to tell the user."""
+    """The data set as it is now, and what to tell the user. ignored: what of an image folder is not used."""
 
     meta: Meta
     message: str
+    ignored: Sequence[str] = field(default=())
 
 
 def prepare(
@@ -39,16 +42,17 @@ def prepare(
 ) -> Prepared:
     """Pack a data set under store.root(), or note where to decode it from if it is larger than limit_gib.
 
-    folder: an image-folder tree, or the files of a data set that has its own; None downloads. image_size: bring
-    all images to that many pixels square. A data set of boxes is not packed: its files are used where they are.
-    A data set that is there already is left alone, unless it was made from something else, which
-    is refused, or `force` is given. Raises UserError.
+    folder: an image-folder tree, or the files of a data set as its authors distribute it; None downloads.
+    image_size: bring all images to that many pixels square. A data set of boxes is not packed: its files are
+    used where they are. A data set that is there already is left alone, unless it was made from something else,
+    which is refused, or `force` is given. Raises UserError.
     """
-    _check(name, folder, image_size)
+    _check(name, folder, image_size, limit_gib)
     known = sources.SOURCES.get(name)
     own_files = known is not None and known.own_files
-    kind = "files of" if own_files else "image folder"
-    where = f"{kind} {folder.resolve()}" if folder else f"torchvision.datasets.{_download_of(name)}"
+    binary = name in binaries.FOLDERS and (folder is None or binaries.lies_in(name, folder))
+    kind = "files of" if own_files or binary else "image folder"
+    where = f"{kind} {shown(folder.resolve())}" if folder else f"torchvision.datasets.{_download_of(name)}"
     source = where + (f", resized to {image_size}×{image_size}" if image_size else "")
     if not force and (meta := store.read_meta(name)):
         if meta.source != source:
@@ -56,34 +60,39 @@ def prepare(
                 f"data set {name}: is prepared already from {meta.source}; --force replaces it by {source}"
             )
         return Prepared(meta, f"{name} is prepared already in {store.root() / name}; --force does it again")
+    ignored: Sequence[str] = ()
     with writing.workspace(name) as work:
         if known and known.labels == "boxes":
             return _boxes(name, folder, work / "tree", source)
         if own_files:
-            content = _own_files(name, folder, work / "download", image_size, source)
-        elif folder is None:
-            content = _downloaded(name, work / "download", source)
+            content, ignored = _own_files(name, folder, work / "download", image_size, source)
+        elif binary:
+            content = binaries.read(name, folder or work / "download", folder is None, image_size, source)
         else:
+            assert folder is not None  # Whatever has a download was dealt with.
             tree, content = _from_folder(name, folder, image_size, source)
-            size = prod(content.shape) * sum(map(len, content.labels.values()))
+            ignored = tree.ignored
+            size = prod(content.shape) * content.images_in_all
             if size > limit_gib * GIB:
                 return _leave(name, tree, content, work / "decoded", size, limit_gib)
-        if known and known.download and not own_files:
-            content = _sorted_by_content(content)
+        if name in binaries.FOLDERS:
+            content = binaries.sorted_by_content(content)
         meta = writing.pack(work / "packed", name, content, partial(_version, name))
         writing.publish(work / "packed", name)
-    return Prepared(meta, f"packed {name} into {store.root() / name}{_remark(meta)}")
+    return Prepared(meta, f"packed {name} into {store.root() / name}{_remark(meta)}", ignored)
 
 
-def _check(name: str, folder: Path | None, image_size: int | None) -> None:
+def _check(name: str, folder: Path | None, image_size: int | None, limit_gib: float) -> None:
     if name in sources.EMBEDDED:
         raise UserError(f"data set {name}: is embedded in scikit-learn, there is nothing to prepare")
     if not store.is_name(name):
         raise UserError(f"data set '{name}': a name is made of lower-case letters, digits, '_' and '-'")
     if image_size is not None and name in sources.SOURCES and sources.SOURCES[name].labels == "boxes":
         raise UserError(f"--image-size: images of {name} keep their sizes")
-    if image_size is not None and image_size < 1:
-        raise UserError(f"--image-size: must be at least 1 (got {image_size})")
+    if image_size is not None and not 1 <= image_size <= LARGEST_SIDE:
+        raise UserError(f"--image-size: must be from 1 to {LARGEST_SIDE} (got {image_size})")
+    if not limit_gib >= 0:
+        raise UserError(f"--limit: must be at least 0 (got {limit_gib})")
     if folder is None:
         if name not in sources.SOURCES:
             error = unknown("data set", name, sources.SOURCES)
@@ -101,31 +110,33 @@ def _download_of(name: str) -> str | None:
 
 def _from_folder(name: str, folder: Path, image_size: int | None, source: str):
     """The tree, and its content to pack. Its first image says the size where no image_size is given."""
-    from clopbench.data import imagefolder
+    from clopbench.data.decoding import decode, decode_all
+    from clopbench.data.imagefolder import scan
 
-    tree = imagefolder.scan(folder)
+    tree = scan(folder)
     if image_size is None and name in sources.SOURCES:
         image_size = sources.SOURCES[name].image_size
-    first = imagefolder.decode(tree.paths["train"][0], image_size)
+    first = decode(tree.paths["train"][0], image_size)
     shape = (first.shape[0], first.shape[1], first.shape[2])
 
-    def images(split: str):
-        return imagefolder.decode_all(tree.paths[split], image_size, shape)
+    def images(split: str) -> Iterator[np.ndarray]:
+        return decode_all(tree.unlabelled if split == "unlabelled" else tree.paths[split], image_size, shape)
 
-    return tree, Content(tree.class_names, tree.labels, shape, images, source)
+    return tree, Content(tree.class_names, tree.labels, shape, images, source, len(tree.unlabelled))
 
 
-def _own_files(name: str, folder: Path | None, download: Path, image_size: int | None, source: str) -> Content:
-    """Paths and labels by the data set's own lists; images of mixed sizes are brought to one."""
-    from clopbench.data import imagefolder
+def _own_files(name: str, folder: Path | None, download: Path, image_size: int | None, source: str):
+    """Content by the data set's own lists, images of mixed sizes brought to one; and what is ignored."""
+    from clopbench.data.decoding import decode_all
 
     size = image_size or sources.SOURCES[name].image_size or 224
     listing = transfer_sets.read(name, folder or download, folder is None)
 
-    def images(split: str):
-        return imagefolder.decode_all(listing.paths[split], size, (3, size, size))
+    def images(split: str) -> Iterator[np.ndarray]:
+        return decode_all(listing.paths[split], size, (3, size, size))
 
-    return Content(listing.class_names, listing.labels, (3, size, size), images, source)
+    content = Content(listing.class_names, listing.labels, (3, size, size), images, source)
+    return content, listing.ignored
 
 
 def _boxes(name: str, folder: Path | None, tree: Path, source: str) -> Prepared:
@@ -149,37 +160,9 @@ def _boxes(name: str, folder: Path | None, tree: Path, source: str) -> Prepared:
     )
     writing.write_meta(tree, meta)
     writing.publish(tree, name)
-    return Prepared(meta, f"{name} is decoded from {meta.folder} at run time, so keep its files{_remark(meta)}")
-
-
-def _downloaded(name: str, folder: Path, source: str) -> Content:
-    """Download by torchvision, which checks MD5 sums. Raises UserError where that does not work."""
-    import torchvision
-
-    kind: Callable = getattr(torchvision.datasets, str(_download_of(name)))
-    try:
-        with redirect_stdout(StringIO()):
-            parts = {"train": kind(folder, train=True, download=True), "test": kind(folder, train=False)}
-    except (OSError, RuntimeError) as error:
-        raise UserError(
-            f"data set {name}: cannot be downloaded ({error}); without a network, `bench data prepare {name} "
-            f"--from DIR` takes an image folder, or copy {store.root() / name} from a machine that has it"
-        ) from error
-    arrays = {split: np.asarray(part.data).transpose(0, 3, 1, 2) for split, part in parts.items()}
-    labels = {split: np.asarray(part.targets, np.int64) for split, part in parts.items()}
-    channels, height, width = arrays["train"].shape[1:]
-    return Content(parts["train"].classes, labels, (channels, height, width), arrays.__getitem__, source)
-
-
-def _sorted_by_content(content: Content) -> Content:
-    """The same images ordered by class, then by their bytes: independent of where they came from."""
-    arrays: dict[str, np.ndarray] = {}
-    labels: dict[str, np.ndarray] = {}
-    for split, label_N in content.labels.items():
-        image_NCHW = np.stack(list(content.images(split)))
-        order = sorted(range(len(label_N)), key=lambda i: (label_N[i], image_NCHW[i].tobytes()))
-        arrays[split], labels[split] = image_NCHW[order], label_N[order]
-    return Content(content.class_names, labels, content.shape, arrays.__getitem__, content.source)
+    return Prepared(
+        meta, f"{name} is decoded from {shown(place)} at run time, so keep its files{_remark(meta)}"
+    )
 
 
 def _leave(name: str, tree, content: Content, folder: Path, size: int, limit_gib: float) -> Prepared:
@@ -191,21 +174,24 @@ def _leave(name: str, tree, content: Content, folder: Path, size: int, limit_gib
     meta = Meta(
         FORMAT, name, _version(name, digest, content), digest, list(shape), list(content.class_names),
         writing.class_counts(content), None, None, content.source, str(tree.root.resolve()),
+        unlabelled=content.unlabelled,
     )  # fmt: skip
     writing.write_meta(folder, meta)
     writing.publish(folder, name)
     return Prepared(
         meta,
         f"{name} is not packed: {size / GIB:.1f} GiB at {shape[1]}×{shape[2]} is more than the limit of "
-        f"{limit_gib:g} GiB; its images are decoded from {meta.folder} at run time, so keep them"
+        f"{limit_gib:g} GiB; its images are decoded from {shown(str(meta.folder))} at run time, so keep them"
         f"{_remark(meta)}",
+        tree.ignored,
     )
 
 
 def _version(name: str, digest: str, content: Content) -> int:
     """A known data set's version if counts and sizes say that this is it, else a number from its content."""
     known = sources.SOURCES.get(name)
-    if known and len(content.class_names) == known.num_classes:
+    kinds = (len(content.class_names), content.unlabelled)
+    if known and kinds == (known.num_classes, known.unlabelled):
         counts = (len(content.labels["train"]), len(content.labels["test"]))
         side = known.layout[2] if known.layout else known.image_size
         if content.shape == (3, side, side) and (known.layout is None or counts == known.layout[:2]):

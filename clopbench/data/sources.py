@@ -30,8 +30,8 @@ class Source:
     image folder of the same images, in whatever order, are the same data set with the same hash.
 
     own_files: `--from DIR` is what the data set's authors distribute, as torchvision lays it out, and images
-    keep the order of their lists. labels: see `Meta`. measure: by which it is customary to judge a linear
-    evaluation on it (Kornblith, Shlens & Le 2019, table 2): top-1 accuracy, the mean of the classes'
+    keep the order of their lists. labels, unlabelled: see `Meta`. measure: by which it is customary to judge a
+    linear evaluation on it (Kornblith, Shlens & Le 2019, table 2): top-1 accuracy, the mean of the classes'
     accuracies, or VOC 2007's mean average precision at 11 points.
     """
 
@@ -44,6 +44,7 @@ class Source:
     image_size: int | None = None
     own_files: bool = False
     labels: str = "class"
+    unlabelled: int = 0
     measure: Literal["top1", "mean_per_class", "voc_map"] = "top1"
 
 
@@ -70,12 +71,13 @@ def source(name: str) -> Source:
     if meta is not None:
         counts = " + ".join(str(sum(meta.counts[split])) for split in ("train", "test"))
         size = f", {'×'.join(map(str, meta.shape))}" if meta.shape else ""
-        summary = f"{counts} {COUNTED[meta.labels]} in {meta.num_classes} classes{size}: {meta.source}"
+        more = f" and {meta.unlabelled} unlabelled" if meta.unlabelled else ""
+        summary = f"{counts} {COUNTED[meta.labels]} in {meta.num_classes} classes{more}{size}: {meta.source}"
         open_prepared = store.open_packed if meta.folder is None else store.open_folder
         measure = SOURCES[name].measure if name in SOURCES else "top1"
         return Source(
             meta.version, meta.num_classes, summary, partial(open_prepared, name, meta),
-            labels=meta.labels, measure=measure,
+            labels=meta.labels, unlabelled=meta.unlabelled, measure=measure,
         )  # fmt: skip
     if name in SOURCES:
         return SOURCES[name]
@@ -189,6 +191,10 @@ SOURCES: dict[str, Source] = {
     "cifar100": _prepared(
         "cifar100", 100, "60,000 colour images, 32×32 (Krizhevsky 2009), fine labels",
         download="CIFAR100", layout=(50_000, 10_000, 32),
+    ),
+    "stl10": _prepared(
+        "stl10", 10, "13,000 colour images, 96×96, and 100,000 unlabelled (Coates, Ng & Lee 2011)",
+        download="STL10", layout=(5_000, 8_000, 96), unlabelled=100_000,
     ),
     "tiny_imagenet": _prepared(
         "tiny_imagenet", 200, "110,000 colour images, 64×64 (Stanford CS231n), from an image folder",

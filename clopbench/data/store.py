@@ -2,6 +2,7 @@
 
     <root>/<name>/train_images.npy, test_images.npy    uint8 [N, C, H, W]
     <root>/<name>/train_labels.npy, test_labels.npy    int64 [N]
+    <root>/<name>/unlabelled_images.npy                uint8 [N, C, H, W], where there are images without labels
     <root>/<name>/meta.json                            what `Meta` holds
     <root>/<name>/verified.json                        size and time of each array when their hash was right
 
@@ -21,10 +22,12 @@ import numpy as np
 from platformdirs import user_cache_path
 
 from clopbench.data import voc
-from clopbench.data.dataset import FORMAT, DataSet, Meta, Split, sha256
+from clopbench.data.dataset import FORMAT, UNLABELLED, DataSet, Meta, Split, sha256
+from clopbench.data.walking import shown
 from clopbench.errors import UserError
 
 ARRAYS = ("train_images.npy", "train_labels.npy", "test_images.npy", "test_labels.npy")
+UNLABELLED_IMAGES = "unlabelled_images.npy"
 
 
 def root() -> Path:
@@ -36,8 +39,8 @@ def root() -> Path:
 
 def prepared_names() -> list[str]:
     """Names of the data sets under root(), sorted."""
-    names = (path.parent.name for path in root().glob("*/meta.json"))
-    return sorted(name for name in names if is_name(name))
+    folders = [path for path in root().glob("*") if is_name(path.name)]
+    return sorted(path.name for path in folders if os.path.lexists(path / "meta.json"))
 
 
 def is_name(name: str) -> bool:
@@ -51,14 +54,22 @@ def read_meta(name: str) -> Meta | None:
         return None
     path = root() / name / "meta.json"
     try:
-        meta = Meta(**json.loads(path.read_text()))
+        meta = Meta(**json.loads(_read(path)))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); delete the folder and prepare it again") from None
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        reason = shown(str(error))
+        raise UserError(f"{path}: cannot be read ({reason}); delete the folder and prepare it again") from None
     if meta.format != FORMAT:
         raise UserError(f"{path}: has format {meta.format}, this version reads {FORMAT}; prepare it again")
     return meta
+
+
+def _read(path: Path) -> str:
+    """A file's text. Raises OSError for what would block whoever reads it, such as a FIFO."""
+    if path.exists() and not path.is_file():
+        raise OSError("is no file")
+    return path.read_text(encoding="utf-8")
 
 
 def open_packed(name: str, meta: Meta) -> DataSet:
@@ -67,11 +78,12 @@ def open_packed(name: str, meta: Meta) -> DataSet:
     Raises UserError where files are missing or do not hold what was packed.
     """
     folder = root() / name
-    arrays = open_arrays(folder)
+    arrays = open_arrays(folder, meta.unlabelled)
     if not _is_verified(folder, meta):
         _check(folder, meta, arrays)
     train, test = Split(arrays[0], arrays[1]), Split(arrays[2], arrays[3])
-    return _with_hash(DataSet(name, meta.version, meta.num_classes, train, test), meta)
+    unlabelled = Split(arrays[4], _no_labels(meta)) if meta.unlabelled else None
+    return _with_hash(DataSet(name, meta.version, meta.num_classes, train, test, unlabelled), meta)
 
 
 def open_folder(name: str, meta: Meta) -> DataSet:
@@ -85,11 +97,22 @@ def open_folder(name: str, meta: Meta) -> DataSet:
     tree = scan(Path(str(meta.folder)))
     for split, counts in meta.counts.items():
         if np.bincount(tree.labels[split]).tolist() != counts:
-            raise UserError(
-                f"{meta.folder}: has other {split} images than when {meta.name} was prepared from it"
-            )
-    train, test = (ImageFolderSplit(tree.paths[s], tree.labels[s], meta.shape[1]) for s in ("train", "test"))
-    return _with_hash(DataSet(name, meta.version, meta.num_classes, train, test), meta)
+            raise _changed(meta, split)
+    if len(tree.unlabelled) != meta.unlabelled:
+        raise _changed(meta, "unlabelled")
+    size = meta.shape[1]
+    train, test = (ImageFolderSplit(tree.paths[s], tree.labels[s], size) for s in ("train", "test"))
+    unlabelled = ImageFolderSplit(tree.unlabelled, _no_labels(meta), size) if meta.unlabelled else None
+    return _with_hash(DataSet(name, meta.version, meta.num_classes, train, test, unlabelled), meta)
+
+
+def _changed(meta: Meta, split: str) -> UserError:
+    folder = shown(str(meta.folder))
+    return UserError(f"{folder}: has other {split} images than when {meta.name} was prepared from it")
+
+
+def _no_labels(meta: Meta) -> np.ndarray:
+    return np.full(meta.unlabelled, UNLABELLED, np.int64)
 
 
 def _with_hash(data: DataSet, meta: Meta) -> DataSet:
@@ -107,11 +130,11 @@ def verify(name: str) -> str:
     if meta is None:
         raise UserError(f"data set {name} is not prepared (no {root() / name})")
     if meta.folder is None:
-        _check(root() / name, meta, open_arrays(root() / name))
+        _check(root() / name, meta, open_arrays(root() / name, meta.unlabelled))
         return f"SHA-256 {meta.sha256}"
     if _fingerprint(Path(meta.folder), meta) != meta.sha256:
         raise UserError(
-            f"{meta.folder}: files or their sizes are not those that were prepared; prepare it again"
+            f"{shown(meta.folder)}: files or their sizes are not those that were prepared; prepare it again"
         )
     return f"SHA-256 of names and sizes {meta.sha256}"
 
@@ -124,10 +147,19 @@ def _fingerprint(folder: Path, meta: Meta) -> str:
     return scan(folder).fingerprint()
 
 
-def open_arrays(folder: Path) -> list[np.ndarray]:
-    """The memory-mapped arrays, in the order of ARRAYS. Raises UserError where one is missing or cut off."""
+def files_of(unlabelled: int) -> tuple[str, ...]:
+    """The names of a packed data set's arrays."""
+    return (*ARRAYS, UNLABELLED_IMAGES) if unlabelled else ARRAYS
+
+
+def open_arrays(folder: Path, unlabelled: int) -> list[np.ndarray]:
+    """The memory-mapped arrays, as `files_of` names them. Raises UserError where one is missing or cut off."""
+    paths = [folder / name for name in files_of(unlabelled)]
     try:
-        return [np.load(folder / name, mmap_mode="r") for name in ARRAYS]
+        for path in paths:
+            if path.exists() and not path.is_file():
+                raise OSError(f"{path.name} is no file")
+        return [np.load(path, mmap_mode="r") for path in paths]
     except (OSError, ValueError, EOFError) as error:
         raise UserError(f"{folder}: is damaged ({error}); delete it and prepare it again") from None
 
@@ -144,7 +176,7 @@ def _check(folder: Path, meta: Meta, arrays: Iterable[np.ndarray]) -> None:
 
 def _state(folder: Path, meta: Meta) -> dict[str, object]:
     """What verified.json must hold for the hash to be trusted."""
-    stats = {name: (folder / name).stat() for name in ARRAYS}
+    stats = {name: (folder / name).stat() for name in files_of(meta.unlabelled)}
     return {"sha256": meta.sha256, "files": {name: [s.st_size, s.st_mtime_ns] for name, s in stats.items()}}
 
 
@@ -161,6 +193,6 @@ def mark_verified(folder: Path, meta: Meta) -> None:
 
 def _is_verified(folder: Path, meta: Meta) -> bool:
     try:
-        return json.loads((folder / "verified.json").read_text()) == _state(folder, meta)
+        return json.loads(_read(folder / "verified.json")) == _state(folder, meta)
     except (OSError, ValueError):
         return False

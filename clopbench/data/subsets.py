@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from clopbench.cell import DataConfig
+from clopbench.data.dataset import UNLABELLED
 from clopbench.errors import UserError
-
-UNLABELLED = -1
 
 # 0.29 · 100 is 28.999999999999996 in binary arithmetic: a share this near below a whole number is that number.
 ROUNDING = 1e-9

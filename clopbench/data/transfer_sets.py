@@ -10,7 +10,7 @@ Shapes: N images, K classes.
 import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -18,16 +18,21 @@ from pathlib import Path
 import numpy as np
 
 from clopbench.data import voc
+from clopbench.data.walking import Ignored, Walk, class_folders
 from clopbench.errors import UserError
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Per split ("train", "test") files and labels: int64 [N], or [N, K] as `voc.presence` has them."""
+    """Per split ("train", "test") files and labels: int64 [N], or [N, K] as `voc.presence` has them.
+
+    ignored: what of the files is not used, in words, where it is not lists that name the images.
+    """
 
     class_names: Sequence[str]
     paths: dict[str, list[Path]]
     labels: dict[str, np.ndarray]
+    ignored: Sequence[str] = ()
 
 
 def read(name: str, root: Path, download: bool) -> Listing:
@@ -76,11 +81,10 @@ def _caltech(root: Path, download: bool) -> Listing:
 
         torchvision.datasets.Caltech101(root, download=True)
     folder = Path(root, "caltech101", "101_ObjectCategories")
-    names = sorted(path.name for path in folder.iterdir() if path.name != "BACKGROUND_Google")
-    files = [
-        (path, number) for number, name in enumerate(names) for path in sorted((folder / name).glob("*.jpg"))
-    ]
-    return _listing(names, _drawn(files, folder, 30, None))
+    walk = Walk(Ignored(folder))
+    names = [name for name in class_folders(folder, walk.ignored) if name != "BACKGROUND_Google"]
+    files = [(path, number) for number, name in enumerate(names) for path in walk.images_below(folder / name)]
+    return replace(_listing(names, _drawn(files, folder, 30, None)), ignored=walk.ignored.lines())
 
 
 def _sun397(root: Path, download: bool) -> Listing:

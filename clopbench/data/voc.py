@@ -86,8 +86,9 @@ def counts(images: Sequence[Annotated]) -> list[int]:
 
 
 def _annotated(image: Path, annotation: Path) -> Annotated:
-    if not image.is_file():
-        raise UserError(f"{image}: is missing")
+    for path in (image, annotation):
+        if not path.is_file():
+            raise UserError(f"{path}: is missing")
     try:
         objects = ElementTree.parse(annotation).getroot().findall("object")
         label_G = [CLASSES.index(found.findtext("name", "").strip()) for found in objects]

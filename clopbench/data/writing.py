@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from clopbench.data.dataset import CHUNK, FORMAT, PRESENT, Meta, sha256
-from clopbench.data.store import mark_verified, open_arrays, root
+from clopbench.data.store import UNLABELLED_IMAGES, mark_verified, open_arrays, root
 from clopbench.errors import UserError
 
 
@@ -23,7 +23,8 @@ from clopbench.errors import UserError
 class Content:
     """What is to be packed. images(split) yields uint8 [C, H, W], in the order of labels[split].
 
-    labels: int64 [N], or [N, K] where images show several classes.
+    labels: of "train" and "test", int64 [N], or [N, K] where images show several classes. unlabelled: how many
+    images the split "unlabelled" has.
     """
 
     class_names: Sequence[str]
@@ -31,6 +32,11 @@ class Content:
     shape: tuple[int, int, int]
     images: Callable[[str], Iterable[np.ndarray]]
     source: str
+    unlabelled: int = 0
+
+    @property
+    def images_in_all(self) -> int:
+        return sum(map(len, self.labels.values())) + self.unlabelled
 
 
 @contextmanager
@@ -63,12 +69,15 @@ def pack(folder: Path, name: str, content: Content, version: Callable[[str, Cont
         with (folder / f"{split}_labels.npy").open("wb") as file:
             np.save(file, labels.astype(np.int64))
             _to_disk(file)
-    arrays = open_arrays(folder)
+    if content.unlabelled:
+        shape = (content.unlabelled, *content.shape)
+        _write_images(folder / UNLABELLED_IMAGES, content.images("unlabelled"), shape)
+    arrays = open_arrays(folder, content.unlabelled)
     digest, (mean, std) = sha256(arrays), channel_statistics(arrays[0])
     meta = Meta(
         FORMAT, name, version(digest, content), digest, list(content.shape), list(content.class_names),
         class_counts(content), mean, std, content.source,
-        labels="class" if content.labels["train"].ndim == 1 else "several",
+        labels="class" if content.labels["train"].ndim == 1 else "several", unlabelled=content.unlabelled,
     )  # fmt: skip
     write_meta(folder, meta)
     mark_verified(folder, meta)

@@ -222,7 +222,7 @@ def _batches(
     images: Sequence[Annotated], chosen: Sequence[np.ndarray], workers: int
 ) -> Iterator[tuple[list[Tensor], list[Annotated]]]:
     """Images uint8 [C, H, W] of each array of positions, decoded by threads a batch ahead of their use."""
-    from clopbench.data.imagefolder import decode
+    from clopbench.data.decoding import decode
 
     with ThreadPoolExecutor(max(1, workers)) as pool:
         waiting = ([pool.submit(decode, images[i].path) for i in positions] for positions in chosen)

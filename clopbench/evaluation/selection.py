@@ -1,6 +1,6 @@
 """The epoch that is best on held-out images: chosen while a cell trains, never by its test set.
 
-Shapes: N labelled training images, M held-out images, F features.
+Shapes: N training images that are not held out, M held-out images, F features.
 """
 
 import copy
@@ -19,21 +19,23 @@ CHOSEN = ("probe_top1", "probe_top5", "probe_all_top1", "knn_top1", "effective_r
 class Selection:
     """Judges each epoch by a kNN vote of the labelled training images on the held-out ones, and keeps the best.
 
-    What it keeps is in the trainer's `best`, and so in its checkpoints.
+    What it keeps is in the trainer's `best`, and so in its checkpoints. images: the first N of the trainer's,
+    those that an evaluation may see.
     """
 
-    def __init__(self, trainer: Trainer, held: Images, y_M: torch.Tensor, num_classes: int):
-        self.trainer, self.held, self.y_M, self.num_classes = trainer, held, y_M, num_classes
+    def __init__(self, trainer: Trainer, images: Images, held: Images, y_M: torch.Tensor, num_classes: int):
+        self.trainer, self.images, self.held = trainer, images, held
+        self.y_M, self.num_classes = y_M, num_classes
 
     def after_epoch(self, row: Row) -> None:
         """Put `validation_top1` into the epoch's row; of equal epochs the first counts."""
         trainer = self.trainer
-        encoder, labelled_N = trainer.model.encoder, trainer.labels >= 0
-        train_NF = probe.extract(encoder, trainer.images)[labelled_N]
+        encoder, y_N = trainer.model.encoder, trainer.labels[: len(self.images)]
+        train_NF = probe.extract(encoder, self.images)[y_N >= 0]
         held_MF = probe.extract(encoder, self.held)
         k = trainer.cell.evaluation.knn
         [accuracy] = probe.nearest_neighbours(
-            train_NF, trainer.labels[labelled_N], held_MF, self.y_M, (k,), self.num_classes
+            train_NF, y_N[y_N >= 0], held_MF, self.y_M, (k,), self.num_classes
         )
         row["validation_top1"] = accuracy[0]
         if trainer.best is None or accuracy[0] > trainer.best["validation_top1"]:

@@ -14,8 +14,6 @@ import torch
 from clopbench.cell import Cell
 from clopbench.data import sources
 from clopbench.data.augment import recipe
-from clopbench.data.sources import DataSet
-from clopbench.data.subsets import Subset
 from clopbench.errors import UserError
 from clopbench.evaluation import detection, keeping, transfer
 from clopbench.evaluation.measure import Frozen, measure
@@ -86,7 +84,8 @@ def preflight(cell: Cell, plugins: Plugins) -> None:
     if isinstance(cell.study, SphereStudy):
         return
     data = sources.load(cell.data.name)
-    images = len(subset_of(cell, data).kept)
+    unlabelled = 0 if data.unlabelled is None else len(data.unlabelled.labels)
+    images = len(subset_of(cell, data).kept) + unlabelled
     studying.check_images(cell, images)
     if cell.training.batch_size > images:
         raise UserError(
@@ -119,7 +118,7 @@ def _run(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Re
         return Record(cell, "done", metrics, {}, pairing, provenance, history=_to_csv(rows))
     selection = _selection(ready, hooks)
     resumed = _train(trainer, hooks, selection)
-    frozen = _frozen(trainer, ready.data, ready.subset, hooks)
+    frozen = _frozen(ready, hooks)
     metrics, spectrum = measure(frozen)
     if cell.seed == keeping.SEED and metrics:
         keeping.keep_embeddings(trainer.model, frozen.test, frozen.y_M, hooks.checkpoint.parent)
@@ -132,6 +131,8 @@ def _run(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Re
         "train_seconds": round(trainer.seconds, 3),
         "views_per_second": round(trainer.views / max(trainer.seconds, 1e-9), 1),
     } | hashes
+    if ready.unlabelled:
+        provenance["unlabelled_images"] = ready.unlabelled
     history = _to_csv(trainer.history)
     metrics = metrics | downstream
     if selection is not None and metrics:
@@ -139,15 +140,16 @@ def _run(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Re
     return Record(cell, status, metrics, notes, pairing, provenance, history=history, spectrum=spectrum)
 
 
-def _frozen(trainer: Trainer, data: DataSet, subset: Subset, hooks: Hooks) -> Frozen:
+def _frozen(ready: Prepared, hooks: Hooks) -> Frozen:
     """The trained model beside the images and labels that it is measured on."""
-    cell, model, images, launch = trainer.cell, trainer.model, trainer.images, hooks.launch
+    trainer, data, subset = ready.trainer, ready.data, ready.subset
+    cell, model, images, launch = trainer.cell, trainer.model, ready.labelled, hooks.launch
     return Frozen(
         cell,
         model,
         data.num_classes,
         images,
-        trainer.labels,
+        trainer.labels[: len(images)],
         torch.from_numpy(data.train.labels[subset.kept]).to(images.device),
         feed(data.test, images.device, launch.loader_workers),
         torch.from_numpy(data.test.labels.copy()).to(images.device),
@@ -173,9 +175,8 @@ def _selection(ready: Prepared, hooks: Hooks) -> Selection | None:
     if not len(subset.held):
         return None
     held = feed(ready.data.train, trainer.images.device, hooks.launch.loader_workers, subset.held)
-    return Selection(
-        trainer, held, torch.from_numpy(subset.held_labels).to(held.device), ready.data.num_classes
-    )
+    y_M = torch.from_numpy(subset.held_labels).to(held.device)
+    return Selection(trainer, ready.labelled, held, y_M, ready.data.num_classes)
 
 
 def _train(trainer: Trainer, hooks: Hooks, selection: Selection | None = None) -> bool:

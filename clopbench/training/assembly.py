@@ -5,18 +5,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
 from clopbench import seeds
 from clopbench.cell import Cell
 from clopbench.data import sources
-from clopbench.data.sources import DataSet
+from clopbench.data.dataset import UNLABELLED, DataSet
 from clopbench.data.subsets import Subset, choose_subset, hold_out
 from clopbench.suite.declarations import LaunchConfig
 from clopbench.suite.plugins import Plugins
 from clopbench.training.encoders import has_narrow_shortcut
-from clopbench.training.feed import feed
+from clopbench.training.feed import Images, feed, leading
 from clopbench.training.loop import Row, Trainer
 from clopbench.training.model import build_model
 from clopbench.training.place import Place
@@ -42,13 +43,26 @@ class Hooks:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A cell that is ready to be trained. pairing: hashes of what paired cells must share."""
+    """A cell that is ready to be trained. pairing: hashes of what paired cells must share.
+
+    The trainer has the images of the subset, then those of the data set that have no label at all.
+    """
 
     trainer: Trainer
     data: DataSet
     subset: Subset
     pairing: dict[str, str]
     compiled: bool
+
+    @property
+    def labelled(self) -> Images:
+        """The training images that an evaluation may see: the subset, also where its labels are not shown."""
+        return leading(self.trainer.images, len(self.subset.kept))
+
+    @property
+    def unlabelled(self) -> int:
+        """How many training images have no label at all."""
+        return len(self.trainer.images) - len(self.subset.kept)
 
 
 def prepare(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Prepared:
@@ -69,8 +83,9 @@ def prepare(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) ->
     compiled = compiled and hooks.place is None  # Exchanges between ranks would cut the network into pieces.
     if compiled:
         model.compile()
-    images = feed(data.train, device, hooks.launch.loader_workers, subset.kept)
-    labels = torch.from_numpy(subset.shown).to(device)
+    images = feed(data.train, device, hooks.launch.loader_workers, subset.kept, data.unlabelled)
+    unlabelled = np.full(len(images) - len(subset.kept), UNLABELLED)
+    labels = torch.from_numpy(np.concatenate([subset.shown, unlabelled])).to(device)
     if hooks.place is None:
         trainer = Trainer(cell, model, images, labels)
     else:

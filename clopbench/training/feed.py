@@ -93,14 +93,34 @@ class Decoded:
 
 
 def feed(
-    split: Split | ImageFolderSplit, device: torch.device, workers: int, kept: np.ndarray | None = None
+    split: Split | ImageFolderSplit,
+    device: torch.device,
+    workers: int,
+    kept: np.ndarray | None = None,
+    further: Split | ImageFolderSplit | None = None,
 ) -> Images:
-    """The images of a split, or those at the positions `kept`, ready for `device`."""
+    """The images of a split, or those at the positions `kept`, then all of `further`, ready for `device`."""
     if isinstance(split, ImageFolderSplit):
-        return Decoded(split, np.arange(len(split)) if kept is None else kept, device, workers)
+        kept = np.arange(len(split)) if kept is None else kept
+        if isinstance(further, ImageFolderSplit):
+            kept = np.concatenate([kept, len(split) + np.arange(len(further))])
+            split = split.followed_by(further)
+        return Decoded(split, kept, device, workers)
     # Packed data sets are memory-mapped read-only, which torch does not accept: hence the copy.
     images = split.images.copy() if kept is None else split.images[kept]
+    if isinstance(further, Split):
+        images = np.concatenate([images, further.images])
     return Resident(torch.from_numpy(images).to(device))
+
+
+def leading(images: Images, count: int) -> Images:
+    """The first `count` of images that `feed` made; no pixel is copied."""
+    if count == len(images):
+        return images
+    if isinstance(images, Decoded):
+        return Decoded(images.split, images.kept[:count], images.device, images.workers)
+    assert isinstance(images, Resident)
+    return Resident(images.image_NCHW[:count])
 
 
 def in_order(count: int, size: int) -> list[np.ndarray]:

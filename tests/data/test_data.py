@@ -1,19 +1,13 @@
 """Prepared data sets, image folders, sources and subsets, against torchvision, numpy and published counts."""
 
 import hashlib
-import io
 import json
 import os
-import pickle
 import signal
 import subprocess
 import sys
-import tarfile
 import time
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import numpy as np
 import pytest
@@ -238,7 +232,7 @@ def break_tree(tree: Path, how: str) -> dict:
         (tree / "train" / "wasp").mkdir()
         (tree / "test" / "wasp").mkdir()
     elif how == "no image":
-        (tree / "train" / "ant" / "notes.txt").write_text("hello")
+        (tree / "train" / "ant" / "9.heic").write_bytes(b"a format that is not read")
     elif how == "cut off":
         path = tree / "train" / "ant" / "9.png"
         path.write_bytes(path.read_bytes()[:100])
@@ -254,7 +248,7 @@ def break_tree(tree: Path, how: str) -> dict:
         ("no test", r"has no test/<class>/\* or val/<class>/\*$"),
         ("no class", "test has no folder for class ant"),
         ("empty class", "train/wasp holds no image"),
-        ("no image", r"train/ant/notes\.txt: is no image \(images end in"),
+        ("no image", r"train/ant/9\.heic: is no image \(images end in"),
         ("cut off", r"train/ant/9\.png: is no image that can be decoded"),
         ("16 bit", r"train/ant/9\.png: has pixels of mode I;16, only 8-bit"),
         ("gone", "there is no such folder"),
@@ -274,7 +268,10 @@ def test_wrong_trees_are_refused_by_name(tree, how, text):
         ({"name": "mine"}, "add --from DIR"),
         ({"name": "imagenet"}, "has no download; add --from DIR"),
         ({"name": "cifar10", "image_size": 8}, "--image-size: goes with --from"),
-        ({"name": "mine", "folder": Path("x"), "image_size": 0}, "--image-size: must be at least 1"),
+        ({"name": "mine", "folder": Path("x"), "image_size": 0}, "--image-size: must be from 1 to 4096"),
+        ({"name": "mine", "folder": Path("x"), "image_size": 10**9}, "--image-size: must be from 1 to 4096"),
+        ({"name": "mine", "folder": Path("x"), "limit_gib": float("nan")}, "--limit: must be at least 0"),
+        ({"name": "mine", "folder": Path("x"), "limit_gib": -1.0}, "--limit: must be at least 0"),
     ],
 )
 def test_wrong_requests_are_refused(arguments, text):
@@ -342,67 +339,6 @@ def test_describing_data_imports_neither_torch_nor_pillow(tree, environment):
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines() == ["[100, 1000, 3]", "[]"]
-
-
-@pytest.fixture
-def server(tmp_path):
-    """The address of a web server over tmp_path."""
-    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as serving:
-        thread = Thread(target=serving.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{serving.server_address[1]}"
-        serving.shutdown()
-        thread.join()
-
-
-def cifar_archive(folder: Path, images: dict, labels: dict, names: list[str]) -> dict:
-    """An archive in CIFAR-100's own format, and the attributes that tell torchvision's class where it is."""
-    files = {"meta": pickle.dumps({"fine_label_names": names})}
-    for split in ("train", "test"):
-        flat = images[split].reshape(len(images[split]), -1)
-        files[split] = pickle.dumps({"data": flat, "fine_labels": labels[split]})
-    md5 = {name: hashlib.md5(content).hexdigest() for name, content in files.items()}
-    archive = folder / "cifar-100-python.tar.gz"
-    with tarfile.open(archive, "w:gz") as tar:
-        for name, content in files.items():
-            member = tarfile.TarInfo(f"cifar-100-python/{name}")
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-    return {
-        "tgz_md5": hashlib.md5(archive.read_bytes()).hexdigest(),
-        "train_list": [["train", md5["train"]]],
-        "test_list": [["test", md5["test"]]],
-        "meta": {"filename": "meta", "key": "fine_label_names", "md5": md5["meta"]},
-    }
-
-
-def test_download_and_image_folder_of_the_same_images_are_the_same_data(tmp_path, server, monkeypatch):
-    """torchvision's own download and reading, from a server on this machine, in a shuffled order."""
-    rng = np.random.default_rng(3)
-    names, images, labels = ["ant", "bee"], {}, {}
-    for split, count in (("train", 20), ("test", 8)):
-        images[split] = rng.integers(0, 256, (count, 3, 32, 32), dtype=np.uint8)
-        labels[split] = rng.permutation(np.arange(count) % 2).tolist()
-        for number, (image, label) in enumerate(zip(images[split], labels[split], strict=True)):
-            save(tmp_path / "cifar" / split / names[label] / f"{99 - number}.png", image.transpose(1, 2, 0))
-    for attribute, value in cifar_archive(tmp_path, images, labels, names).items():
-        monkeypatch.setattr(torchvision.datasets.CIFAR100, attribute, value)
-    monkeypatch.setattr(torchvision.datasets.CIFAR100, "url", f"{server}/cifar-100-python.tar.gz")
-    downloaded = prepare("cifar100").meta
-    assert downloaded.source == "torchvision.datasets.CIFAR100"
-    data = pixels_of("cifar100")
-    given = {image.tobytes(): label for image, label in zip(images["train"], labels["train"], strict=True)}
-    packed = {i.tobytes(): int(y) for i, y in zip(data.train.images, data.train.labels, strict=True)}
-    assert packed == given
-    folder = prepare("cifar100", tmp_path / "cifar", force=True)
-    assert folder.meta.sha256 == downloaded.sha256
-    assert folder.meta.version == downloaded.version != sources.SOURCES["cifar100"].version
-    assert "its records will count as another data set" in folder.message
-    monkeypatch.setattr(torchvision.datasets.CIFAR100, "url", f"{server}/gone.tar.gz")
-    with pytest.raises(UserError, match=r"cannot be downloaded .*--from DIR"):
-        prepare("cifar100", force=True)
-    assert os.listdir(store.root()) == ["cifar100"]
 
 
 @pytest.mark.skipif(not SHEETS.exists(), reason="needs the class sheets of CIFAR-100 beside the checkout")

@@ -173,6 +173,20 @@ def test_each_is_packed_from_its_own_files(tmp_path, monkeypatch, name):
     assert "its records will count as another data set" in done.message
 
 
+def test_what_a_file_manager_left_in_caltech101_is_no_class_and_no_image(tmp_path, monkeypatch):
+    build("caltech101", tmp_path / "files", monkeypatch)
+    clean = prepare("caltech101", tmp_path / "files", image_size=SIZE)
+    folder = tmp_path / "files" / "caltech101" / "101_ObjectCategories"
+    for name in (".DS_Store", "notes.txt", "ant/._image_0001.jpg"):
+        text(folder / name, "x")
+    again = prepare("caltech101", tmp_path / "files", image_size=SIZE, force=True)
+    assert again.meta == clean.meta
+    assert [*clean.ignored, *again.ignored] == [
+        "hidden files or folders (2, such as .DS_Store)",
+        "files outside of class folders (1, such as notes.txt)",
+    ]
+
+
 def test_a_drawn_split_depends_on_names_alone(tmp_path, monkeypatch):
     found = []
     for place in ("here", "elsewhere"):
