@@ -23,8 +23,8 @@ from clopbench.evaluation.selection import Selection
 from clopbench.evaluation.trained_probe import ProbeTraining
 from clopbench.launch.provenance import describe_run
 from clopbench.results.records import Record
-from clopbench.studies import studying
-from clopbench.study import OverheadStudy, SphereStudy
+from clopbench.studies.study_kind import Preparing, StudyKind
+from clopbench.studies.studying import study_of
 from clopbench.suite.plugins import Plugins
 from clopbench.training.assembly import Hooks, Prepared, prepare, subset_of
 from clopbench.training.checkpoint import Checkpointer
@@ -77,12 +77,13 @@ def preflight(cell: Cell, plugins: Plugins) -> None:
 
     Raises UserError. A plug-in's own ValueError or TypeError counts as a refusal of its parameters.
     """
-    studying.check(cell, plugins)
-    if isinstance(cell.study, SphereStudy):
-        return
+    study = study_of(cell, plugins)
+    if study is not None:
+        study.check(lambda: len(subset_of(cell, sources.load(cell.data.name)).kept))
+        if not study.trains:
+            return
     data = sources.load(cell.data.name)
     images = len(subset_of(cell, data).kept)
-    studying.check_images(cell, images)
     if cell.training.batch_size > images:
         raise UserError(
             f"training.batch_size: {cell.training.batch_size} is more than the {images} training images "
@@ -111,19 +112,11 @@ def describe_failure(error: BaseException) -> dict[str, str]:
 
 
 def _run(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Record:
-    if isinstance(cell.study, SphereStudy):
-        metrics, rows = studying.simulate(cell, cell.study, plugins)
-        return Record(cell, "done", metrics, history=_to_csv(rows))
+    study = study_of(cell, plugins)
+    if study is not None:
+        return _measured(study, lambda of: prepare(of, plugins, device, hooks))
     ready = prepare(cell, plugins, device, hooks)
     trainer, pairing = ready.trainer, ready.pairing
-    if isinstance(cell.study, OverheadStudy):
-
-        def other(base: Cell) -> Trainer:
-            return prepare(base, plugins, device, hooks).trainer
-
-        metrics, rows = studying.compare_steps(cell.study, trainer, plugins, other)
-        provenance: dict[str, Any] = {"data_sha256": ready.data.sha256}
-        return Record(cell, "done", metrics, {}, pairing, provenance, history=_to_csv(rows))
     selection = _selection(ready, hooks)
     resumed = _train(trainer, hooks, selection)
     frozen = _frozen(trainer, ready.data, ready.subset, hooks)
@@ -144,6 +137,13 @@ def _run(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Re
     if selection is not None and metrics:
         metrics |= selection.measure_best(frozen)
     return Record(cell, status, metrics, notes, pairing, provenance, history=history, spectrum=spectrum)
+
+
+def _measured(study: StudyKind, prepare: Preparing) -> Record:
+    """The record of a study."""
+    found = study.measure(prepare)
+    history = _to_csv(found.history)
+    return Record(study.cell, "done", found.metrics, {}, found.pairing, found.provenance, history=history)
 
 
 def _frozen(trainer: Trainer, data: DataSet, subset: Subset, hooks: Hooks) -> Frozen:
