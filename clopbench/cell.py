@@ -24,7 +24,7 @@ from clopbench.parameters import (
     Whole,
     validated,
 )
-from clopbench.study import StudyConfig, deciding
+from clopbench.study import StudyConfig
 
 ID_DIGITS = 16
 
@@ -242,7 +242,7 @@ class Cell(Strict):
     def canonical(self) -> dict[str, Any]:
         """What the identity is computed from: everything but defaults, and of a study what decides it."""
         canonical = self.model_dump(mode="json", exclude_defaults=True)
-        return canonical if self.study is None else deciding(self.study, canonical)
+        return canonical if self.study is None else self.study.deciding(canonical)
 
 
 def canonical_json(value: Any) -> str:

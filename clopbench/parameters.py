@@ -113,6 +113,11 @@ def _models(kind: Any) -> Iterator[type[BaseModel]]:
         yield from _models(inner)
 
 
+def kinds(union: Any) -> dict[str, type[BaseModel]]:
+    """Kind → the model that declares it, of a union such as Annotated[A | B, Field(discriminator="kind")]."""
+    return {get_args(model.model_fields["kind"].annotation)[0]: model for model in _models(union)}
+
+
 def describe(kind: Any) -> str:
     """A type in words for listings: 'float > 0', 'one of a, b'."""
     origin = get_origin(kind)

@@ -1,16 +1,24 @@
 """What a cell may be instead of a training: a simulation of the paper's theory, or the cost of CLOP's term.
 
-A cell with a study is run by the module of training/ that has the study's name.
+A cell with a study is run by the module of studies/ that has the study's name.
 """
 
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from clopbench.parameters import Count, Fraction, NonNegative, Positive, Strict
+from clopbench.parameters import Count, Fraction, NonNegative, Positive, Strict, kinds
 
 
-class SphereStudy(Strict):
+class _Study(Strict):
+    """What every study says."""
+
+    def deciding(self, canonical: dict[str, Any]) -> dict[str, Any]:
+        """The part of a cell's canonical form that decides the study's numbers."""
+        return canonical
+
+
+class SphereStudy(_Study):
     """Points on the unit sphere under exact gradient steps of the loss, without a network (paper, section 2).
 
     points: N of them, in `dim` dimensions, drawn so that their mean has the norm `start_mean`. positives:
@@ -45,8 +53,12 @@ class SphereStudy(Strict):
             raise ValueError("gradient: ambient goes with positives: merged only")
         return self
 
+    def deciding(self, canonical: dict[str, Any]) -> dict[str, Any]:
+        """A simulation has no data and no encoder, so it is the same cell at every scale."""
+        return {key: canonical[key] for key in ("method", "seed", "study")}
 
-class OverheadStudy(Strict):
+
+class OverheadStudy(_Study):
     """Time and memory of a training step with CLOP's term and without, on the same batches.
 
     pairs: neighbouring steps, one with and one without, that are compared; before them come `warmup` pairs
@@ -59,14 +71,4 @@ class OverheadStudy(Strict):
 
 
 StudyConfig = Annotated[SphereStudy | OverheadStudy, Field(discriminator="kind")]
-STUDIES: dict[str, type[Strict]] = {"sphere": SphereStudy, "overhead": OverheadStudy}
-
-
-def deciding(study: SphereStudy | OverheadStudy, canonical: dict[str, Any]) -> dict[str, Any]:
-    """The part of a cell's canonical form that decides the study's numbers.
-
-    A simulation has no data and no encoder, so it is the same cell at every scale.
-    """
-    if isinstance(study, SphereStudy):
-        return {key: canonical[key] for key in ("method", "seed", "study")}
-    return canonical
+STUDIES = kinds(StudyConfig)

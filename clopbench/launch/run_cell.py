@@ -23,8 +23,8 @@ from clopbench.launch.messages import Failure
 from clopbench.launch.outcomes import failure_of_error
 from clopbench.launch.provenance import describe_run
 from clopbench.results.records import Record
-from clopbench.studies import studying
-from clopbench.study import OverheadStudy, SphereStudy
+from clopbench.studies.study_kind import Preparing, StudyKind
+from clopbench.studies.studying import study_of
 from clopbench.suite.plugins import Plugins
 from clopbench.training.assembly import Hooks, Prepared, prepare, subset_of
 from clopbench.training.checkpoint import Checkpointer
@@ -80,13 +80,14 @@ def preflight(cell: Cell, plugins: Plugins) -> None:
 
     Raises UserError. A plug-in's own ValueError or TypeError counts as a refusal of its parameters.
     """
-    studying.check(cell, plugins)
-    if isinstance(cell.study, SphereStudy):
-        return
+    study = study_of(cell, plugins)
+    if study is not None:
+        study.check(lambda: len(subset_of(cell, sources.load(cell.data.name)).kept))
+        if not study.trains:
+            return
     data = sources.load(cell.data.name)
     unlabelled = 0 if data.unlabelled is None else len(data.unlabelled.labels)
     images = len(subset_of(cell, data).kept) + unlabelled
-    studying.check_images(cell, images)
     if cell.training.batch_size > images:
         raise UserError(
             f"training.batch_size: {cell.training.batch_size} is more than the {images} training images "
@@ -103,19 +104,11 @@ def preflight(cell: Cell, plugins: Plugins) -> None:
 
 
 def _run(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Record:
-    if isinstance(cell.study, SphereStudy):
-        metrics, rows = studying.simulate(cell, cell.study, plugins)
-        return Record(cell, "done", metrics, history=_to_csv(rows))
+    study = study_of(cell, plugins)
+    if study is not None:
+        return _measured(study, lambda of: prepare(of, plugins, device, hooks))
     ready = prepare(cell, plugins, device, hooks)
     trainer, pairing = ready.trainer, ready.pairing
-    if isinstance(cell.study, OverheadStudy):
-
-        def other(base: Cell) -> Trainer:
-            return prepare(base, plugins, device, hooks).trainer
-
-        metrics, rows = studying.compare_steps(cell.study, trainer, plugins, other)
-        provenance: dict[str, Any] = {"data_sha256": ready.data.sha256}
-        return Record(cell, "done", metrics, {}, pairing, provenance, history=_to_csv(rows))
     selection = _selection(ready, hooks)
     resumed = _train(trainer, hooks, selection)
     frozen = _frozen(ready, hooks)
@@ -138,6 +131,13 @@ def _run(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Re
     if selection is not None and metrics:
         metrics |= selection.measure_best(frozen)
     return Record(cell, status, metrics, notes, pairing, provenance, history=history, spectrum=spectrum)
+
+
+def _measured(study: StudyKind, prepare: Preparing) -> Record:
+    """The record of a study."""
+    found = study.measure(prepare)
+    history = _to_csv(found.history)
+    return Record(study.cell, "done", found.metrics, {}, found.pairing, found.provenance, history=history)
 
 
 def _frozen(ready: Prepared, hooks: Hooks) -> Frozen:

@@ -7,7 +7,7 @@ study are repetitions.
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -16,11 +16,34 @@ from clopbench import seeds
 from clopbench.cell import Cell, MethodConfig
 from clopbench.errors import UserError
 from clopbench.studies.peak_memory import peak_bytes
+from clopbench.studies.study_kind import Outcome, Preparing, StudyKind
 from clopbench.study import OverheadStudy
 from clopbench.suite.plugins import Plugins
 from clopbench.training.loop import Trainer
 
 MIB = 2**20
+
+
+class Overhead(StudyKind):
+    """Steps of the cell, whose method is CLOP, and of its base loss alone. The history has a row per pair."""
+
+    study: OverheadStudy
+    trains: ClassVar[bool] = True
+
+    def check(self, images: Callable[[], int]) -> None:
+        base_cell(self.cell, self.plugins)
+        size, kept = self.cell.training.batch_size, images()
+        if kept < 2 * size:
+            raise UserError(
+                f"training.batch_size: study overhead needs two batches of {size}, "
+                f"and this cell keeps {kept} training images of {self.cell.data.name}"
+            )
+
+    def measure(self, prepare: Preparing) -> Outcome:
+        term = prepare(self.cell)
+        base = prepare(base_cell(self.cell, self.plugins))
+        metrics, history = measure(self.study, term.trainer, base.trainer)
+        return Outcome(metrics, history, term.pairing, {"data_sha256": term.data.sha256})
 
 
 def base_cell(cell: Cell, plugins: Plugins) -> Cell:

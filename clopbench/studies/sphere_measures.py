@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from clopbench import geometry
-from clopbench.studies.sphere import Objective, step
+from clopbench.studies.sphere_objective import Objective, step
 
 Metrics = dict[str, float | None]
 Row = dict[str, float]

@@ -10,8 +10,9 @@ from checkout import some
 from clopbench.cell import Cell, MethodConfig
 from clopbench.errors import UserError
 from clopbench.studies import sphere, sphere_measures
-from clopbench.studies.sphere import Objective
-from clopbench.studies.studying import simulate
+from clopbench.studies.sphere_objective import Objective, step
+from clopbench.studies.study_kind import Outcome
+from clopbench.studies.studying import study_of
 from clopbench.study import SphereStudy
 
 RATES = [0.25, 0.5, 1.0, 1.5, 2.0]
@@ -29,8 +30,15 @@ def study(**changes) -> SphereStudy:
     return SphereStudy(kind="sphere", **(settings | changes))
 
 
-def simulated(cell: Cell, of: SphereStudy, plugins) -> dict[str, float]:
-    metrics, _ = simulate(cell, of, plugins)
+def made(cell: Cell, plugins) -> Outcome:
+    def prepare(cell: Cell):
+        raise AssertionError("a simulation trains nothing")
+
+    return some(study_of(cell, plugins)).measure(prepare)
+
+
+def simulated(cell: Cell, plugins) -> dict[str, float]:
+    metrics = made(cell, plugins).metrics
     return {name: value for name, value in metrics.items() if value is not None}
 
 
@@ -146,10 +154,10 @@ def test_views_part_by_the_angle_and_share_the_mean():
 def test_lemma_1_and_what_the_term_does_to_it(cell, plugins, positives):
     """Equal or co-linear embeddings are stationary under InfoNCE; with the pull to prototypes they are not."""
     of = study(positives=positives)
-    alone = simulated(sphere_cell(cell, of=of), of, plugins)
+    alone = simulated(sphere_cell(cell, of=of), plugins)
     assert max(alone["gradient_equal"], alone["gradient_colinear"]) < 1e-12
     of = study(positives=positives, classes=4)
-    pulled = simulated(clop_cell(cell, of), of, plugins)
+    pulled = simulated(clop_cell(cell, of), plugins)
     assert min(pulled["gradient_equal"], pulled["gradient_colinear"]) > 0.01
 
 
@@ -181,7 +189,8 @@ def test_measured_range_ends_where_the_norm_is_as_before(cell, plugins):
 
 def test_history_and_ends_agree(cell, plugins):
     of = study()
-    metrics, history = simulate(sphere_cell(cell, of=of), of, plugins)
+    found = made(sphere_cell(cell, of=of), plugins)
+    metrics, history = found.metrics, found.history
     assert [row["epoch"] for row in history] == [1, 2, 3]
     assert all(history[-1][f"mean_norm_{rate}"] == metrics[f"mean_norm_{rate}"] for rate in ("0.25", "2"))
     assert history[0]["mean_norm_0.25"] ** 2 == pytest.approx(0.2**2 * some(metrics["ratio_on_sphere_0.25"]))
@@ -197,12 +206,12 @@ def test_collapse_beyond_the_threshold_and_what_prevents_it(cell, plugins):
     """
     of = study(points=128, dim=32, classes=8, gradient="ambient", steps=10)
     within = of.model_copy(update={"gradient": "tangent"})
-    alone = simulated(sphere_cell(cell, of=of), of, plugins)
+    alone = simulated(sphere_cell(cell, of=of), plugins)
     assert alone["rank_2"] < 1.05 < 30 < alone["rank_0.25"]
     assert 0.8 < alone["concentrates_from"] < 1.1
-    normalised = simulated(sphere_cell(cell, of=within), within, plugins)
+    normalised = simulated(sphere_cell(cell, of=within), plugins)
     assert normalised["rank_2"] > 20
-    pulled = simulated(clop_cell(cell, of), of, plugins)
+    pulled = simulated(clop_cell(cell, of), plugins)
     assert pulled["rank_2"] > 2
 
     objective = Objective(of, 0.2)
@@ -211,7 +220,7 @@ def test_collapse_beyond_the_threshold_and_what_prevents_it(cell, plugins):
     axis[0] = 1
     z_PD = torch.nn.functional.normalize(axis + 1e-6 * torch.from_numpy(noise), dim=1)
     for rate, factor in ((2.0, (1 + 4 / 127) / 3), (0.75, (1 + 1.5 / 127) * 2)):
-        after_PD = sphere.step(z_PD, objective.gradient(z_PD), rate * 0.2)
+        after_PD = step(z_PD, objective.gradient(z_PD), rate * 0.2)
         spread = [(points - points.mean(0)).norm().item() for points in (z_PD, after_PD)]
         assert spread[1] / spread[0] == pytest.approx(factor, rel=1e-3)
 

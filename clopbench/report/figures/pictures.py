@@ -17,10 +17,7 @@ FORMATS = {".png": canvas.png, ".pdf": canvas.pdf}
 DRAWING = (paired_dots, curves, spectra, embeddings)
 """The files in which the kinds stand."""
 KINDS = {
-    found.declared: found
-    for drawing in DRAWING
-    for found in vars(drawing).values()
-    if isinstance(found, FigureKind)
+    found.declared: found for file in DRAWING for found in vars(file).values() if isinstance(found, FigureKind)
 }
 """Declaration → the kind that answers for it."""
 
