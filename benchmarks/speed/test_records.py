@@ -34,7 +34,7 @@ HELD = ("--profile", "lab", "slurm_additional_parameters={hold:true}")
 SCRIPT = """
 import sys
 from pathlib import Path
-from clopbench.cli import main
+from clopbench.cli.main import main
 try:
     main(sys.argv[2:])
 finally:

@@ -1,25 +1,46 @@
-"""What `bench diff` prints."""
+"""`bench diff`: two sets of records, cell by cell and table by table."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from rich import box
-from rich.markup import escape
-from rich.table import Table as RichTable
+import typer
 
-from clopbench.report.difference import CellDifference, Difference, TableDifference
+from clopbench.cli.options import Json, SuiteDir
+from clopbench.cli.terminal import EXIT_FAILED, console, print_json
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+
+    from clopbench.report.difference import CellDifference, Difference, TableDifference
 
 MOST_LINES = 40
 MOST_METRICS = 3
 
 
-def as_data(found: Difference) -> dict[str, Any]:
-    """All of it, as plain data."""
-    return {"equal": found.is_empty, **asdict(found)}
+def diff(
+    *,
+    first: Annotated[Path, typer.Argument(metavar="A", help="A results folder, or published records.")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="Another.")],
+    suite: SuiteDir = None,
+    as_json: Json = False,
+) -> None:
+    """Compare two sets of records cell by cell and table by table; exit 1 if they differ."""
+    from clopbench.report import difference
+    from clopbench.suite.suite import Suite
+
+    found = difference.compare(Suite.locate(suite), *map(difference.read_contents, (first, second)))
+    if as_json:
+        print_json({"equal": found.is_empty, **asdict(found)})
+    else:
+        out = console(160)
+        for part in _shown(found, str(first), str(second)):
+            out.print(part, markup=False)
+    raise typer.Exit(0 if found.is_empty else EXIT_FAILED)
 
 
-def shown(found: Difference, first: str, second: str) -> Iterator[str | RichTable]:
+def _shown(found: "Difference", first: str, second: str) -> "Iterator[str | RichTable]":
     """A headline, then tables of the cells and of the values that differ."""
     yield f"A: {first}: {found.sizes[0]} cells; B: {second}: {found.sizes[1]} cells"
     counts = ", ".join(f"{found.count(kind)} {kind}" for kind in ("changed", "only in A", "only in B"))
@@ -33,7 +54,11 @@ def shown(found: Difference, first: str, second: str) -> Iterator[str | RichTabl
         yield "--json lists all of them"
 
 
-def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> RichTable:
+def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> "RichTable":
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table as RichTable
+
     grid = RichTable(*head, box=box.SIMPLE_HEAD)
     for line in lines[:MOST_LINES]:
         grid.add_row(*map(escape, line))
@@ -42,11 +67,11 @@ def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> RichTable:
     return grid
 
 
-def _cell(cell: CellDifference) -> list[str]:
+def _cell(cell: "CellDifference") -> list[str]:
     return [cell.id, "–" if cell.seed is None else str(cell.seed), cell.place, "; ".join(_what(cell))]
 
 
-def _what(cell: CellDifference) -> Iterator[str]:
+def _what(cell: "CellDifference") -> Iterator[str]:
     one, other = cell.statuses
     if cell.kind != "changed":
         yield f"{cell.kind} ({one or other})"
@@ -62,7 +87,7 @@ def _what(cell: CellDifference) -> Iterator[str]:
         yield cell.beside
 
 
-def _value(found: TableDifference) -> list[str]:
+def _value(found: "TableDifference") -> list[str]:
     change = _change(found.first, found.second).strip(" ()")
     return [found.table, found.scale, found.place, found.what, _text(found.first), _text(found.second), change]
 

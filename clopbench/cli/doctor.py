@@ -1,16 +1,23 @@
-"""Checks of the machine and the suite, for `bench doctor`."""
+"""`bench doctor`: what could spoil a run on this machine."""
 
 import os
 import platform
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from clopbench.cli import data_listing
+import typer
+
+from clopbench.cli import data
+from clopbench.cli.options import Folders, Json
+from clopbench.cli.terminal import EXIT_FAILED, print_json, say
 from clopbench.errors import UserError
-from clopbench.results.records import Store
-from clopbench.suite.suite import Suite
+
+if TYPE_CHECKING:
+    from clopbench.results.records import Store
+    from clopbench.suite.suite import Suite
 
 
 @dataclass(frozen=True)
@@ -22,7 +29,22 @@ class Finding:
     text: str
 
 
-def examine(suite: Suite, store: Store) -> Iterator[Finding]:
+def doctor(*, folders: Folders, as_json: Json = False) -> None:
+    """Check this machine and the suite; exit 1 if a run would suffer."""
+    from clopbench.results.records import Store
+    from clopbench.suite.suite import Suite
+
+    findings = list(_examine(Suite.locate(folders.suite, folders.methods_dir), Store(folders.results)))
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            say(f"{'ok ' if finding.ok else 'BAD'} {finding.check}: {finding.text}")
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _examine(suite: "Suite", store: "Store") -> Iterator[Finding]:
     """Yield findings one by one; the slow one (importing torch) comes last."""
     yield Finding("python", True, f"{platform.python_version()} on {platform.platform()}")
     yield Finding("cores", True, f"{os.cpu_count()}")
@@ -32,7 +54,7 @@ def examine(suite: Suite, store: Store) -> Iterator[Finding]:
         for scale in suite.scale_names():
             yield from _attempt(f"{name} at {scale}", lambda n=name, s=scale: _compose(suite, n, s))
     yield from _attempt("results", lambda: _results(store))
-    for row in data_listing.rows():
+    for row in data.rows():
         how = f"; `{row['how']}`" if "how" in row else ""
         yield Finding(
             f"data {row['name']}", row["state"] != "damaged", f"{row['state']}: {row['summary']}{how}"
@@ -49,17 +71,17 @@ def _attempt(check: str, action) -> Iterator[Finding]:
         yield Finding(check, False, str(error))
 
 
-def _compose(suite: Suite, name: str, scale: str) -> str:
+def _compose(suite: "Suite", name: str, scale: str) -> str:
     return f"{len(suite.benchmark(name, scale).entries)} entries"
 
 
-def _results(store: Store) -> str:
+def _results(store: "Store") -> str:
     store.ensure_writable()
     free = shutil.disk_usage(store.root).free
     return f"{store.root} is writable, {free / 2**30:.1f} GiB free"
 
 
-def _load(suite: Suite, name: str) -> str:
+def _load(suite: "Suite", name: str) -> str:
     plugin = suite.plugins.get(name)
     plugin.load()
     return f"version {plugin.signature.version} from {plugin.path}"

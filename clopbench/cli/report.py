@@ -1,16 +1,12 @@
-"""The verbs that reckon with records but change none, and the report as a page."""
+"""`bench report`: RESULTS.md and tables/* from the records, or all of it as one page."""
 
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table as RichTable
 
-from clopbench.cli.options import Json, Results, Scale, SuiteDir, Tables
+from clopbench.cli.options import Results, SuiteDir
+from clopbench.cli.terminal import EXIT_FAILED, say
 from clopbench.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,6 +15,7 @@ if TYPE_CHECKING:
 
 
 def report(
+    *,
     check: Annotated[
         bool, typer.Option("--check", help="Change nothing; exit 1 if files would change.")
     ] = False,
@@ -48,7 +45,7 @@ def report(
     if html:
         if check or publish:
             raise UserError("--html: only writes a page, so it cannot go with --check or --publish")
-        print(f"wrote {write_html(found, store, local, folder)}")
+        say(f"wrote {_write_html(found, store, local, folder)}")
         return
     if local and folder is None:
         raise UserError("--local: needs --out DIR, so that the published report is not overwritten")
@@ -56,81 +53,23 @@ def report(
         raise UserError("--check: changes nothing, so it cannot go with --publish")
     if publish:
         for line in publication.publish_store(found, store):
-            print(line)
+            say(line)
     arms = publication.local_arms(found, store) if local else publication.published_arms(found)
     document = make_report(found, arms, LocalAttachments(store) if local else None)
     target = folder or found.root
     if check:
         drift = document.drift(target)
         for name in drift:
-            print(f"differs from the records: {target / name}")
+            say(f"differs from the records: {target / name}")
         if drift:
-            raise typer.Exit(1)
-        print("up to date with the records")
+            raise typer.Exit(EXIT_FAILED)
+        say("up to date with the records")
         return
     for path in document.write(target):
-        print(f"wrote {path}")
+        say(f"wrote {path}")
 
 
-def power(
-    tables: Tables,
-    seeds: Annotated[str | None, typer.Option(help="Seeds to reckon from; default: all recorded.")] = None,
-    scale: Scale = "laptop",
-    suite: SuiteDir = None,
-    results: Results = Path("results"),
-    as_json: Json = False,
-) -> None:
-    """Show how many seeds each claim of a table needs, from the records at hand and the published ones."""
-    from clopbench.cli.request import Request
-    from clopbench.report import planning
-
-    request = Request(tables, seeds, scale, [], [], suite, [], results, None)
-    found = request.tables(published=True)
-    if as_json:
-        print(json.dumps(planning.as_data(found), indent=1, ensure_ascii=False))
-        return
-    grid = RichTable(*planning.HEADINGS, box=box.SIMPLE_HEAD)
-    for line in planning.rows(found):
-        grid.add_row(*line)
-    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 140)
-    console.print(grid)
-    console.print(planning.explanation(found), markup=False)
-
-
-def import_records(
-    path: Annotated[Path, typer.Argument(help="Published records, a folder of them, or a results folder.")],
-    results: Results = Path("results"),
-) -> None:
-    """Take over results that were made elsewhere: runs skip their cells from then on."""
-    from clopbench.results.importing import import_records
-    from clopbench.results.records import Store
-
-    new, known = import_records(path, Store(results))
-    print(f"{new} results imported into {results}, {known} were there already")
-
-
-def diff(
-    first: Annotated[Path, typer.Argument(metavar="A", help="A results folder, or published records.")],
-    second: Annotated[Path, typer.Argument(metavar="B", help="Another.")],
-    suite: SuiteDir = None,
-    as_json: Json = False,
-) -> None:
-    """Compare two sets of records cell by cell and table by table; exit 1 if they differ."""
-    from clopbench.cli import diff
-    from clopbench.report import difference
-    from clopbench.suite.suite import Suite
-
-    found = difference.compare(Suite.locate(suite), *map(difference.read_contents, (first, second)))
-    if as_json:
-        print(json.dumps(diff.as_data(found), indent=1, ensure_ascii=False))
-    else:
-        console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
-        for part in diff.shown(found, str(first), str(second)):
-            console.print(part, markup=False)
-    raise typer.Exit(0 if found.is_empty else 1)
-
-
-def write_html(suite: "Suite", store: "Store", local: bool, path: Path | None) -> Path:
+def _write_html(suite: "Suite", store: "Store", local: bool, path: Path | None) -> Path:
     """Write the report as one HTML file and return its path; `path` may be a folder."""
     from clopbench.report import publication
     from clopbench.report.figures.attachments import LocalAttachments

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from clopbench.cli.options import Asked, Machine
 from clopbench.data import sources
 from clopbench.errors import UserError, unknown
 from clopbench.launch.devices import slots
@@ -23,41 +23,29 @@ EVERYTHING = "paper"
 
 
 class Request:
-    """The arguments of plan, run and show, validated as a whole before anything happens.
+    """What a command line asks for, validated as a whole before anything happens.
 
-    words: table names and key=value overrides, mixed. seeds None: all that are recorded (for `show`).
-    device and per_gpu: for verbs that run cells here; to others this machine's GPUs do not matter.
+    asked.tables: table names and key=value overrides, mixed; asked.seeds None: all that are recorded.
+    machine: for verbs that run cells here; to others this machine's GPUs do not matter.
     Raises UserError on the first thing that is wrong.
     """
 
-    def __init__(
-        self,
-        words: Sequence[str],
-        seeds: str | None,
-        scale: str,
-        only: Sequence[str],
-        methods: Sequence[str],
-        suite: Path | None,
-        methods_dirs: Sequence[Path],
-        results: Path,
-        workers: int | None,
-        device: str = "cpu",
-        per_gpu: int = 1,
-    ):
-        self.suite = Suite.locate(suite, methods_dirs)
-        self.store = Store(results)
+    def __init__(self, asked: Asked, machine: Machine = Machine(device="cpu")):
+        folders, words, seeds, device = asked.folders, asked.tables, asked.seeds, machine.device
+        self.suite = Suite.locate(folders.suite, folders.methods_dir)
+        self.store = Store(folders.results)
         self.seeds = parse_seeds(seeds) if seeds is not None else None
         names = list(dict.fromkeys(word for word in words if "=" not in word))
         if not names:
             available = ", ".join([EVERYTHING, *self.suite.benchmark_names()])
             raise UserError(f"no table named (available: {available})")
         values, chosen_scale = override_grammar.parse([word for word in words if "=" in word])
-        self.scale = chosen_scale or scale
-        kept = _parse_only(only)
+        self.scale = chosen_scale or asked.scale
+        kept = _parse_only(asked.only)
         everything = EVERYTHING in names
         if everything:
             names = self.suite.benchmark_names()
-        found = [self.suite.benchmark(name, self.scale, values, kept, methods) for name in names]
+        found = [self.suite.benchmark(name, self.scale, values, kept, asked.method) for name in names]
         self.benchmarks = [benchmark for benchmark in found if benchmark.entries]
         self.not_run = [
             f"{benchmark.name} is not run at scale {self.scale}: {'; '.join(benchmark.skip_reasons)}"
@@ -72,7 +60,7 @@ class Request:
         threads = max(benchmark.launch.threads for benchmark in self.benchmarks)
         devices = max(entry.template.training.devices for b in self.benchmarks for entry in b.entries)
         each = max(1, devices // (1 + len(LocalLauncher.followers)))
-        self.device, self.slots = device, slots(device, workers, per_gpu, threads, each)
+        self.slots = slots(device, machine.workers, machine.per_gpu, threads, each)
 
     @property
     def workers(self) -> int:

@@ -1,38 +1,50 @@
 """`bench retry`: submit again the cells of a table that failed, stalled or were cancelled, as they were."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
-from clopbench.cell import Cell
-from clopbench.cli import slurm_orders
+import typer
+
+from clopbench.cli.options import DryRun, Folders, Live, complete_profile
+from clopbench.cli.terminal import say
 from clopbench.errors import UserError, unknown
-from clopbench.parameters import validated
-from clopbench.results.records import FAILURE_CLASSES, Store
-from clopbench.slurm import submit
-from clopbench.slurm.profiles import load_profile
-from clopbench.slurm.status import CellStatus, Situation
-from clopbench.slurm.submission import SubmittedCell
-from clopbench.slurm.submit import Order
-from clopbench.suite import overrides as override_grammar
-from clopbench.suite.declarations import LaunchConfig
-from clopbench.suite.overrides import Override
-from clopbench.suite.suite import Suite
+
+if TYPE_CHECKING:
+    from clopbench.results.records import Store
+    from clopbench.slurm.status import CellStatus
+    from clopbench.slurm.submission import SubmittedCell
+    from clopbench.suite.overrides import Override
+    from clopbench.suite.suite import Suite
 
 RETRIED = ("failed", "stalled", "cancelled")
 
 
 def retry(
-    suite: Suite,
-    store: Store,
-    words: Sequence[str],
-    kinds: Sequence[str],
-    profile: str | None,
-    dry_run: bool,
-    live: bool,
-    arguments: Sequence[str],
-) -> Iterator[str]:
-    """Submit again, each cell on the profile it had before unless one is given. Raises UserError."""
-    names, settings = slurm_orders.split_words(words)
+    *,
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TABLE… [key=value …]", help="Tables; keys of the profile (mem_gb=96), launch.*."
+        ),
+    ],
+    kinds: Annotated[list[str], typer.Option("--class", help="Only failures of this class (repeatable).")] = [],
+    profile: Annotated[
+        str | None, typer.Option(help="Another profile than before.", autocompletion=complete_profile)
+    ] = None,
+    folders: Folders,
+    dry_run: DryRun = False,
+    live: Live = False,
+) -> None:
+    """Submit again what failed, stalled or was cancelled, with the code of now."""
+    from clopbench.cli import orders
+    from clopbench.results.records import FAILURE_CLASSES, Store
+    from clopbench.slurm import submit
+    from clopbench.slurm.profiles import load_profile
+    from clopbench.suite.suite import Suite
+
+    suite, store = Suite.locate(folders.suite, folders.methods_dir), Store(folders.results)
+    names, settings = orders.split_words(words)
     tables = [name for name in names if "=" not in name]
     if not tables:
         raise UserError("no table named")
@@ -41,33 +53,41 @@ def retry(
         if kind not in FAILURE_CLASSES:
             raise unknown("failure class", kind, FAILURE_CLASSES)
     with submit.alone(store):
-        situation = Situation(store)
-        if situation.problem is not None:
-            raise UserError(situation.problem)
-        chosen = {
-            status.place.cell.id: status
-            for table in situation.tables(tables)
-            for status in table.cells
-            if status.state in RETRIED and (not kinds or status.details.get("class") in kinds)
-        }
+        chosen = _chosen(store, tables, kinds)
         if not chosen:
-            yield "nothing to retry"
-            return
-        for (name, device, before), statuses in _grouped(chosen.values(), profile).items():
+            say("nothing to retry")
+        for (name, device, before), statuses in _grouped(chosen, profile).items():
             loaded = load_profile(name, suite.root, dict(before) | settings)
             scale = statuses[0].place.submission.about["scale"]
-            order = Order(suite, store, loaded, scale, dict(before) | settings, device, live, arguments)
+            order = submit.Order(
+                suite, store, loaded, scale, dict(before) | settings, device, live, sys.argv[1:]
+            )
             order.cells = [_again(status.place.cell, overrides, suite) for status in statuses]
-            if dry_run:
-                yield from slurm_orders.scripts(order)
-            else:
+            if not dry_run:
                 order.preflight()
-                yield from slurm_orders.place(order)
+            for line in orders.scripts(order) if dry_run else orders.place(order):
+                say(line)
+
+
+def _chosen(store: "Store", tables: Sequence[str], kinds: Sequence[str]) -> "list[CellStatus]":
+    """Each cell of the tables once that failed (in one of these ways), stalled or was cancelled."""
+    from clopbench.slurm.status import Situation
+
+    situation = Situation(store)
+    if situation.problem is not None:
+        raise UserError(situation.problem)
+    chosen = {
+        status.place.cell.id: status
+        for table in situation.tables(tables)
+        for status in table.cells
+        if status.state in RETRIED and (not kinds or status.details.get("class") in kinds)
+    }
+    return list(chosen.values())
 
 
 def _grouped(
-    statuses: Iterable[CellStatus], profile: str | None
-) -> Mapping[tuple[str, str, tuple[tuple[str, Any], ...]], list[CellStatus]]:
+    statuses: "Iterable[CellStatus]", profile: str | None
+) -> "Mapping[tuple[str, str, tuple[tuple[str, Any], ...]], list[CellStatus]]":
     """By what an order has one of: profile, device, and the keys that were set on the command line."""
     groups: dict[Any, list[CellStatus]] = {}
     for status in statuses:
@@ -77,8 +97,11 @@ def _grouped(
     return groups
 
 
-def _launch_only(texts: Sequence[str]) -> list[Override]:
+def _launch_only(texts: Sequence[str]) -> "list[Override]":
     """Overrides that leave a cell what it is. Raises UserError for others."""
+    from clopbench.suite import overrides as override_grammar
+    from clopbench.suite.declarations import LaunchConfig
+
     overrides, scale = override_grammar.parse(texts)
     for override in overrides:
         if override.section != "launch" or scale is not None:
@@ -93,8 +116,14 @@ def _launch_only(texts: Sequence[str]) -> list[Override]:
     return overrides
 
 
-def _again(cell: SubmittedCell, overrides: Sequence[Override], suite: Suite) -> SubmittedCell:
+def _again(cell: "SubmittedCell", overrides: "Sequence[Override]", suite: "Suite") -> "SubmittedCell":
     """The same cell for another try. Raises UserError where its method has changed since."""
+    from clopbench.cell import Cell
+    from clopbench.parameters import validated
+    from clopbench.slurm.submission import SubmittedCell
+    from clopbench.suite import overrides as override_grammar
+    from clopbench.suite.declarations import LaunchConfig
+
     method = Cell.from_config(cell.config).method
     now = suite.plugins.get(method.name).signature.version
     if now != method.version:

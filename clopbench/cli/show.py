@@ -1,19 +1,50 @@
-"""What `bench show` and `bench methods` print."""
+"""`bench show`: a table from the records at hand, or one cell."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from rich.console import Console
+import typer
 
-from clopbench.cell import flatten
+from clopbench.cli.options import Asked, Folders, Json, Methods, Scale
+from clopbench.cli.terminal import console, print_json, say
 from clopbench.errors import UserError
-from clopbench.results.records import DamagedRecord, Store
-from clopbench.suite.plugins import Plugins
 
 
-def cell_content(results: Path, prefix: str) -> dict[str, Any]:
+def show(
+    *,
+    what: Annotated[
+        list[str],
+        typer.Argument(metavar="TABLE|CELL [key=value …]", help="A table, or the first digits of a cell's id."),
+    ],
+    seeds: Annotated[str | None, typer.Option(help="Seeds of the table; default: all recorded.")] = None,
+    scale: Scale = "laptop",
+    method: Methods = [],
+    folders: Folders,
+    as_json: Json = False,
+) -> None:
+    """Show a table from the records at hand, or everything about one cell."""
+    from clopbench.cli.request import Request
+    from clopbench.suite.suite import Suite
+
+    if what[0] in Suite.locate(folders.suite).benchmark_names():
+        request = Request(Asked(tables=what, seeds=seeds, scale=scale, method=method, folders=folders))
+        if as_json:
+            print_json(request.table_rows())
+        else:
+            request.show_tables(console())
+        return
+    content = _cell_content(folders.results, what[0])
+    if as_json:
+        print_json(content)
+    else:
+        _say_cell(folders.results, content)
+
+
+def _cell_content(results: Path, prefix: str) -> dict[str, Any]:
     """The record of the one cell whose id starts with `prefix`. Raises UserError for none or several."""
+    from clopbench.results.records import DamagedRecord, Store
+
     store = Store(results)
     ids = store.find(prefix)
     if len(ids) != 1:
@@ -28,9 +59,12 @@ def cell_content(results: Path, prefix: str) -> dict[str, Any]:
     return record.to_json()
 
 
-def print_cell(console: Console, results: Path, content: Mapping[str, Any]) -> None:
+def _say_cell(results: Path, content: Mapping[str, Any]) -> None:
     """Status, metrics, configuration and provenance, one value per line."""
-    console.print(f"cell {content['id']}  {content['status']}", markup=False)
+    from clopbench.cell import flatten
+    from clopbench.results.records import Store
+
+    say(f"cell {content['id']}  {content['status']}")
     sections = {
         "notes": content["notes"],
         "failure": content["failure"] or {},
@@ -40,34 +74,7 @@ def print_cell(console: Console, results: Path, content: Mapping[str, Any]) -> N
     }
     for title, values in sections.items():
         if values:
-            console.print(f"{title}:", markup=False)
+            say(f"{title}:")
         for key, value in values.items():
-            text = f"{value:.6g}" if isinstance(value, float) else str(value)
-            console.print(f"  {key}: {text}", markup=False)
-    console.print(f"folder: {Store(results).folder(content['id'])}", markup=False)
-
-
-def method_rows(plugins: Plugins) -> list[dict[str, Any]]:
-    """Each method with its parameters; one that cannot be read or imported carries its problem."""
-    rows = []
-    for name in plugins.names():
-        plugin = plugins.get(name)
-        row: dict[str, Any] = {"name": name, "file": str(plugin.path), "problem": None}
-        try:
-            signature = plugin.signature
-            row |= {"version": signature.version, "summary": signature.summary, "parameters": plugin.listing()}
-            plugin.load()
-        except UserError as error:
-            row["problem"] = str(error)
-        rows.append(row)
-    return rows
-
-
-def print_methods(console: Console, rows: list[dict[str, Any]]) -> None:
-    for row in rows:
-        if row["problem"]:
-            console.print(f"{row['name']}  cannot be used: {row['problem']}", markup=False)
-            continue
-        console.print(f"{row['name']}  version {row['version']}  {row['summary']}", markup=False)
-        for name, parameter in row["parameters"].items():
-            console.print(f"    method.{name}={parameter['default']}  ({parameter['type']})", markup=False)
+            say(f"  {key}: {value:.6g}" if isinstance(value, float) else f"  {key}: {value}")
+    say(f"folder: {Store(results).folder(content['id'])}")

@@ -1,14 +1,56 @@
-"""What `bench status` prints: a few lines per table, never one per cell of thousands."""
+"""`bench status`: where submitted cells are, in a few lines per table, never one per cell of thousands."""
 
+import json
+import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from clopbench.slurm.status import CellStatus, Situation, TableStatus
+import typer
 
+from clopbench.cli.options import Json, Results, SubmittedTables
+from clopbench.cli.terminal import EXIT_FAILED, EXIT_INCOMPLETE, console, say
+
+if TYPE_CHECKING:
+    from clopbench.slurm.status import CellStatus, Situation, TableStatus
+
+WATCH_SECONDS = 5.0
+NOTHING_SUBMITTED = "nothing has been submitted to Slurm from this results folder"
 MOST_LINES = 12
 """Of running, failed, cancelled and stalled cells each; --json has all."""
 
 
-def lines(situation: Situation, tables: Sequence[TableStatus]) -> Iterator[str]:
+def status(
+    *,
+    tables: SubmittedTables = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again every few seconds, to the end.")] = False,
+    results: Results = Path("results"),
+    as_json: Json = False,
+) -> None:
+    """Show where submitted cells are. Exit status: 0 all done, 3 under way, 1 some failed or stalled."""
+    from clopbench.results.records import Store
+    from clopbench.slurm.status import Situation
+
+    store, accounting, out = Store(results), True, console()
+    while True:
+        situation = Situation(store, accounting)
+        found = situation.tables(tables or [])
+        accounting = situation.accounting_answers
+        if as_json:
+            answer = {"slurm_problem": situation.problem, "tables": [table.as_dict() for table in found]}
+            say(json.dumps(answer, ensure_ascii=False))
+        else:
+            if watch and out.is_terminal:
+                out.clear()
+            for line in _lines(situation, found) if found else [NOTHING_SUBMITTED]:
+                say(line)
+        code = _exit_status(found)
+        if not watch or not any(table.counts["running"] + table.counts["queued"] for table in found):
+            raise typer.Exit(code)
+        time.sleep(WATCH_SECONDS)
+
+
+def _lines(situation: "Situation", tables: "Sequence[TableStatus]") -> Iterator[str]:
     """The whole answer as plain lines."""
     if situation.problem is not None:
         yield f"{situation.problem}; what follows is what the files say"
@@ -16,7 +58,7 @@ def lines(situation: Situation, tables: Sequence[TableStatus]) -> Iterator[str]:
         yield from _table(table)
 
 
-def _table(table: TableStatus) -> Iterator[str]:
+def _table(table: "TableStatus") -> Iterator[str]:
     counts = ", ".join(f"{number} {state}" for state, number in table.counts.items() if number)
     left = _left(table)
     yield f"{table.table}: {len(table.cells)} cells: {counts}{f'; about {left} left' if left else ''}"
@@ -32,7 +74,7 @@ def _table(table: TableStatus) -> Iterator[str]:
         yield from _listed(table, state, lambda cell: cell.details.get("message", ""))
 
 
-def _listed(table: TableStatus, state: str, describe: Callable[[CellStatus], str]) -> Iterator[str]:
+def _listed(table: "TableStatus", state: str, describe: "Callable[[CellStatus], str]") -> Iterator[str]:
     cells = table.of(state)
     for status in cells[:MOST_LINES]:
         kind = f" {status.details['class']}" if "class" in status.details else ""
@@ -41,14 +83,14 @@ def _listed(table: TableStatus, state: str, describe: Callable[[CellStatus], str
         yield f"  … and {len(cells) - MOST_LINES} more {state} (--json lists all)"
 
 
-def _running(status: CellStatus) -> str:
+def _running(status: "CellStatus") -> str:
     """'epoch 5/25, 1,234 views/s, 2 min left, task 12_3 on n1'."""
     details = status.details
     parts = [f"epoch {details['epoch']}/{details['epochs']}"] if "epoch" in details else []
     if "views_per_second" in details:
         parts.append(f"{details['views_per_second']:,.0f} views/s")
     if "seconds_left" in details:
-        parts.append(f"{duration(details['seconds_left'])} left")
+        parts.append(f"{_duration(details['seconds_left'])} left")
     if "slurm_job" in details:
         parts.append(f"task {details['slurm_job']} on {details.get('slurm_node') or '?'}")
     else:
@@ -56,7 +98,7 @@ def _running(status: CellStatus) -> str:
     return ", ".join(parts)
 
 
-def _left(table: TableStatus) -> str | None:
+def _left(table: "TableStatus") -> str | None:
     """Time by the clock at the present number of running cells, from the cells that are done."""
     seconds = [cell.details["seconds"] for cell in table.of("done") if cell.details.get("seconds")]
     running, waiting = table.of("running"), table.counts["queued"]
@@ -64,14 +106,14 @@ def _left(table: TableStatus) -> str | None:
         return None
     mean = sum(seconds) / len(seconds)
     own = [cell.details.get("seconds_left", mean) for cell in running]
-    return duration((sum(own) + waiting * mean) / len(running))
+    return _duration((sum(own) + waiting * mean) / len(running))
 
 
 def _tally(counted: dict[str, int]) -> str:
     return ", ".join(f"{number} {name}" for name, number in counted.items())
 
 
-def duration(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     """'45 s', '12 min', '3.4 h', '2.5 days'."""
     if seconds < 100:
         return f"{seconds:.0f} s"
@@ -82,9 +124,9 @@ def duration(seconds: float) -> str:
     return f"{seconds / 86400:.1f} days"
 
 
-def exit_status(tables: Sequence[TableStatus]) -> int:
+def _exit_status(tables: "Sequence[TableStatus]") -> int:
     """0: all cells have results; 3: some are on their way; 1: some failed, stalled or were cancelled."""
     states = {cell.state for table in tables for cell in table.cells}
     if states & {"failed", "cancelled", "stalled"}:
-        return 1
-    return 3 if states - {"done"} else 0
+        return EXIT_FAILED
+    return EXIT_INCOMPLETE if states - {"done"} else 0

@@ -11,7 +11,8 @@ import sys
 from collections.abc import Sequence
 from datetime import timedelta
 
-from clopbench.cli import main as bench
+from clopbench.cli.main import main as bench
+from clopbench.cli.terminal import EXIT_USAGE
 from clopbench.errors import UserError
 from clopbench.launch.local import LocalLauncher
 from clopbench.launch.team import START_SECONDS, Missing, Seat, follow, lead
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
         LocalLauncher.followers = lead(seat, lambda text: store.set(key, text), lambda: False)
     except Missing as missing:
         raise UserError(str(missing)) from None
-    bench.main(list(arguments))
+    bench(list(arguments))
     return 0
 
 
@@ -50,4 +51,4 @@ if __name__ == "__main__":
         sys.exit(main(sys.argv[1:]))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(bench.EXIT_USAGE)
+        sys.exit(EXIT_USAGE)

@@ -19,7 +19,7 @@ from sklearn.datasets import load_digits
 from torch.utils.data import DataLoader
 from torchvision import transforms
 
-from clopbench.cli import data_listing
+from clopbench.cli import data as data_verbs
 from clopbench.data import sources, store
 from clopbench.data.dataset import CHUNK, sha256
 from clopbench.data.imagefolder import ImageFolderSplit
@@ -163,10 +163,10 @@ def test_hash_is_checked_once_and_again_when_a_file_changes(tree):
     # With the old time and size it is taken on trust: the hash was not computed. `verify` always computes it.
     os.utime(victim, ns=(times.st_atime_ns, times.st_mtime_ns))
     pixels_of("insects")
-    assert data_listing.verify(["insects"])[1] is False
+    assert data_verbs.verified(["insects"])[1] is False
     flip_a_bit(victim)
     pixels_of("insects")
-    lines, right = data_listing.verify([])
+    lines, right = data_verbs.verified([])
     assert right
     assert lines[0].startswith("ok  insects: SHA-256")
 
@@ -214,7 +214,7 @@ def test_damaged_data_sets_are_refused_and_listed(tree):
     (folder / "meta.json").write_text('{"format": ')
     with pytest.raises(UserError, match=r"meta\.json: cannot be read"):
         sources.source("insects")
-    rows = {row["name"]: row for row in data_listing.rows()}
+    rows = {row["name"]: row for row in data_verbs.rows()}
     assert rows["insects"]["state"] == "damaged"
     assert rows["digits"]["state"] == "embedded"
     assert rows["cifar10"]["how"] == "bench data prepare cifar10"
@@ -319,10 +319,10 @@ def test_too_large_to_pack_is_decoded_at_run_time(tree):
     np.testing.assert_array_equal(np.concatenate([image for image, _ in batches]), packed.train.images)
     assert np.concatenate([label for _, label in batches]).tolist() == packed.train.labels.tolist()
     np.testing.assert_array_equal(np.stack([test[i][0] for i in range(len(test))]), packed.test.images)
-    assert data_listing.verify([])[1]
+    assert data_verbs.verified([])[1]
     save(tree / "train" / "bee" / "3.png", np.zeros((8, 8, 3), np.uint8))
-    assert data_listing.verify(["packed"])[1]
-    assert not data_listing.verify(["insects"])[1]
+    assert data_verbs.verified(["packed"])[1]
+    assert not data_verbs.verified(["insects"])[1]
     with pytest.raises(UserError, match="has other train images"):
         sources.load("insects")
 
@@ -330,9 +330,9 @@ def test_too_large_to_pack_is_decoded_at_run_time(tree):
 def test_describing_data_imports_neither_torch_nor_pillow(tree, environment):
     prepare("insects", tree)
     script = (
-        "import sys; from clopbench.data import sources; from clopbench.cli import data_listing\n"
+        "import sys; from clopbench.data import sources; from clopbench.cli import data\n"
         "print([sources.source(n).num_classes for n in ('cifar100', 'imagenet', 'insects')])\n"
-        "sources.load('insects'); data_listing.list_lines(); data_listing.verify([])\n"
+        "sources.load('insects'); data.list_lines(); data.verified([])\n"
         "print(sorted({'torch', 'torchvision', 'PIL', 'sklearn', 'pydantic'} & set(sys.modules)))"
     )
     done = subprocess.run(

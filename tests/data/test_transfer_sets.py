@@ -12,7 +12,7 @@ import voctree
 from PIL import Image
 from scipy.io import savemat
 
-from clopbench.cli import data_listing
+from clopbench.cli import data as data_verbs
 from clopbench.data import detection_sets, sources, store, transfer_sets, voc
 from clopbench.data.dataset import ABSENT, HARD, PRESENT, Split
 from clopbench.data.prepare import prepare
@@ -251,7 +251,7 @@ def test_boxes_stay_where_they_are_and_changes_are_seen(tree, capsys):
     assert [len(boxes.train), len(boxes.test)] == [3, 1]
     assert done.meta.sha256 == boxes.sha256 == voc.fingerprint(tree)
     assert store.verify("voc2007_boxes").endswith(boxes.sha256)
-    assert any("4 + 2 objects in 20 classes" in line for line in data_listing.list_lines())
+    assert any("4 + 2 objects in 20 classes" in line for line in data_verbs.list_lines())
     with pytest.raises(UserError, match=r"it goes with evaluation\.detection"):
         sources.load("voc2007_boxes")
     voctree.write(tree, "test", "e", [("cow", (1, 1, 3, 3), False)], noise(4))

@@ -11,6 +11,7 @@ import yaml
 from checkout import ROOT, some
 from synthetic import record
 
+from clopbench.cli.options import Asked, Folders
 from clopbench.cli.request import Request
 from clopbench.errors import UserError
 from clopbench.parameters import validated
@@ -187,7 +188,8 @@ def test_json_has_every_bracket_and_no_infinity(rates, tmp_path):
     store = Store(tmp_path / "results")
     for one in records_of(rates, (0, 9)):
         store.write(one)
-    request = Request(["rates"], None, "laptop", [], [], rates.root, [], store.root, None)
+    folders = Folders(suite=rates.root, results=store.root)
+    request = Request(Asked(tables=["rates"], seeds=None, folders=folders))
     [shown] = json.loads(json.dumps(request.table_rows(), allow_nan=False))
     _, clop = shown["thresholds"]
     assert clop["brackets"] == {"0": [100.0, None], "9": [1.0, 10.0]}

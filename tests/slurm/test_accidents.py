@@ -22,7 +22,7 @@ from runs import wait_until
 from synthetic import record
 
 from clopbench.cell import Cell
-from clopbench.cli import slurm
+from clopbench.cli import status
 from clopbench.results import leases
 from clopbench.results.records import Store
 from clopbench.slurm.submission import all_submissions
@@ -163,7 +163,7 @@ def test_cancelled_cells_come_back_and_are_watched_to_the_end(
     assert bench("cancel", TABLE).out == "nothing to cancel\n"
     assert "3 cells in 2 tasks" in bench("retry", TABLE).out
     pace.go()
-    monkeypatch.setattr(slurm, "WATCH_SECONDS", 0.5)
+    monkeypatch.setattr(status, "WATCH_SECONDS", 0.5)
     watched = bench("status", "--watch")
     assert watched.code == 0
     first, *_, last = [line for line in watched.out.splitlines() if line.startswith("patience: ")]

@@ -1,18 +1,16 @@
-"""What the verbs of Slurm do with a command line: words → order → queue, and the lines to print."""
+"""From the words of a command line to an order in Slurm's queue, for `bench submit` and `bench retry`."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from clopbench.cli.request import DEVICES, Request
 from clopbench.errors import UserError, unknown
 from clopbench.results.plan import Plan, PlannedCell
-from clopbench.results.records import Store
 from clopbench.slurm import sbatch, squeue
 from clopbench.slurm import submit as submitting
-from clopbench.slurm.occupancy import Occupancy, Place, look
+from clopbench.slurm.occupancy import Occupancy, look
 from clopbench.slurm.profiles import load_profile
-from clopbench.slurm.submission import Submission, SubmittedCell, all_submissions
+from clopbench.slurm.submission import SubmittedCell
 from clopbench.slurm.submit import Order
 from clopbench.suite import overrides as override_grammar
 
@@ -118,62 +116,3 @@ def estimate_line(order: Order, plan: Plan, cells: Sequence[PlannedCell]) -> str
         return f"time not known ({estimate.basis})"
     hours = estimate.seconds / order.profile.cells_per_task / 3600
     return f"about {seconds / 60:.1f} min once started, {hours:.2g} task-hours ({estimate.basis})"
-
-
-def log_lines(store: Store, prefix: str, most: int) -> Iterator[str]:
-    """The last lines of a cell's run.log, and of the output of every Slurm task that had it."""
-    submitted = {cell.id for s in all_submissions(store) for task in s.tasks for cell in task}
-    ids = sorted({*store.find(prefix), *(cell_id for cell_id in submitted if cell_id.startswith(prefix))})
-    if len(ids) != 1:
-        found = f"{len(ids)} cells ({', '.join(ids[:5])} …)" if ids else "no cell"
-        raise UserError(f"'{prefix}': {found} of that name in {store.root}")
-    paths = [store.folder(ids[0]) / "run.log", *_task_logs(store, ids[0])]
-    for path in paths:
-        yield f"==> {path} <=="
-        try:
-            yield from path.read_text(errors="replace").splitlines()[-most:]
-        except FileNotFoundError:
-            yield "(not there: it has not started)"
-
-
-def _task_logs(store: Store, cell_id: str) -> Iterator[Path]:
-    for submission in all_submissions(store):
-        for number, cells in enumerate(submission.tasks):
-            if any(cell.id == cell_id for cell in cells):
-                part = submission.part_of(number)
-                job = submission.job(part)
-                if job is not None:
-                    yield from sorted(submission.logs.glob(f"{job}_{number - part.first}_*"))
-
-
-def cancel(store: Store, tables: Sequence[str]) -> Iterator[str]:
-    """Cancel the queued and running tasks of some tables; of all without names."""
-    occupancy = look(store, {})
-    for name in tables:
-        if name not in occupancy.tables:
-            raise unknown("submitted table", name, occupancy.tables)
-    chosen: dict[tuple[Submission, int], list[Place]] = {}
-    shared = 0
-    for place in occupancy.places.values():
-        if place.queued is None or place.task is None:
-            continue
-        mates = place.submission.tasks[place.task]
-        if tables and not set(place.cell.tables) & set(tables):
-            continue
-        if tables and not all(set(mate.tables) <= set(tables) for mate in mates):
-            shared += 1  # Its task, or the cell itself, serves another table too.
-            continue
-        chosen.setdefault((place.submission, place.task), []).append(place)
-    if shared:
-        yield f"{shared} cells stay in the queue: other tables need their tasks too; name those as well"
-    if not chosen:
-        yield "nothing to cancel"
-        return
-    try:
-        for submission in {submission for submission, _ in chosen}:
-            submission.cancel({task for owner, task in chosen if owner is submission})
-    except OSError as error:  # Slurm is told all the same: that alone is enough, as long as it remembers.
-        yield f"not noted in {store.root}: {error.strerror}"
-    squeue.cancel([place.job for places in chosen.values() for place in places[:1] if place.job])
-    cells = sum(len(places) for places in chosen.values())
-    yield f"cancelled {len(chosen)} tasks with {cells} cells; `bench retry` or `bench submit` brings them back"

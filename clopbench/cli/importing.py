@@ -1,0 +1,22 @@
+"""`bench import`: results that were made elsewhere."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clopbench.cli.options import Results
+from clopbench.cli.terminal import say
+
+
+def import_records(
+    *,
+    path: Annotated[Path, typer.Argument(help="Published records, a folder of them, or a results folder.")],
+    results: Results = Path("results"),
+) -> None:
+    """Take over results that were made elsewhere: runs skip their cells from then on."""
+    from clopbench.results.importing import import_records
+    from clopbench.results.records import Store
+
+    new, known = import_records(path, Store(results))
+    say(f"{new} results imported into {results}, {known} were there already")

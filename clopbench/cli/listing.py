@@ -1,0 +1,28 @@
+"""`bench list`: the benchmarks that the suite declares."""
+
+from clopbench.cli.options import Json, SuiteDir
+from clopbench.cli.terminal import print_json, say
+
+
+def list_benchmarks(*, suite: SuiteDir = None, as_json: Json = False) -> None:
+    """Show the benchmarks, their axes and the scales."""
+    from clopbench.suite.suite import Suite
+
+    found = Suite.locate(suite)
+    rows = []
+    for name in found.benchmark_names():
+        benchmark = found.benchmark(name, found.scale_names()[0])
+        rows.append(
+            {
+                "name": name,
+                "title": benchmark.title,
+                "axes": benchmark.declared_axes,
+                "scales": found.scales_of(name),
+            }
+        )
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        axes = " × ".join(f"{axis} ({', '.join(points)})" for axis, points in row["axes"].items())
+        say(f"{row['name']}  {row['title']}\n    {axes}\n    scales: {', '.join(row['scales'])}")

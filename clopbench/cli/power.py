@@ -1,0 +1,37 @@
+"""`bench power`: how many seeds the claims of a table need."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clopbench.cli.options import Asked, Folders, Json, Results, Scale, SuiteDir, Tables
+from clopbench.cli.terminal import console, print_json, say
+
+
+def power(
+    *,
+    tables: Tables,
+    seeds: Annotated[str | None, typer.Option(help="Seeds to reckon from; default: all recorded.")] = None,
+    scale: Scale = "laptop",
+    suite: SuiteDir = None,
+    results: Results = Path("results"),
+    as_json: Json = False,
+) -> None:
+    """Show how many seeds each claim of a table needs, from the records at hand and the published ones."""
+    from rich import box
+    from rich.table import Table as RichTable
+
+    from clopbench.cli.request import Request
+    from clopbench.report import planning
+
+    folders = Folders(suite=suite, results=results)
+    found = Request(Asked(tables=tables, seeds=seeds, scale=scale, folders=folders)).tables(published=True)
+    if as_json:
+        print_json(planning.as_data(found))
+        return
+    grid = RichTable(*planning.HEADINGS, box=box.SIMPLE_HEAD)
+    for line in planning.rows(found):
+        grid.add_row(*line)
+    console(140).print(grid)
+    say(planning.explanation(found))
