@@ -7,11 +7,19 @@ from pathlib import Path
 
 import pytest
 from checkout import ROOT
+from hypothesis import HealthCheck, settings
 
 from clopbench.cell import Cell
 from clopbench.cli import main
 from clopbench.suite.plugins import Plugins
 from clopbench.suite.suite import Suite
+
+# The same examples everywhere, and none that fails because a machine is busy.
+settings.register_profile(
+    "same", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("long", parent=settings.get_profile("same"), derandomize=False, max_examples=5000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 pytest_plugins = ["lab", "patience"]
 

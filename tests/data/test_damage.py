@@ -100,7 +100,7 @@ def test_a_damaged_description_is_one_line(bench, folder, damage):
     assert refused.err.splitlines() == [f"error: {rows['mine']['summary']}"]
 
 
-@settings(max_examples=100, deadline=None, derandomize=True, database=None)
+@settings(max_examples=100)
 @given(st.dictionaries(
     st.sampled_from(list(Meta.__dataclass_fields__)),
     st.recursive(

@@ -109,7 +109,7 @@ KINDS = ("PNG", "JPEG", "WEBP", "BMP", "PPM", "TIFF", "GIF")
 WHOLE = {kind: saved(Image.fromarray(pixels(1, 1, 16)), kind) for kind in KINDS}
 
 
-@settings(max_examples=80, deadline=None, derandomize=True, database=None)
+@settings(max_examples=80)
 @given(st.sampled_from(KINDS), st.data())
 def test_files_that_are_cut_or_garbled_are_an_image_or_one_line(tmp_path_factory, kind, data):
     content = bytearray(WHOLE[kind])

@@ -108,7 +108,7 @@ def test_layouts_give_each_image_its_class_and_say_what_they_leave_out(bench, tm
         assert ours.labels.tolist() == peer[split].targets
         images = ours.images if limit > 1 else [ours[i][0] for i in range(len(ours.labels))]  # pyright: ignore[reportIndexIssue]
         expected = [np.asarray(image).transpose(2, 0, 1) for image, _ in peer[split]]
-        np.testing.assert_array_equal(np.stack(images), np.stack(expected))
+        np.testing.assert_array_equal(np.stack(list(images)), np.stack(expected))
     assert (data.unlabelled is not None) == (layout is with_unlabelled)
     assert bench("data", "verify").code == 0
 

@@ -61,7 +61,7 @@ def reached(top: Path) -> tuple[set[Path], int]:
     return files - set(texts), len(texts)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@settings(max_examples=60)
 @given(THINGS)
 def test_every_image_that_can_be_reached_is_found_once(tmp_path_factory, things):
     top = tmp_path_factory.mktemp("grown") / "class"
@@ -82,7 +82,7 @@ def test_every_image_that_can_be_reached_is_found_once(tmp_path_factory, things)
 
 
 @given(st.text(max_size=20))
-@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@settings(max_examples=60)
 def test_a_path_is_shown_in_one_printable_line_and_unchanged_where_it_is_one(text):
     line = shown(text)
     assert line.isprintable()

@@ -45,7 +45,7 @@ def test_both_probes_by_scikit_learn(judged, protocol):
     model = LogisticRegression(C=frozen.cell.evaluation.probe_c, max_iter=5000, tol=1e-8)
     scores = model.fit(scaler.transform(train[kept]), y[kept]).predict_log_proba(scaler.transform(test))
     for k in (1, 5):
-        found = ranked(scores, model.classes_, frozen.y_M.numpy(), k)
+        found = ranked(scores, np.asarray(model.classes_), frozen.y_M.numpy(), k)
         assert metrics[f"{protocol}_top{k}"] == pytest.approx(found, abs=1.5 / 360)
 
 
@@ -66,7 +66,7 @@ def test_both_votes_by_scikit_learn(judged, name, k):
     peer = KNeighborsClassifier(k, metric="cosine", weights=by_cosine)  # pyright: ignore[reportArgumentType]
     share = peer.fit(train, frozen.all_N.numpy()).predict_proba(test)
     for top in (1, 5):
-        found = ranked(share, peer.classes_, frozen.y_M.numpy(), top)
+        found = ranked(share, np.asarray(peer.classes_), frozen.y_M.numpy(), top)
         assert metrics[f"{name}_top{top}"] == pytest.approx(found, abs=1.5 / 360)
 
 

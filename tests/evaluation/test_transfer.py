@@ -16,8 +16,8 @@ from sklearn.preprocessing import StandardScaler
 
 from clopbench.cell import Cell
 from clopbench.data import sources
+from clopbench.data.dataset import ABSENT, HARD, PRESENT
 from clopbench.data.prepare import prepare
-from clopbench.data.store import ABSENT, HARD, PRESENT
 from clopbench.evaluation import transfer
 from clopbench.suite.overrides import parse
 
