@@ -42,9 +42,14 @@ def diff(
 
 def _shown(found: "Difference", first: str, second: str) -> "Iterator[str | RichTable]":
     """A headline, then tables of the cells and of the values that differ."""
+    from clopbench.report.formats import wording
+
     yield f"A: {first}: {found.sizes[0]} cells; B: {second}: {found.sizes[1]} cells"
     counts = ", ".join(f"{found.count(kind)} {kind}" for kind in ("changed", "only in A", "only in B"))
     yield f"{found.same} the same to the bit, {counts}; {len(found.tables)} values of tables differ"
+    for scale, counts in found.families.items():
+        a, b = map(wording.family, counts)
+        yield f"claims at scale {scale}: A: {a}; B: {b}"
     if found.cells:
         yield _table(["cell", "seed", "where", "A → B"], [_cell(cell) for cell in found.cells])
     if found.tables:

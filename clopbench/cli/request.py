@@ -1,6 +1,7 @@
 """What a command line asks for: tables × seeds at a scale with overrides, and the answers that verbs print."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -42,6 +43,7 @@ class Request:
         values, chosen_scale = override_grammar.parse([word for word in words if "=" in word])
         self.scale = chosen_scale or asked.scale
         kept = _parse_only(asked.only)
+        self.shows_a_part, self.makes_other_cells = bool(kept), bool(values or asked.method)
         everything = EVERYTHING in names
         if everything:
             names = self.suite.benchmark_names()
@@ -162,21 +164,31 @@ class Request:
     def tables(self, published: bool = False) -> list[Any]:
         """The tables of the request, filled from the records at hand.
 
-        published: the published records of this scale count too, where the results folder has none.
+        Claims are those of the whole tables, also where --only shows a part, and are judged with all claims
+        that have records at the scale. Overrides and --method make cells that no declared table has: the tables
+        that were asked for are then the family. published: the published records of this scale count too, where
+        the results folder has none.
         """
         from clopbench.report.observations import group_by_arm
         from clopbench.report.publication import published_contents
-        from clopbench.report.tables import build_table, judge_together
+        from clopbench.report.tables import build_table, judge_together, tables_at
 
         contents = published_contents(self.suite, self.scale) if published else {}
         contents |= {id: entry.content for id, entry in scan(self.store).items() if entry.text}
         arms = group_by_arm(contents.values())
-        return judge_together(
-            [
-                build_table(name, self.suite.table(name), benchmark, arms, self.seeds)
-                for name, benchmark in self._declared
-            ]
-        )
+        whole: dict[str, Any] = {}
+        if not self.makes_other_cells:
+            names = [name for name, _ in self._declared]
+            whole = {table.name: table for table in tables_at(self.suite, self.scale, arms, self.seeds, names)}
+            if not self.shows_a_part:
+                return [whole[name] for name in names]
+        shown = [
+            build_table(name, self.suite.table(name), benchmark, arms, self.seeds)
+            for name, benchmark in self._declared
+        ]
+        if self.makes_other_cells:
+            return judge_together(shown)
+        return [replace(t, claims=whole[t.name].claims, family=whole[t.name].family) for t in shown]
 
     def table_rows(self) -> list[dict[str, Any]]:
         """The tables as plain data."""
@@ -187,6 +199,7 @@ class Request:
             {
                 "table": table.name,
                 "scale": table.scale.name,
+                "family": table.family,
                 "rows": [dict(zip(sheets.headings(table), row, strict=True)) for row in sheets.rows(table)],
                 "claims": [
                     dict(zip(sheets.CLAIM_HEADINGS, row, strict=True)) for row in sheets.claim_rows(table)

@@ -39,7 +39,7 @@ class CellDifference:
 
 @dataclass(frozen=True)
 class TableDifference:
-    """A value of a table that differs; `what`: mean, n, verdict, p (Holm) …"""
+    """A value of a table that differs; `what`: mean, n, verdict, adjusted p …"""
 
     table: str
     scale: str
@@ -57,6 +57,8 @@ class Difference:
     same: int
     cells: Sequence[CellDifference]
     tables: Sequence[TableDifference]
+    families: Mapping[str, tuple[int, int]]
+    """Scale → over how many claims the verdicts are corrected, in A and in B."""
 
     @property
     def is_empty(self) -> bool:
@@ -103,7 +105,8 @@ def compare(suite: Suite, first: Mapping[str, Content], second: Mapping[str, Con
     shared = first.keys() & second.keys()
     changed = sum(cell.kind == "changed" for cell in cells)
     tables = [found for pair in pairs for found in _table(*pair)]
-    return Difference((len(first), len(second)), len(shared) - changed, cells, tables)
+    families = {one.scale.name: (one.family, other.family) for one, other in pairs}
+    return Difference((len(first), len(second)), len(shared) - changed, cells, tables, families)
 
 
 def _cell(cell_id: str, place: str, first: Content | None, second: Content | None) -> CellDifference | None:
@@ -152,7 +155,12 @@ def _table(first: Table, second: Table) -> Iterator[TableDifference]:
         yield from _changes(first, wording.name(first, one.coordinates), _number(one), _number(other))
     for claim, other in zip(first.claims, second.claims, strict=True):
         sides = [
-            {"verdict": side.verdict.text, "p (Holm)": side.verdict.p_holm, "estimate": _estimate(side)}
+            {
+                "verdict": side.text,
+                "p": side.verdict.p,
+                "adjusted p": side.verdict.adjusted,
+                "estimate": _estimate(side),
+            }
             for side in (claim, other)
         ]
         yield from _changes(first, claim.declaration.text, *sides)

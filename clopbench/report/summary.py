@@ -2,18 +2,37 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from clopbench.report import layout
+from clopbench.report.claims.tested import Claim
+from clopbench.report.formats import wording
 from clopbench.report.formats.sheets import markdown_table
 from clopbench.report.observations import Observation
 from clopbench.report.tables import Table
+from clopbench.statistics.family import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED
 from clopbench.suite.claims import ClaimDeclaration
 from clopbench.suite.declarations import TableDeclaration
 from clopbench.suite.suite import Suite
 
-SYMBOLS = {"supported": "✔", "contradicted": "✘", "undecided": "?", "not run": "·"}
+SYMBOLS = {SUPPORTED: "✔", CONTRADICTED: "✘", UNDECIDED: "?", NOT_RUN: "·"}
 NUMBER_VERDICTS = ("reproduced", "different", "undecided", "not comparable", "not run")
 SMALL_TO_LARGE = ("laptop", "cpu", "gpu", "paper")
+
+FRAGILE = "fragile"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a claim came to at one scale."""
+
+    word: str
+    fragile: bool = False
+
+    @property
+    def symbol(self) -> str:
+        return f"{SYMBOLS[self.word]} {FRAGILE}" if self.fragile else SYMBOLS[self.word]
+
 
 Tables = Mapping[str, Sequence[Table]]
 """Table → the table at each scale for which there are records."""
@@ -28,12 +47,13 @@ def own_words(suite: Suite) -> str:
 def summary(suite: Suite, tables: Tables, words: str = "") -> str:
     """The section 'Summary', as Markdown; `words` come first."""
     legend = ", ".join(f"{symbol} {verdict}" for verdict, symbol in SYMBOLS.items())
+    legend += f"; {FRAGILE}: a single seed that is left out undoes it"
     parts = ["## Summary\n"]
     if words:
         parts.append(words + "\n")
     parts.append(counted(suite, tables) + "\n")
     claims = [
-        [claim.text, _link(name), *(SYMBOLS[verdict] for verdict in found.values())]
+        [claim.text, _link(name), *(verdict.symbol for verdict in found.values())]
         for name, claim, found in claim_verdicts(suite, tables)
     ]
     if claims:
@@ -66,16 +86,20 @@ def scales(suite: Suite) -> list[str]:
     return sorted(suite.scale_names(), key=size)
 
 
-def claim_verdicts(suite: Suite, tables: Tables) -> Iterator[tuple[str, ClaimDeclaration, dict[str, str]]]:
-    """Every declared claim: its table, what it says, and scale → verdict."""
+def claim_verdicts(suite: Suite, tables: Tables) -> Iterator[tuple[str, ClaimDeclaration, dict[str, Outcome]]]:
+    """Every declared claim: its table, what it says, and what it came to at each scale."""
     for name, at_scales in tables.items():
         by_scale = {table.scale.name: table for table in at_scales}
         for position, claim in enumerate(suite.table(name).claims):
             found = {
-                scale: by_scale[scale].claims[position].verdict.verdict if scale in by_scale else "not run"
+                scale: _outcome(by_scale[scale].claims[position]) if scale in by_scale else Outcome(NOT_RUN)
                 for scale in scales(suite)
             }
             yield name, claim, found
+
+
+def _outcome(claim: Claim) -> Outcome:
+    return Outcome(claim.verdict.verdict, claim.is_fragile)
 
 
 def paper_numbers(suite: Suite, tables: Tables) -> list[list[str]]:
@@ -115,10 +139,12 @@ def counted(suite: Suite, tables: Tables) -> str:
             continue
         verdicts = Counter(claim.verdict.verdict for table in here for claim in table.claims)
         judged = ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in SYMBOLS)
+        count = sum(claim.is_fragile for table in here for claim in table.claims)
+        fragile = f"; {count} {FRAGILE}" if count else ""
         cells = {cell.id: cell for table in here for cell in table.cells}
         sentences.append(
-            f"Scale {scale}: {len(here)} of {len(tables)} tables; of their {verdicts.total()} claims {judged}; "
-            f"{cost(cells.values())}."
+            f"Scale {scale}: {len(here)} of {len(tables)} tables; of their {verdicts.total()} claims {judged} "
+            f"({wording.family(here[0].family)}{fragile}); {cost(cells.values())}."
         )
     if idle:
         sentences.append(f"Nothing was run at scale {' or '.join(idle)}.")

@@ -6,15 +6,16 @@ from functools import cached_property
 
 from clopbench.errors import UserError, unknown
 from clopbench.report import threshold_lines
+from clopbench.report.claims import tested
 from clopbench.report.claims.kinds import kind_of
-from clopbench.report.claims.tested import Claim, compare
+from clopbench.report.claims.tested import Claim
 from clopbench.report.observations import Arms, Number, Observation
 from clopbench.report.threshold_lines import Line
 from clopbench.results.records import RESULT_STATUSES
 from clopbench.statistics.summaries import summarise
-from clopbench.statistics.verdicts import NumberVerdict, judge_claims, judge_number
+from clopbench.statistics.verdicts import NumberVerdict, judge_number
 from clopbench.suite.declarations import Coordinates, MetricColumn, ScaleDeclaration, TableDeclaration
-from clopbench.suite.suite import Benchmark
+from clopbench.suite.suite import Benchmark, Suite
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Table:
     thresholds: Sequence[Line] = ()
     further: Sequence[Number] = ()
     """The numbers of `also`, where these are columns with numbers of the paper of their own."""
+    family: int = 0
+    """Claims that were tested together with those of this table, its own among them."""
 
     @property
     def all_numbers(self) -> list[Number]:
@@ -66,7 +69,7 @@ def build_table(
     arms: Arms,
     seeds: Sequence[int] | None = None,
 ) -> Table:
-    """Fill a table from recorded cells.
+    """Fill a table from recorded cells. Its claims have no verdicts yet: see `judge_together`.
 
     seeds: those that were asked for; None means all that any row has. Raises UserError where the table's
     declaration names an axis or a point that the benchmark does not have.
@@ -97,22 +100,42 @@ def build_table(
         for entry in benchmark.entries
     ]
     by_place = {tuple(number.coordinates.items()): number for number in numbers}
-    claims = [compare(claim, declaration, benchmark.axes, by_place) for claim in declaration.claims]
+    claims = [tested.compare(claim, declaration, benchmark.axes, by_place) for claim in declaration.claims]
     thresholds = threshold_lines.lines(declaration.thresholds, benchmark, numbers)
-    table = Table(
+    return Table(
         name, declaration, benchmark.scale, benchmark.axes, numbers, claims, benchmark.skip_reasons, thresholds,
         further,
     )  # fmt: skip
-    return judge_together([table])[0]
 
 
 def judge_together(tables: Sequence[Table]) -> list[Table]:
     """The tables with the verdicts on their claims, corrected as one family (all at one scale)."""
-    verdicts = iter(judge_claims([claim.tested for table in tables for claim in table.claims]))
-    return [
-        replace(table, claims=[replace(claim, verdict=next(verdicts)) for claim in table.claims])
-        for table in tables
-    ]
+    claims = tested.judge([claim for table in tables for claim in table.claims])
+    count = sum(claim.verdict.p is not None for claim in claims)
+    left = iter(claims)
+    return [replace(table, claims=[next(left) for _ in table.claims], family=count) for table in tables]
+
+
+def tables_at(
+    suite: Suite,
+    scale: str,
+    arms: Arms,
+    seeds: Sequence[int] | None = None,
+    names: Sequence[str] | None = None,
+) -> list[Table]:
+    """The named tables at a scale; None: all for which there are records.
+
+    The verdicts are those of one family, whatever is named: the claims of all declared tables, as far as there
+    are records of these seeds. So a claim has the same verdict wherever it is shown.
+    """
+    built = []
+    for name in suite.table_names():
+        declaration = suite.table(name)
+        if names is None or name in names or (declaration.claims and arms):
+            benchmark = suite.benchmark(declaration.benchmark, scale)
+            built.append(build_table(name, declaration, benchmark, arms, seeds))
+    judged = judge_together(built)
+    return [table for table in judged if (table.cells if names is None else table.name in names)]
 
 
 def check_table(name: str, declaration: TableDeclaration, benchmark: Benchmark) -> None:

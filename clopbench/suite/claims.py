@@ -34,6 +34,8 @@ class _Claim(Strict):
     metric: str | None = None
     direction: Direction | None = None
     format: Format | None = None
+    deterministic: bool = False
+    """The measurement has no noise, so that the seeds are compared without a test."""
 
     @property
     def sides(self) -> dict[str, Points]:
@@ -77,6 +79,12 @@ class SpreadClaim(_Claim):
     kind: Literal["spread"]
     smaller: Points
     than: Points
+
+    @model_validator(mode="after")
+    def _has_spread(self) -> "SpreadClaim":
+        if self.deterministic:
+            raise ValueError("deterministic: a measurement without noise has no spread to compare")
+        return self
 
 
 class EquivalentClaim(_Claim):

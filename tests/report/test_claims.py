@@ -2,6 +2,7 @@
 
 import shutil
 
+import numpy as np
 import pytest
 from checkout import ROOT, some
 from scipy import stats
@@ -16,6 +17,7 @@ from clopbench.report.observations import group_by_arm
 from clopbench.report.planning import needs
 from clopbench.report.tables import build_table, judge_together
 from clopbench.statistics.comparisons import Comparison
+from clopbench.statistics.family import judge
 from clopbench.suite.declarations import TableDeclaration
 from clopbench.suite.suite import Suite
 
@@ -171,8 +173,8 @@ def grid(tmp_path_factory):
 
 
 # What a seed adds at every point, and to a method's values (times −1, 1 and 2 at the three fractions).
-OFFSETS = (0.0, 0.01, -0.01, 0.02, -0.02)
-NOISE = {"simclr": (3, 1, 0, -2, 1), "supcon": (-1, 2, 0, 1, -2), "clop": (0, 1, -1, -1, 1)}
+OFFSETS = (0.0, 0.01, -0.01, 0.02, -0.02) * 2
+NOISE = {"simclr": (3, 1, 0, -2, 1) * 2, "supcon": (-1, 2, 0, 1, -2) * 2, "clop": (0, 1, -1, -1, 1) * 2}
 MEANS = {"simclr": (0.50, 0.60, 0.70), "supcon": (0.55, 0.65, 0.75), "clop": (0.70, 0.72, 0.74)}
 
 
@@ -199,7 +201,7 @@ def table_of(suite, *claims, records=None, **changes):
     benchmark = suite.benchmark("grid")
     present = records_of(benchmark) if records is None else records
     arms = group_by_arm(r.to_json() for r in present)
-    return build_table("grid", declared(*claims, **changes), benchmark, arms)
+    return judge_together([build_table("grid", declared(*claims, **changes), benchmark, arms)])[0]
 
 
 BETTER = claim("better", better={"method": "clop", "label_fraction": 10}, than={"method": "supcon"})
@@ -228,14 +230,34 @@ def test_verdicts_and_words_of_each_kind(grid):
     assert rows[1][1].endswith("(weakest of 6: CLOP, 100 against SupCon)")
     # Ranges over the fractions: SupCon 20 points, CLOP 4, in every seed.
     assert found(less).estimate == pytest.approx(0.16)
-    assert found(less).in_favour == 5
+    assert found(less).in_favour == 10
     assert found(same).estimate == pytest.approx(-0.04)
     assert "[90 %: " in rows[3][1]
     assert "margin ±5.00" in rows[3][1]
     assert "margin −2.00" in rows[4][1]
     assert "(weakest of 3: CLOP, 100 against SupCon)" in rows[4][1]
-    assert all(c.verdict.family == 5 for c in table.claims)
-    assert len(sheets.comparison_rows(table)) == 6 + 3 + 3
+    assert table.family == 5
+    assert len(sheets.comparison_rows(table)) == 1 + 6 + 1 + 3 + 3
+    assert rows[0][3] == wording.p_value(better.verdict.adjusted)
+
+
+def test_every_comparison_stands_beside_its_standardised_effect_and_the_correlation_of_its_rows(grid):
+    """By numpy, from the values of CLOP and SupCon at 10 %: both share the offsets of the seeds."""
+    table = table_of(grid, BETTER, MOST)
+    first, second = (
+        np.array([MEANS[m][1] + o + n / 1000 for o, n in zip(OFFSETS, NOISE[m], strict=True)])
+        for m in ("clop", "supcon")
+    )
+    [row, *limits] = sheets.comparison_rows(table)
+    assert row[1] == "CLOP, 10 % against SupCon"
+    assert row[3:6] == [
+        f"{np.mean(first - second) / np.std(first - second, ddof=1):+.2f}",
+        f"{np.corrcoef(first, second)[0, 1]:+.2f}",
+        "10",
+    ]
+    # All ten seeds on one side: two of the 2¹⁰ flips.
+    assert row[6] == wording.p_value(2 / 1024)
+    assert [line[4] for line in limits] == ["–", "–"]
 
 
 NEAR = claim(
@@ -245,30 +267,24 @@ MOST = claim("at_most", at={"method": "simclr", "label_fraction": [1, 10]}, limi
 
 
 def test_claims_against_a_number(grid):
-    """CLOP at 10 % has 72 with sd 1.553 over five seeds, SimCLR 50 and 60: both against constants, by scipy."""
-    table = table_of(grid, NEAR, MOST)
-    near, most = table.claims
+    """CLOP at 10 % lies within the margin of 71 in ten seeds, SimCLR (50, 60) below 65 in all: sign test."""
+    table = table_of(grid, NEAR, MOST, BETTER)
+    near, most, _ = table.claims
     rows = sheets.claim_rows(table)
-    values = {m: [0.01 * (100 * mean + 100 * o + n / 10) for o, n in zip(OFFSETS, NOISE[m], strict=True)]
-              for m, mean in (("clop", 0.72), ("simclr", 0.60))}  # fmt: skip
-    above = stats.ttest_rel(values["clop"], [0.71 - 0.03] * 5, alternative="greater").pvalue
-    below = stats.ttest_rel(values["clop"], [0.71 + 0.03] * 5, alternative="less").pvalue
-    assert found(near).p_for == pytest.approx(max(above, below))
+    assert near.verdict.p == most.verdict.p == stats.binomtest(10, 10).pvalue
     assert rows[0][1].startswith("+1.00 [90 %: ")
     assert rows[0][1].endswith("from 71.00, margin ±3.00")
-    assert found(most).p_for == pytest.approx(
-        stats.ttest_rel(values["simclr"], [0.65] * 5, alternative="less").pvalue
-    )
-    assert (found(near).in_favour, found(most).in_favour) == (5, 5)
-    assert rows[1][1].startswith("+4.94 [90 %: ")  # The noise of SimCLR's five seeds has the mean 0.06.
+    assert (found(near).in_favour, found(most).in_favour) == (10, 10)
+    assert rows[1][1].startswith("+4.94 [90 %: ")  # The noise of SimCLR's seeds has the mean 0.06.
     assert rows[1][1].endswith("below 65.00 (weakest of 2: simclr, 10 %)")
-    assert [c.verdict.verdict for c in table.claims] == ["supported", "supported"]
-    assert [row[1] for row in sheets.comparison_rows(table)] == ["simclr, 1 %", "simclr, 10 %"]
-    turned = table_of(grid, NEAR | {"value": 0.8}, MOST | {"limit": 0.55})
-    assert [c.verdict.verdict for c in turned.claims] == ["contradicted", "contradicted"]
+    assert [c.verdict.verdict for c in table.claims] == ["supported"] * 3
+    places = ["CLOP, 10 %", "simclr, 1 %", "simclr, 10 %"]
+    assert [row[1] for row in sheets.comparison_rows(table)][:3] == places
+    turned = table_of(grid, NEAR | {"value": 0.8}, MOST | {"limit": 0.55}, BETTER)
+    assert [c.verdict.verdict for c in turned.claims][:2] == ["contradicted", "contradicted"]
     # The direction of the table changes neither: nearness has none, and a limit is always from above.
-    lower = table_of(grid, NEAR, MOST, direction="lower")
-    assert [found(c).estimate for c in lower.claims] == [found(c).estimate for c in table.claims]
+    lower = table_of(grid, NEAR, MOST, BETTER, direction="lower")
+    assert [found(c).estimate for c in lower.claims[:2]] == [found(c).estimate for c in table.claims[:2]]
 
 
 def test_a_claim_may_have_its_own_metric_where_less_is_better(grid):
@@ -284,8 +300,8 @@ def test_rows_times_columns(grid):
     first, against = sheets.sheets(table)
     assert first.head == ["method", "1 %", "10 %", "100"]
     assert [line[0] for line in first.body] == ["simclr", "SupCon", "CLOP"]
-    # Seeds: 72 + 0, 1.1, −1.1, 1.9, −1.9 has sd 1.553, t(0.975, 4) = 2.7764, half-width 1.93.
-    assert first.body[2][2] == "72.00 ± 1.93 (5)"
+    # Seeds: 72 + 0, 1.1, −1.1, 1.9, −1.9, twice, has sd 1.464, t(0.975, 9) = 2.2622, half-width 1.05.
+    assert first.body[2][2] == "72.00 ± 1.05 (10)"
     assert len(first.links) == 9
     assert [line[0] for line in against.body] == ["CLOP, 10 %"]
     assert against.body[0][3:] == ["74.3 (sd not known, n not known)", "–", "not comparable"]
@@ -313,31 +329,68 @@ def test_diverged_cells_are_named_and_count_as_declared(grid):
     records = records_of(grid.benchmark("grid"), gone)
     table = table_of(grid, BETTER, records=records)
     assert table.claims[0].left_out == ("seed 0 diverged (supcon, 10)", "seed 1 diverged (supcon, 10)")
-    assert found(table.claims[0]).n == 3
-    assert sheets.sheets(table)[0].body[1][2].endswith("(3/5 (2 diverged))")
+    assert found(table.claims[0]).n == 8
+    assert sheets.sheets(table)[0].body[1][2].endswith("(8/10 (2 diverged))")
     counted = table_of(grid, BETTER, records=records, diverged_as={"laptop": 0.1})
     assert counted.claims[0].left_out == ()
-    assert found(counted.claims[0]).n == 5
-    assert sheets.sheets(counted)[0].body[1][2].endswith("(5 (2 diverged))")
+    assert found(counted.claims[0]).n == 10
+    assert sheets.sheets(counted)[0].body[1][2].endswith("(10 (2 diverged))")
     none_left = records_of(grid.benchmark("grid"), lambda p, s, v: None if p == ("supcon", "10") else v)
-    verdict = table_of(grid, BETTER, records=none_left).claims[0].verdict
-    assert verdict.text == "undecided (no seed has a value on both sides: see the diverged cells)"
+    [claim] = table_of(grid, BETTER, records=none_left).claims
+    assert claim.text == "undecided: no seed has a value on both sides: see the diverged cells"
 
 
 def test_a_run_restricted_to_some_points_leaves_the_others_open(grid):
     benchmark = grid.benchmark("grid", only={"method": ["clop", "supcon"], "label_fraction": ["10"]})
     arms = group_by_arm(r.to_json() for r in records_of(benchmark))
-    table = build_table("grid", declared(BETTER, BEST, SAME), benchmark, arms)
+    [table] = judge_together([build_table("grid", declared(BETTER, BEST, SAME), benchmark, arms)])
     assert [c.verdict.verdict for c in table.claims] == ["supported", "supported", "not run"]
 
 
 def test_claims_of_several_tables_are_corrected_together(grid):
     one, two = table_of(grid, BETTER, LESS), table_of(grid, SAME, GOOD)
     together = judge_together([one, two])
-    assert [c.verdict.family for t in together for c in t.claims] == [4, 4, 4, 4]
-    assert one.claims[0].verdict.family == 2
-    smallest = min(some(c.verdict.p) for t in together for c in t.claims)
-    assert min(some(c.verdict.p_holm) for t in together for c in t.claims) == pytest.approx(4 * smallest)
+    assert [table.family for table in together] == [4, 4]
+    assert [table.family for table in (one, two)] == [2, 2]
+    for table, alone in zip(together, (one, two), strict=True):
+        for claim, same in zip(table.claims, alone.claims, strict=True):
+            assert claim.verdict.p == same.verdict.p
+            assert some(claim.verdict.adjusted) >= some(same.verdict.adjusted)
+    # It is one family: exactly what the flips say of all four together.
+    verdicts = judge([claim.amounts for table in together for claim in table.claims])
+    assert [claim.verdict for table in together for claim in table.claims] == verdicts
+
+
+def test_a_verdict_that_hangs_on_one_seed_is_fragile(grid):
+    """Six seeds all in favour have p = 2/2⁶; any five would be too few for a verdict at all."""
+    six = [r for r in records_of(grid.benchmark("grid")) if r.cell.seed < 6]
+    [claim] = table_of(grid, BETTER, records=six).claims
+    assert claim.text == "supported, fragile: undone by 6 of 6 seeds"
+    [solid] = table_of(grid, BETTER).claims
+    assert (solid.text, solid.undone_by) == ("supported", 0)
+
+
+def test_two_seeds_are_too_few_whatever_they_say(grid):
+    two = [r for r in records_of(grid.benchmark("grid")) if r.cell.seed < 2]
+    table = table_of(grid, BETTER, SAME, MOST, records=two)
+    assert [claim.verdict.p for claim in table.claims] == [None] * 3
+    assert [row[-1] for row in sheets.claim_rows(table)] == [
+        "undecided: too few seeds (2 of at least 6)",
+        "undecided: too few seeds (2 of at least 6)",
+        "undecided: too few seeds (2 of at least 8)",
+    ]
+    assert sheets.claims_title(table) == "Claims (no claim has seeds enough for a test)"
+
+
+def test_deterministic_measurements_are_compared_without_a_test(grid):
+    """One seed is enough, there is no p, and the family does not grow."""
+    one = [r for r in records_of(grid.benchmark("grid")) if r.cell.seed < 1]
+    table = table_of(grid, BETTER | {"deterministic": True}, BEST | {"deterministic": True}, LESS, records=one)
+    assert [claim.text for claim in table.claims] == [
+        "supported", "contradicted", "undecided: too few seeds (1 of at least 6)",
+    ]  # fmt: skip
+    assert [row[2:4] for row in sheets.claim_rows(table)] == [["–", "–"]] * 3
+    assert table_of(grid, BETTER | {"deterministic": True}, LESS).family == 1
 
 
 def test_power_of_each_claim(grid):
@@ -345,7 +398,7 @@ def test_power_of_each_claim(grid):
     [too_few] = needs([table_of(grid, BETTER, records=few)])
     assert (too_few.seeds, too_few.needed, too_few.note) == (2, None, "too little data: 3 seeds at least")
     [need] = needs([table_of(grid, BETTER)])
-    assert need.seeds == 5
+    assert need.seeds == 10
     assert some(need.cautious) >= some(need.needed)
     [nothing] = needs([table_of(grid, BETTER, records=[])])
     assert nothing.note.startswith("too little data")
@@ -428,7 +481,7 @@ def test_margins_need_reasons_and_stand_on_the_page(grid):
     assert "### Every comparison of the claims" in page
     assert '<a id="laptop-clop-10"></a>**CLOP, 10 %**' in page
     results = document.texts["RESULTS.md"]
-    assert "[72.00 ± 1.93 (5)](tables/grid/README.md#laptop-clop-10)" in results
+    assert "[72.00 ± 1.05 (10)](tables/grid/README.md#laptop-clop-10)" in results
     assert "| It is equivalent | [grid](tables/grid/README.md) | ✔ | · | · | · |" in results
-    assert "45 cells, 45.0 minutes of worker time on CPU test" in results
+    assert "90 cells, 1.5 hours of worker time on CPU test" in results
     assert wording.p_value(0.0004) == "< 0.001"

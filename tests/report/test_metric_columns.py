@@ -14,7 +14,7 @@ from clopbench.report.formats import sheets
 from clopbench.report.formats.csv_file import to_csv
 from clopbench.report.formats.latex import to_latex
 from clopbench.report.observations import group_by_arm
-from clopbench.report.tables import Table, build_table
+from clopbench.report.tables import Table, build_table, judge_together
 from clopbench.results.records import Record
 from clopbench.suite.declarations import TableDeclaration
 
@@ -60,7 +60,8 @@ def table(suite, scale: str = "paper", **changes) -> Table:
             one, other = (value + 0.001 * seed for value in values)
             metrics = {"one": one, "other": other, "mean": (one + other) / 2}
             records.append(replace(record(entry.cell(seed)), metrics=metrics))
-    return build_table("two", declaration, benchmark, group_by_arm(entry.to_json() for entry in records))
+    arms = group_by_arm(entry.to_json() for entry in records)
+    return judge_together([build_table("two", declaration, benchmark, arms)])[0]
 
 
 def test_each_metric_is_a_column(suite):

@@ -7,7 +7,7 @@ from synthetic import arms, record, records_of
 from clopbench.errors import UserError
 from clopbench.report.document import collect, make_document, report
 from clopbench.report.formats import sheets, wording
-from clopbench.report.tables import build_table
+from clopbench.report.tables import build_table, judge_together
 from clopbench.suite.declarations import TableDeclaration
 from clopbench.suite.suite import Suite
 
@@ -24,15 +24,13 @@ def benchmark_(suite):
 
 
 def table_of(suite, benchmark, records, seeds=None):
-    return build_table("table7", suite.table("table7"), benchmark, arms(records), seeds)
+    return judge_together([build_table("table7", suite.table("table7"), benchmark, arms(records), seeds)])[0]
 
 
 def test_golden_table(suite, benchmark_):
     """Worked by hand: t(0.975, 2) = 4.30265; sd of 92, 94, 96 is 2, half-width 4.30265·2/√3 = 4.97;
-    sd of 91, 93, 92 is 1, half-width 2.48; paired sd √3, half-width 4.30.
-
-    Ratio of sds 2; the rows have covariance 1, so sums and differences have variances 7 and 3 and correlate by
-    3/√21; t = 0.866 at 1 df, p = 1 - 2·atan(0.866)/π = 0.546. Holm: 2 · 0.1835, then 0.546."""
+    sd of 91, 93, 92 is 1, half-width 2.48; paired sd √3, half-width 4.30. Ratio of sds 2. The least p of three
+    seeds is 2/2³."""
     table = table_of(suite, benchmark_, records_of(benchmark_))
     assert sheets.markdown_table(sheets.headings(table), sheets.rows(table)) == (
         "| row | linear probe top-1, % | n | paper | difference | verdict |\n"
@@ -45,19 +43,17 @@ def test_golden_table(suite, benchmark_):
             "Orthonormal prototypes beat random ones",
             "+2.00 [−2.30, +6.30]",
             "–",
-            "0.184",
-            "0.367",
+            "–",
             "3 of 3",
-            "undecided (about 10 seeds would settle it)",
+            "undecided: too few seeds (3 of at least 6)",
         ],
         [
             "Orthonormal prototypes have the smaller spread over seeds",
-            "ratio of sd 2.00 [0.09, 44.11]",
+            "ratio of sd 2.00",
             "–",
-            "0.546",
-            "0.546",
+            "–",
             "– of 3",
-            "undecided (about 19 seeds would settle it)",
+            "undecided: too few seeds (3 of at least 6)",
         ],
     ]
 

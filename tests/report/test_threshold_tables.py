@@ -19,7 +19,7 @@ from clopbench.report import threshold_lines
 from clopbench.report.document import collect, make_document
 from clopbench.report.formats import sheets
 from clopbench.report.observations import group_by_arm
-from clopbench.report.tables import build_table
+from clopbench.report.tables import build_table, judge_together
 from clopbench.results.records import Store
 from clopbench.suite.declarations import TableDeclaration
 from clopbench.suite.suite import Suite
@@ -100,7 +100,7 @@ def records_of(suite, seeds=tuple(range(10))):
 def table_of(suite, records, **changes):
     declaration = validated(TableDeclaration, DECLARED | changes, "tables/rates.yaml")
     arms = group_by_arm(one.to_json() for one in records)
-    return build_table("rates", declaration, benchmark_of(suite), arms)
+    return judge_together([build_table("rates", declaration, benchmark_of(suite), arms)])[0]
 
 
 def test_thresholds_and_their_words(rates):
@@ -125,7 +125,7 @@ def test_a_claim_that_one_threshold_is_higher(rates):
     assert claim.verdict.p == pytest.approx(2 / 512)
     [row] = sheets.claim_rows(table)
     assert row[1] == "higher in 9, lower in 0, tied in 1, share 1.00 [0.66, 1.00]"
-    assert row[5] == "9 of 10"
+    assert row[4] == "9 of 10"
     assert len(claim.cells) == 60
     assert claim.left_out == ()
     turned = table_of(rates, records_of(rates), claims=[
@@ -137,7 +137,7 @@ def test_a_claim_that_one_threshold_is_higher(rates):
 def test_few_seeds_and_missing_cells(rates):
     one = table_of(rates, records_of(rates, (9,)))
     assert [line[1:5] for line in sheets.threshold_sheets(one)[0].body] == [["3.16", "–", "1", "–"]] * 2
-    assert one.claims[0].verdict.text == "undecided (one seed says nothing about spread)"
+    assert one.claims[0].text == "undecided: too few seeds (1 of at least 6)"
     gaps = [r for r in records_of(rates, (0, 1, 9)) if r.cell.seed != 1 or r.cell.training.learning_rate != 10]
     table = table_of(rates, gaps)
     assert [line.incomplete for line in table.thresholds] == [1, 1]
@@ -180,7 +180,7 @@ def test_pages_csv_latex_and_terminal(rates):
     assert lines[1]["reason"] == "> 100 in 7 of 10 seeds"
     grids = sheets.terminal(tables["rates"][0])
     assert [grid.title for grid in grids][1:] == [
-        "Rates, scale laptop, the rate at which accuracy halves", "Claims",
+        "Rates, scale laptop, the rate at which accuracy halves", "Claims (corrected over 1 claim)",
     ]  # fmt: skip
 
 

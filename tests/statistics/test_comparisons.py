@@ -1,19 +1,25 @@
-"""Comparisons, power and verdicts on claims, against scipy, statsmodels, simulation and hand-worked cases."""
+"""Effects with their intervals and power, against scipy, statsmodels, simulation and hand-worked cases."""
 
 import math
 
 import numpy as np
 import pytest
 import statsmodels.stats.weightstats as sw
-from checkout import some
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.power import TTestPower, ttest_power
 
 from clopbench.statistics import power
-from clopbench.statistics.comparisons import Equivalence, NonInferiority, Spread, Superiority
-from clopbench.statistics.verdicts import Evidence, judge_claims
+from clopbench.statistics.comparisons import (
+    Below,
+    Equivalence,
+    Nearness,
+    NonInferiority,
+    Order,
+    Spread,
+    Superiority,
+)
 
 values = st.lists(st.floats(-100, 100), min_size=3, max_size=9).filter(lambda x: np.std(x) > 1e-3)
 
@@ -24,86 +30,83 @@ def pair(seed, n=8, shift=0.3, noise=1.0):
     return first, first - rng.normal(shift, noise, n)
 
 
-def judged(hypothesis, *pairs):
-    """The verdict on a claim that is alone and consists of these comparisons."""
-    tested = Evidence(hypothesis, [None if p is None else hypothesis.compare(*p) for p in pairs])
-    [verdict] = judge_claims([tested])
-    return verdict
-
-
 @given(values, st.integers(0, 2**32))
-def test_superiority_equals_scipys_paired_t_test(first, seed):
+def test_effect_equals_scipys_paired_t_interval(first, seed):
     second = list(first + np.random.default_rng(seed).normal(0.3, 1, len(first)))
     found = Superiority().compare(first, second)
-    reference = stats.ttest_rel(first, second)
-    interval = reference.confidence_interval(0.95)
-    assert Evidence(Superiority(), [found]).p == pytest.approx(reference.pvalue, rel=1e-6)
+    interval = stats.ttest_rel(first, second).confidence_interval(0.95)
     assert (found.low, found.high) == (pytest.approx(interval.low), pytest.approx(interval.high))
-    for p, side in ((found.p_for, "greater"), (found.p_against, "less")):
-        assert p == pytest.approx(stats.ttest_rel(first, second, alternative=side).pvalue, rel=1e-6)
     assert found.in_favour == sum(a > b for a, b in zip(first, second, strict=True))
+    assert found.correlation == pytest.approx(stats.pearsonr(first, second).statistic)
 
 
-def test_superiority_by_hand():
-    # Differences 1, 2, 3: mean 2, sd 1, t = 2 / (1/√3) = 3.4641, two-sided p at 2 df = 0.07418.
+def test_effect_by_hand():
+    # Differences 1, 2, 3: mean 2, sd 1, so 2 standard deviations; the rows lie on one line.
     found = Superiority().compare([2.0, 4.0, 6.0], [1.0, 2.0, 3.0])
     assert (found.estimate, found.sd, found.in_favour) == (2.0, 1.0, 3)
-    assert Evidence(Superiority(), [found]).p == pytest.approx(0.0741799, rel=1e-5)
+    assert (found.standardised, found.correlation) == (2.0, pytest.approx(1.0))
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_equivalence_equals_statsmodels_paired_tost(seed):
-    first, second = pair(seed, shift=0.1, noise=0.4)
-    found = Equivalence(0.5).compare(first.tolist(), second.tolist())
-    reference = sw.ttost_paired(first, second, -0.5, 0.5)
-    assert found.p_for == pytest.approx(reference[0])
+@pytest.mark.parametrize("hypothesis", [Equivalence(0.5), NonInferiority(0.5), Nearness(0.5), Below()])
+def test_one_sided_kinds_show_the_ninety_per_cent_interval(hypothesis):
+    first, second = pair(0, shift=0.1, noise=0.4)
+    found = hypothesis.compare(first.tolist(), second.tolist())
     low, high = sw.DescrStatsW(first - second).tconfint_mean(0.10)
     assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
-    # TOST at 5 % rejects exactly where the 90 % interval lies inside the margin.
-    assert (some(found.p_for) < 0.05) == (low > -0.5 and high < 0.5)
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_non_inferiority_equals_scipys_one_sided_test(seed):
-    first, second = pair(seed, shift=-0.2, noise=0.5)
-    found = NonInferiority(0.4).compare(first.tolist(), second.tolist())
-    for p, side in ((found.p_for, "greater"), (found.p_against, "less")):
-        _, expected = stats.ttest_1samp(first - second, -0.4, alternative=side)
-        assert p == pytest.approx(expected)
-    smaller = min(some(found.p_for), some(found.p_against))
-    assert Evidence(NonInferiority(0.4), [found]).p == pytest.approx(smaller)
+def test_what_does_not_vary_has_no_interval_no_standardised_effect_and_no_correlation():
+    same = Superiority().compare([0.6, 0.7, 0.8], [0.5, 0.6, 0.7])
+    assert (same.low, same.high, same.standardised) == (None, None, None)
+    assert same.correlation == pytest.approx(1.0)
+    assert Below().compare([-0.5, -0.4, -0.3], [-1.0] * 3).correlation is None
+    assert Superiority().compare([0.5, 0.7], [0.4, 0.5]).correlation is None
+    assert Superiority().compare([0.5], [0.4]).sd is None
 
 
-def test_differences_without_spread():
-    assert judged(Superiority(), ([0.5, 0.6], [0.5, 0.6])).p == 1.0
-    assert judged(Superiority(), ([0.6, 0.7], [0.5, 0.6])).verdict == "supported"
-    never = judged(Superiority(), ([0.5, 0.6, 0.7],) * 2)
-    assert never.text == "undecided (more than 10000 seeds would be needed)"
-    assert judged(Equivalence(0.01), ([0.5, 0.6],) * 2).verdict == "supported"
-    assert judged(Equivalence(0.01), ([0.5, 0.6], [0.3, 0.4])).verdict == "contradicted"
-    assert judged(NonInferiority(0.01), ([0.5, 0.6], [0.52, 0.62])).verdict == "contradicted"
-    assert judged(Spread(), ([0.5] * 4, [0.3, 0.5, 0.6, 0.4])).verdict == "supported"
-    assert judged(Spread(), ([0.5] * 4,) * 2).verdict == "undecided"
-
-
-@pytest.mark.parametrize("hypothesis", [Superiority(), NonInferiority(0.1), Equivalence(0.1), Spread()])
-def test_pairs_must_match_and_few_seeds_say_little(hypothesis):
+@pytest.mark.parametrize(
+    "hypothesis", [Superiority(), NonInferiority(0.1), Equivalence(0.1), Spread(), Order()]
+)
+def test_pairs_must_match(hypothesis):
     for first, second in (([1.0], [1.0, 2.0]), ([], [])):
         with pytest.raises(ValueError, match="equally many"):
             hypothesis.compare(first, second)
-    assert judged(hypothesis, ([0.5], [0.4])).text == "undecided (one seed says nothing about spread)"
-    assert judged(hypothesis, None).verdict == "not run"
-    two = judged(hypothesis, ([0.5, 0.4], [0.45, 0.48]))
-    assert two.text == "undecided (2 seeds are too few to say how many would settle it)"
 
 
 def test_spread_by_hand():
     # sd of 0, 2, 4 is 2 and of 0, 1, 1 is 0.5774: sums 0, 3, 5 and differences 0, 1, 3 correlate by 0.9538.
     found = Spread().compare([0.0, 2.0, 4.0], [0.0, 1.0, 1.0])
     assert found.estimate == pytest.approx(2 * math.sqrt(3))
-    assert found.correlation == pytest.approx(0.95382, abs=1e-5)
-    assert Evidence(Spread(), [found]).p == pytest.approx(2 * some(found.p_against))
-    assert not Spread().favours(found)
+    assert found.contrast == pytest.approx(0.95382, abs=1e-5)
+    assert (found.low, found.high) == (None, None)
+    flat, wavy = [0.5, 0.5, 0.5], [0.4, 0.5, 0.7]
+    assert Spread().compare(flat, flat).estimate is None
+    assert Spread().compare(flat, wavy).estimate == 0.0
+    assert Spread().compare(wavy, flat).estimate == math.inf
+    assert Spread().compare([0.1], [0.1]).estimate is None
+
+
+def test_slack_is_positive_where_the_estimate_agrees_with_the_claim():
+    higher, lower = ([0.5, 0.7], [0.4, 0.5]), ([0.4, 0.5], [0.5, 0.7])
+    for hypothesis, expected in (
+        (Superiority(), (0.15, -0.15)),
+        (NonInferiority(0.2), (0.35, 0.05)),
+        (Equivalence(0.2), (0.05, 0.05)),
+        (Equivalence(0.1), (-0.05, -0.05)),
+        (Spread(), (1 - 2.0, 1 - 0.5)),
+        (Order(), (0.5, -0.5)),
+    ):
+        slack = tuple(hypothesis.slack(hypothesis.compare(*sides)) for sides in (higher, lower))
+        assert slack == pytest.approx(expected)
+
+
+def test_seeds_for_a_number_are_those_of_the_sign_test():
+    """All of ten below the limit: power 80 % at 5 % needs the fewest seeds that can be significant, six."""
+    found = Below().compare([-1.0 - 0.1 * k for k in range(10)], [-3.0] * 10)
+    assert Below().seeds_needed(found, 0.05) == 6
+    assert stats.binomtest(6, 6).pvalue < 0.05 < stats.binomtest(5, 5).pvalue
+    near = Nearness(0.5).compare([0.1, 0.2, 0.3, 0.4, 0.6], [0.0] * 5)
+    assert Nearness(0.5).seeds_needed(near, 0.05) == power.sign_test_seeds(0.8, 1.0, 0.05)
 
 
 @pytest.mark.parametrize("effect", [0.2, 0.5, 1.0, 3.0])
@@ -154,103 +157,3 @@ def test_cautious_limits_of_a_spread_cover_the_truth_four_times_in_five():
     r = [np.corrcoef(x, y)[0, 1] for x, y in zip(x_RN, y_RN, strict=True)]
     covered = np.mean([power.cautious_correlation(v, 12) < math.sqrt(0.5) for v in r])
     assert covered == pytest.approx(0.80, abs=0.03)
-
-
-def test_verdicts_on_one_comparison():
-    rng = np.random.default_rng(1)
-    base = rng.normal(0.77, 0.01, 10)
-    better = base + 0.01 + rng.normal(0, 0.005, 10)
-    assert judged(Superiority(), (better, base)).text == "supported"
-    assert judged(Superiority(), (base, better)).text == "contradicted"
-    noisy = judged(Superiority(), (base, base + rng.normal(0.001, 0.02, 10)))
-    assert noisy.verdict == "undecided"
-    assert noisy.reason.startswith("about ")
-    assert judged(NonInferiority(0.02), (base, base + 0.001)).verdict == "supported"
-    assert judged(Equivalence(0.02), (base, better)).verdict == "supported"
-    assert judged(Equivalence(0.002), (base, better)).verdict == "contradicted"
-    assert judged(Spread(), (base, base * 5)).verdict == "supported"
-    assert judged(Spread(), (base * 5, base)).verdict == "contradicted"
-
-
-CLEAR = ([3.0, 4.1, 5.2, 6.0, 7.1], [1.0, 2.0, 3.0, 4.0, 5.0])
-NOISY = ([1.1, 1.8, 3.3, 4.1, 4.8], [1.0, 2.0, 3.0, 4.0, 5.0])
-
-
-def test_a_claim_holds_only_if_all_its_comparisons_do():
-    both = Evidence(Superiority(), [Superiority().compare(*CLEAR), Superiority().compare(*NOISY)])
-    assert both.weakest == 1
-    assert both.p == pytest.approx(stats.ttest_rel(*NOISY).pvalue)
-    assert judged(Superiority(), CLEAR, NOISY).verdict == "undecided"
-    assert judged(Superiority(), CLEAR, CLEAR).verdict == "supported"
-
-
-def test_one_clear_failure_contradicts_a_claim_after_bonferroni():
-    contrary = CLEAR[::-1]
-    verdict = judged(Superiority(), CLEAR, CLEAR, contrary)
-    assert verdict.verdict == "contradicted"
-    assert verdict.p == pytest.approx(3 * some(judged(Superiority(), contrary).p))
-    # Significant alone (p = 0.03), but not among three.
-    mild: tuple[list[float], list[float]] = [1.0, 2.0, 3.0, 4.0, 5.0], [1.2, 2.1, 3.5, 4.1, 5.4]
-    p_mild = some(judged(Superiority(), mild).p)
-    assert 0.0167 < p_mild < 0.05
-    assert judged(Superiority(), mild).verdict == "contradicted"
-    assert judged(Superiority(), CLEAR, CLEAR, mild).verdict == "undecided"
-
-
-def test_comparisons_that_are_missing_leave_a_claim_open_but_can_not_save_it():
-    assert judged(Superiority(), CLEAR, None).text == "undecided (1 of 2 comparisons not run)"
-    assert judged(Superiority(), CLEAR[::-1], None).verdict == "contradicted"
-
-
-def test_false_positives_of_a_best_claim_stay_below_five_per_cent():
-    """Four rows alike: 'the first is best' is supported, or contradicted, in at most 5 % of the worlds."""
-    rng = np.random.default_rng(4)
-    wrong = 0
-    for _ in range(2000):
-        first, *others = rng.normal(0, 1, (4, 8))
-        evidence = Evidence(Superiority(), [Superiority().compare(first, other) for other in others])
-        assert evidence.p is not None
-        wrong += evidence.p < 0.05
-    assert wrong / 2000 < 0.06
-
-
-def test_verdicts_rest_on_holms_correction():
-    # p = 0.03 alone; with two more claims it would have to be below 0.05/3.
-    mild = Evidence(
-        Superiority(), [Superiority().compare([1.2, 2.1, 3.5, 4.1, 5.4], [1.0, 2.0, 3.0, 4.0, 5.0])]
-    )
-    noisy = Evidence(Superiority(), [Superiority().compare(*NOISY)])
-    empty = Evidence(Superiority(), [None])
-    [alone] = judge_claims([mild])
-    assert alone.verdict == "supported"
-    first, second, third, missing = judge_claims([mild, noisy, noisy, empty])
-    assert first.verdict == "undecided"
-    assert first.family == second.family == third.family == 3
-    assert first.p_holm == pytest.approx(3 * some(first.p))
-    assert missing.verdict == "not run"
-    assert (missing.p, missing.p_holm) == (None, None)
-    # More seeds are then needed than for the claim alone.
-    assert some(mild.seeds_needed(first.alpha)) > some(mild.seeds_needed(alone.alpha))
-
-
-def test_seeds_needed_by_a_claim_of_several_comparisons():
-    clear, noisy = (Superiority().compare(*p) for p in (CLEAR, NOISY))
-    contrary = Superiority().compare(*NOISY[::-1])
-    alone = Evidence(Superiority(), [noisy]).seeds_needed(0.05)
-    assert Evidence(Superiority(), [clear, noisy]).seeds_needed(0.05) == alone
-    # One comparison against the claim is enough to refute it, at half the level for two comparisons.
-    refuted = Evidence(Superiority(), [clear, contrary]).seeds_needed(0.05)
-    assert refuted == Evidence(Superiority(), [contrary]).seeds_needed(0.025)
-    cautious = Evidence(Superiority(), [clear, noisy]).seeds_needed(0.05, cautious=True)
-    assert some(cautious) > some(alone)
-    assert Evidence(Superiority(), [clear, None]).seeds_needed(0.05) is None
-
-
-@pytest.mark.parametrize("hypothesis", [Superiority(), NonInferiority(0.2), Equivalence(0.2), Spread()])
-def test_an_undecided_claim_never_needs_fewer_seeds_than_it_has(hypothesis):
-    for seed in range(25):
-        tested = Evidence(hypothesis, [hypothesis.compare(*pair(seed, n=8, shift=0.1, noise=0.3))])
-        [verdict] = judge_claims([tested])
-        needed = tested.seeds_needed(verdict.alpha)
-        if verdict.verdict == "undecided" and needed is not None:
-            assert needed > 8

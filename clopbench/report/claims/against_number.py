@@ -5,9 +5,10 @@ from collections.abc import Iterable
 
 from clopbench.report import amounts, points
 from clopbench.report.claims.claim_kind import Bound, ClaimKind
+from clopbench.report.claims.contrast import Contrast
 from clopbench.report.points import Axes, Pair
-from clopbench.statistics.comparisons import Equivalence, Superiority
-from clopbench.statistics.summaries import ALPHA
+from clopbench.statistics.amounts import Amounts, above, near
+from clopbench.statistics.comparisons import Below, Nearness
 from clopbench.suite.claims import AtMostClaim, Direction, NearClaim, Points
 
 
@@ -53,8 +54,12 @@ class Near(AgainstNumber):
         return Bound("Margin", self.margin, self.claim.margin_reason)
 
     @property
-    def hypothesis(self) -> Equivalence:
-        return Equivalence(self.margin)
+    def hypothesis(self) -> Nearness:
+        return Nearness(self.margin)
+
+    def amounts(self, contrast: Contrast) -> Amounts:
+        values, _ = contrast.signed
+        return near(values, self.constant, self.margin, self.claim.deterministic)
 
     @property
     def beside(self) -> str:
@@ -84,8 +89,13 @@ class AtMost(AgainstNumber):
         return Bound("Limit", self.constant, self.claim.limit_reason)
 
     @property
-    def hypothesis(self) -> Superiority:
-        return Superiority(sides=1, confidence=1 - 2 * ALPHA)
+    def hypothesis(self) -> Below:
+        return Below()
+
+    def amounts(self, contrast: Contrast) -> Amounts:
+        """Both are signed: that less is better turns 'below the limit' into 'above its opposite'."""
+        values, _ = contrast.signed
+        return above(values, -self.constant, self.claim.deterministic)
 
     @property
     def beside(self) -> str:

@@ -7,8 +7,10 @@ from typing import ClassVar
 from clopbench.errors import UserError, unknown
 from clopbench.report import points, threshold_lines
 from clopbench.report.claims.claim_kind import ClaimKind
+from clopbench.report.claims.contrast import Contrast
 from clopbench.report.observations import Number
 from clopbench.report.points import Axes, Pair
+from clopbench.statistics.amounts import Amounts, later
 from clopbench.statistics.comparisons import Comparison, Order
 from clopbench.suite.claims import Direction, Format, HigherThresholdClaim, LessSensitiveClaim, Points
 from clopbench.suite.thresholds import ThresholdDeclaration
@@ -106,6 +108,9 @@ class HigherThreshold(Along):
     @property
     def hypothesis(self) -> Order:
         return Order()
+
+    def amounts(self, contrast: Contrast) -> Amounts:
+        return later(*contrast.signed, self.claim.deterministic)
 
     def by_seed(self, side: Sequence[Number]) -> dict[int, float]:
         """Seed → how many points of the grid lie before the threshold: all that the grid says for sure."""

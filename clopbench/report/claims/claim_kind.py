@@ -1,4 +1,4 @@
-"""What a kind of claim has to answer: what is compared, how it is tested, which way is better, how it reads.
+"""What a kind of claim has to answer: what is compared and tested, which way is better, how it reads.
 
 Each kind that clopbench/suite/claims.py declares has one class, in a file for its family, whose `claim` is that
 declaration; kinds.py finds it. What most kinds have in common stands here and is their default.
@@ -13,6 +13,7 @@ from clopbench.report import amounts, points
 from clopbench.report.claims.contrast import Contrast
 from clopbench.report.observations import Number
 from clopbench.report.points import Axes, Pair, Side
+from clopbench.statistics.amounts import Amounts, difference
 from clopbench.statistics.comparisons import Comparison, Hypothesis, Superiority
 from clopbench.suite.claims import ClaimDeclaration, Direction, Format
 from clopbench.suite.declarations import TableDeclaration
@@ -70,8 +71,12 @@ class ClaimKind(ABC):
 
     @property
     def hypothesis(self) -> Hypothesis:
-        """How each comparison is tested."""
+        """What is asked of each comparison, and how its effect is expressed."""
         return Superiority()
+
+    def amounts(self, contrast: Contrast) -> Amounts:
+        """What a comparison is tested on: amounts that are positive where its seed agrees with the claim."""
+        return difference(*contrast.signed, self.claim.deterministic)
 
     def by_seed(self, side: Sequence[Number]) -> dict[int, float]:
         """Seed → the value of a side, from its entries in the table (one at least)."""

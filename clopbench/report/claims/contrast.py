@@ -36,10 +36,10 @@ class Contrast:
         return sorted(self.first.keys() & self.second.keys())
 
     @property
-    def signed(self) -> tuple[list[float], list[float]]:
-        """The values of `seeds` on either side, signed so that higher is better."""
+    def signed(self) -> tuple[dict[int, float], dict[int, float]]:
+        """Seed → value on either side, for `seeds`, signed so that higher is better."""
         sign = 1 if self.direction == "higher" else -1
-        first, second = ([sign * side[seed] for seed in self.seeds] for side in (self.first, self.second))
+        first, second = ({seed: sign * side[seed] for seed in self.seeds} for side in (self.first, self.second))
         return first, second
 
     def cells(self) -> Iterator[Observation]:

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 from clopbench.report import amounts, points
 from clopbench.report.claims.claim_kind import Bound, ClaimKind
+from clopbench.report.claims.contrast import Contrast
 from clopbench.report.points import Axes, Pair
+from clopbench.statistics.amounts import Amounts, not_worse, steadier, within
 from clopbench.statistics.comparisons import Equivalence, NonInferiority, Spread
 from clopbench.suite.claims import (
     AtLeastAsGoodClaim,
@@ -31,7 +33,7 @@ class Against(ClaimKind):
 
 
 class Better(Against):
-    """The better mean, by a paired t test."""
+    """More in a paired comparison."""
 
     claim: BetterClaim
 
@@ -69,6 +71,9 @@ class SmallerSpread(Against):
     def hypothesis(self) -> Spread:
         return Spread()
 
+    def amounts(self, contrast: Contrast) -> Amounts:
+        return steadier(*contrast.signed)
+
     def estimate(self, amount: float) -> str:
         return f"ratio of sd {'∞' if math.isinf(amount) else self.end(amount)}"
 
@@ -96,6 +101,9 @@ class AtLeastAsGood(Against):
     def hypothesis(self) -> NonInferiority:
         return NonInferiority(self.margin)
 
+    def amounts(self, contrast: Contrast) -> Amounts:
+        return not_worse(*contrast.signed, self.margin, self.claim.deterministic)
+
     @property
     def beside(self) -> str:
         return f", margin −{amounts.value(self.format, self.margin)}"
@@ -120,6 +128,9 @@ class Equivalent(ClaimKind):
     @property
     def hypothesis(self) -> Equivalence:
         return Equivalence(self.margin)
+
+    def amounts(self, contrast: Contrast) -> Amounts:
+        return within(*contrast.signed, self.margin, self.claim.deterministic)
 
     @property
     def beside(self) -> str:

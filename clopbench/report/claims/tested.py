@@ -1,17 +1,22 @@
-"""A declared claim over the numbers of a table: sides are paired seed by seed, and tested."""
+"""A declared claim over the numbers of a table: its comparisons seed by seed, and what was found on them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from clopbench.report.claims.claim_kind import ClaimKind, Places
 from clopbench.report.claims.contrast import Contrast
 from clopbench.report.claims.kinds import kind_of
 from clopbench.report.observations import Observation
 from clopbench.report.points import Axes, Pair
+from clopbench.statistics import family
+from clopbench.statistics.amounts import Amounts
 from clopbench.statistics.comparisons import Comparison
-from clopbench.statistics.verdicts import NOT_RUN, ClaimVerdict, Evidence
+from clopbench.statistics.family import NOT_RUN, UNDECIDED, Found, Verdict
 from clopbench.suite.claims import ClaimDeclaration, Format
 from clopbench.suite.declarations import TableDeclaration
+
+NO_VERDICT = Verdict(NOT_RUN)
+NO_VALUE = "no seed has a value on both sides: see the diverged cells"
 
 
 @dataclass(frozen=True)
@@ -20,13 +25,20 @@ class Claim:
 
     kind: ClaimKind
     contrasts: Sequence[Contrast]
-    tested: Evidence
+    effects: Sequence[Comparison | None]
+    """One for each contrast; None where its two sides share no seed."""
+    amounts: Sequence[Amounts | None]
+    """What they are tested on."""
     cells: tuple[Observation, ...]
     unpaired: tuple[str, ...]
     """Seeds whose two cells did not share the labelled subset or the initial weights."""
     left_out: tuple[str, ...]
     """Seeds that ended without a value on one side."""
-    verdict: ClaimVerdict = NOT_RUN
+    verdict: Verdict = NO_VERDICT
+    undone_by: int | None = None
+    """How many single seeds would each undo the verdict, were they left out; None where nothing is decided."""
+    seeds_of_family: int = 0
+    """Of how many."""
 
     @property
     def declaration(self) -> ClaimDeclaration:
@@ -42,26 +54,74 @@ class Claim:
 
     @property
     def pairs(self) -> list[Pair]:
-        """What each comparison of `tested` sets against what."""
+        """What each comparison sets against what."""
         return [contrast.pair for contrast in self.contrasts]
 
     @property
+    def found(self) -> Sequence[Found | None]:
+        """What the test says of each comparison; None where nothing was tested."""
+        return self.verdict.comparisons or [None] * len(self.contrasts)
+
+    @property
     def weakest(self) -> tuple[Pair, Comparison] | None:
-        """The comparison that the claim hangs on."""
-        position = self.tested.weakest
-        found = None if position is None else self.tested.comparisons[position]
-        return None if position is None or found is None else (self.contrasts[position].pair, found)
+        """The comparison that the claim hangs on; of those that the test cannot tell apart the smallest effect.
+
+        It cannot where all lie on one side of a number in all seeds, or where there are too few seeds for it.
+        """
+        position = self.verdict.weakest
+        hardest = None if position is None else self.found[position]
+        alike = [
+            (pair, effect)
+            for pair, effect, found in zip(self.pairs, self.effects, self.found, strict=True)
+            if effect is not None and (hardest is None or found == hardest)
+        ]
+        return min(alike, key=lambda one: self.kind.hypothesis.slack(one[1]), default=None)
+
+    @property
+    def is_fragile(self) -> bool:
+        """Whether a single seed that is left out undoes the verdict."""
+        return bool(self.undone_by)
+
+    @property
+    def text(self) -> str:
+        """The verdict with its reason, and whether it is fragile."""
+        word, reason = self.verdict.verdict, self.verdict.reason
+        if self.is_fragile:
+            return f"{word}, fragile: undone by {self.undone_by} of {self.seeds_of_family} seeds"
+        return f"{word}: {reason}" if reason else word
 
 
 def compare(declaration: ClaimDeclaration, table: TableDeclaration, axes: Axes, places: Places) -> Claim:
-    """Test every comparison of a claim, without a verdict: that depends on the other claims (Holm)."""
+    """A claim with all its comparisons, without a verdict: that depends on the other claims of its family."""
     kind = kind_of(declaration, table)
     contrasts = kind.contrasts(axes, places)
-    comparisons = [kind.hypothesis.compare(*one.signed) if one.seeds else None for one in contrasts]
+    effects = [_effect(kind, one) if one.seeds else None for one in contrasts]
+    amounts = [kind.amounts(one) if one.seeds else None for one in contrasts]
     cells = {cell.id: cell for one in contrasts for cell in one.cells()}
     unpaired = dict.fromkeys(problem for one in contrasts for problem in one.unpaired())
     left_out = dict.fromkeys(seed for one in contrasts for seed in one.left_out())
-    return Claim(
-        kind, contrasts, Evidence(kind.hypothesis, comparisons, len(left_out)),
-        tuple(cells.values()), tuple(unpaired), tuple(left_out),
-    )  # fmt: skip
+    return Claim(kind, contrasts, effects, amounts, tuple(cells.values()), tuple(unpaired), tuple(left_out))
+
+
+def judge(claims: Sequence[Claim]) -> list[Claim]:
+    """The claims of a family with their verdicts, and how many seeds would each undo them."""
+    amounts = [claim.amounts for claim in claims]
+    verdicts = family.judge(amounts)
+    undone = family.undone(amounts, verdicts)
+    seeds = {seed for claim in claims for one in claim.contrasts for seed in one.seeds}
+    return [
+        replace(claim, verdict=_said(claim, verdict), undone_by=count, seeds_of_family=len(seeds))
+        for claim, verdict, count in zip(claims, verdicts, undone, strict=True)
+    ]
+
+
+def _effect(kind: ClaimKind, contrast: Contrast) -> Comparison:
+    first, second = contrast.signed
+    return kind.hypothesis.compare(list(first.values()), list(second.values()))
+
+
+def _said(claim: Claim, verdict: Verdict) -> Verdict:
+    """A claim all of whose seeds diverged was run, although nothing is left to compare."""
+    if verdict.verdict == NOT_RUN and claim.left_out:
+        return replace(verdict, verdict=UNDECIDED, reason=NO_VALUE)
+    return verdict

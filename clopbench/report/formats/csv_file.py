@@ -15,9 +15,9 @@ from clopbench.statistics.comparisons import Comparison
 
 FIELDS = [
     *("table", "scale", "kind", "row", "column", "point", "metric", "mean", "sd", "low_95", "high_95"),
-    *("low_90", "high_90", "bootstrap_low", "bootstrap_high", "n", "planned", "collapsed", "diverged"),
-    *("paper_mean", "paper_sd", "paper_n", "difference", "p", "p_holm", "family", "in_favour", "seeds_needed"),
-    *("verdict", "reason", "cells"),
+    *("low_90", "high_90", "n", "planned", "collapsed", "diverged", "paper_mean", "paper_sd", "paper_n"),
+    *("difference", "standardised_effect", "row_correlation", "p", "adjusted_p", "family", "in_favour"),
+    *("verdict", "reason", "undone_by", "cells"),
 ]
 
 
@@ -29,7 +29,8 @@ def to_csv(tables: list[Table]) -> str:
     grid.
 
     mean of a claim: its weakest comparison, positive in its favour (about standard deviations: their ratio;
-    about thresholds: the share of the untied seeds in favour). The p of a comparison is one-sided.
+    about thresholds: the share of the untied seeds in favour). p is two-sided, adjusted_p corrected over the
+    `family` claims that were tested together. undone_by: how many single seeds, left out, would undo a verdict.
     """
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, FIELDS, lineterminator="\n")
@@ -96,9 +97,9 @@ def _claim(table: Table, claim: Claim) -> dict[str, Any]:
         "metric": claim.metric,
         "n": 0,
         "p": verdict.p,
-        "p_holm": verdict.p_holm,
-        "family": verdict.family,
-        "seeds_needed": claim.tested.seeds_needed(verdict.alpha),
+        "adjusted_p": verdict.adjusted,
+        "family": table.family,
+        "undone_by": claim.undone_by,
         "verdict": verdict.verdict,
         "reason": verdict.reason,
         "cells": " ".join(cell.id for cell in claim.cells),
@@ -110,9 +111,7 @@ def _claim(table: Table, claim: Claim) -> dict[str, Any]:
 
 
 def _comparisons(table: Table, claim: Claim) -> Iterator[dict[str, Any]]:
-    if len(claim.pairs) < 2:
-        return
-    for pair, found in zip(claim.pairs, claim.tested.comparisons, strict=True):
+    for pair, effect, found in zip(claim.pairs, claim.effects, claim.found, strict=True):
         fields: dict[str, Any] = {
             "kind": "comparison",
             "row": claim.declaration.name,
@@ -120,21 +119,22 @@ def _comparisons(table: Table, claim: Claim) -> Iterator[dict[str, Any]]:
             "metric": claim.metric,
             "n": 0,
         }
+        if effect:
+            fields |= _effect(claim, effect)
         if found:
-            fields |= _effect(claim, found) | {"p": found.p_for}
+            fields |= {"p": found.p, "adjusted_p": found.adjusted}
         yield fields
 
 
 def _effect(claim: Claim, found: Comparison) -> dict[str, Any]:
-    level = round(claim.tested.hypothesis.confidence * 100)
-    low, high = found.bootstrap or (None, None)
+    level = round(claim.kind.hypothesis.confidence * 100)
     return {
         "mean": found.estimate,
         "sd": found.sd,
         f"low_{level}": found.low,
         f"high_{level}": found.high,
-        "bootstrap_low": low,
-        "bootstrap_high": high,
+        "standardised_effect": found.standardised,
+        "row_correlation": found.correlation,
         "n": found.n,
         "in_favour": found.in_favour,
     }

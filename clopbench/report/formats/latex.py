@@ -35,7 +35,8 @@ def to_latex(tables: list[Table]) -> str:
             caption = f"{title} {sheet.title}: the median over n seeds, and its interval by order statistics."
             parts.extend(_floats(caption, sheet.head, sheet.body))
         if table.claims:
-            caption = f"{title} Claims: effects over paired seeds, positive in the claim's favour; p by Holm."
+            caption = f"{title} Claims: effects over paired seeds, positive in the claim's favour; p "
+            caption += f"{wording.family(table.family)}."
             parts.extend(_floats(caption, sheets.CLAIM_HEADINGS, sheets.claim_rows(table)))
     return "\n\n".join(parts) + "\n"
 

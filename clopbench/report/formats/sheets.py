@@ -16,8 +16,10 @@ from clopbench.statistics.summaries import Summary, summarise
 from clopbench.suite.claims import Format
 from clopbench.suite.declarations import Coordinates
 
-CLAIM_HEADINGS = [
-    *("claim", "effect [95 % interval]", "bootstrap [95 %]", "p", "p (Holm)", "seeds in favour", "verdict"),
+CLAIM_HEADINGS = ["claim", "effect [95 % interval]", "p", "adjusted p", "seeds in favour", "verdict"]
+COMPARISON_HEADINGS = [
+    *("claim", "comparison", "effect [95 % interval]", "standardised effect", "correlation of rows", "n", "p"),
+    "adjusted p",
 ]
 
 
@@ -79,34 +81,41 @@ def sheets(table: Table) -> list[Sheet]:
     return [*found, _flat(table, "Against the paper's numbers", known)] if known else found
 
 
+def claims_title(table: Table) -> str:
+    """'Claims (corrected over 35 claims)'."""
+    return f"Claims ({wording.family(table.family)})"
+
+
 def claim_rows(table: Table) -> list[list[str]]:
     return [
         [
             claim.declaration.text,
             wording.effect(table, claim),
-            wording.bootstrapped(claim),
             wording.p_value(claim.verdict.p),
-            wording.p_value(claim.verdict.p_holm),
+            wording.p_value(claim.verdict.adjusted),
             wording.in_favour(claim),
-            claim.verdict.text,
+            claim.text,
         ]
         for claim in table.claims
     ]
 
 
 def comparison_rows(table: Table) -> list[list[str]]:
-    """Every comparison of the claims that consist of several."""
+    """Every comparison of the claims that were run."""
     return [
         [
             claim.declaration.text,
             wording.pair_name(table, pair),
-            claim.kind.effect(found) if found else wording.NOT_RUN,
-            str(found.n if found else 0),
-            wording.p_value(found.p_for if found else None),
+            claim.kind.effect(effect) if effect else wording.NOT_RUN,
+            wording.coefficient(effect.standardised if effect else None),
+            wording.coefficient(effect.correlation if effect else None),
+            str(effect.n if effect else 0),
+            wording.p_value(found.p if found else None),
+            wording.p_value(found.adjusted if found else None),
         ]
         for claim in table.claims
-        if len(claim.pairs) > 1
-        for pair, found in zip(claim.pairs, claim.tested.comparisons, strict=True)
+        if any(claim.effects)
+        for pair, effect, found in zip(claim.pairs, claim.effects, claim.found, strict=True)
     ]
 
 
@@ -131,9 +140,6 @@ def threshold_point(line: Line) -> Coordinates:
     return {"threshold": line.declaration.name} | line.coordinates
 
 
-COMPARISON_HEADINGS = ["claim", "comparison", "effect [95 % interval]", "n", "one-sided p"]
-
-
 def markdown_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *body]
     return "\n".join("| " + " | ".join(text.replace("|", "\\|") for text in line) + " |" for line in lines)
@@ -145,7 +151,7 @@ def terminal(table: Table) -> list[RichTable]:
     shown = [*sheets(table), *threshold_sheets(table)]
     parts = [(_joined(title, sheet.title), sheet.head, sheet.body) for sheet in shown]
     if table.claims:
-        parts.append(("Claims", CLAIM_HEADINGS, claim_rows(table)))
+        parts.append((claims_title(table), CLAIM_HEADINGS, claim_rows(table)))
     grids = []
     for heading, head, body in parts:
         grid = RichTable(*head, title=heading, title_justify="left", box=box.SIMPLE_HEAD)

@@ -75,15 +75,20 @@ def effect(table: Table, claim: Claim) -> str:
         return NOTHING
     pair, found = claim.weakest
     text = claim.kind.effect(found)
-    k = len(claim.tested.comparisons)
+    k = len(claim.contrasts)
     return text if k == 1 else f"{text} ({WEAKEST} {k}: {pair_name(table, pair)})"
 
 
-def bootstrapped(claim: Claim) -> str:
-    """The bootstrap interval of the comparison that the claim hangs on."""
-    if claim.weakest is None or claim.weakest[1].bootstrap is None:
-        return NOTHING
-    return claim.kind.interval(*claim.weakest[1].bootstrap).strip()
+def family(count: int) -> str:
+    """How many claims the adjusted p values of a table are corrected over."""
+    if not count:
+        return "no claim has seeds enough for a test"
+    return f"corrected over {count} claim{'s' if count > 1 else ''}"
+
+
+def coefficient(number: float | None) -> str:
+    """A correlation or a standardised effect: '+0.42'."""
+    return NOTHING if number is None else f"{number:+.2f}".replace("-", "−")
 
 
 def p_value(p: float | None) -> str:

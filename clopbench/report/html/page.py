@@ -30,8 +30,9 @@ TITLE = "Contrastive learning with orthonormal prototypes: what was reproduced"
 ABOUT = """\
 The paper: *Semi-Supervised Contrastive Learning with Orthonormal Prototypes* (CLOP, arXiv 2512.07880).
 Values are means over n seeds ± the half-width of the 95 % t interval. Claims are tested over paired seeds: a
-seed fixes the labelled subset, the initial weights and the batches for all rows. The p values of all claims at
-one scale are corrected together by Holm's method. At any scale but the paper's, values are *not comparable*
+seed fixes the labelled subset, the initial weights and the batches for all rows. Sign flips over these seeds
+give p, and adjusted p, which is corrected over all claims that have records at the scale. A verdict is
+*fragile* if leaving out a single seed undoes it. At any scale but the paper's, values are *not comparable*
 with the paper's, and only claims get a verdict. **Every number opens the cells behind it**, with their
 configuration, hardware and learning curves.
 """
@@ -144,7 +145,11 @@ def _claim_matrix(suite: Suite, tables: Mapping[str, Sequence[Table]]) -> Elemen
         present = {table.scale.name for table in tables[name]}
         entries = []
         for scale, verdict in found.items():
-            shown = element("a", chip(verdict), href=f"#{name}-{scale}") if scale in present else chip(verdict)
+            shown = chip(verdict.word)
+            if verdict.fragile:
+                append(shown, element("small", summary.FRAGILE))
+            if scale in present:
+                shown = element("a", shown, href=f"#{name}-{scale}")
             entries.append(grid_entry("", shown, data_scale=scale))
         lines.append([grid_entry("", inline(claim.text), header=True), _link_entry(name), *entries])
     made = grid("claims at each scale", head, lines)

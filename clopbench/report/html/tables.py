@@ -135,7 +135,9 @@ def _opener(text: str, key: str) -> Element:
 
 def _verdict(verdict: str, text: str) -> Element:
     """An entry with a verdict, and its reason below."""
-    reason = text.removeprefix(verdict).strip(" ()")
+    reason = text.removeprefix(verdict).lstrip(" ,:")
+    if reason.startswith("("):
+        reason = reason[1:-1]
     small = element("small", reason) if reason else None
     return grid_entry("", chip(verdict), small, class_="verdict")
 
@@ -182,7 +184,7 @@ def _claims(table: Table, groups: Groups) -> Element:
             ]
         )
     text, *others, verdict = sheets.CLAIM_HEADINGS
-    return grid("Claims", [text, verdict, *others, "the paper"], lines)
+    return grid(sheets.claims_title(table), [text, verdict, *others, "the paper"], lines)
 
 
 def _problems(table: Table) -> Element | None:
