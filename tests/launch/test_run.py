@@ -58,7 +58,7 @@ def test_output_names_scale_progress_table_and_claim(reference):
     assert "4 cells: 0 done, 4 missing, 0 failed, 0 damaged" in out
     assert "[4/4] done table7 " in out
     assert "CLOP, orthonormal prototypes" in out
-    claims_shown = out.partition("\nClaims\n")[2]  # Its cells are wrapped, so a sentence is in pieces.
+    claims_shown = out.partition("\nClaims (")[2]  # Its cells are wrapped, so a sentence is in pieces.
     assert all(word in claims_shown for word in ("Orthonormal", "beat", "random ones"))
     assert "\x1b" not in out  # Plain lines where there is no terminal.
 

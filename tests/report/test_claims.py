@@ -10,9 +10,12 @@ from synthetic import record
 
 from clopbench.errors import UserError
 from clopbench.parameters import validated
+from clopbench.report import summary
 from clopbench.report.claims.kinds import kind_of
 from clopbench.report.document import collect, make_document
 from clopbench.report.formats import sheets, wording
+from clopbench.report.html.markup import to_text
+from clopbench.report.html.tables import Groups, at_scale
 from clopbench.report.observations import group_by_arm
 from clopbench.report.planning import needs
 from clopbench.report.tables import build_table, judge_together
@@ -366,6 +369,11 @@ def test_a_verdict_that_hangs_on_one_seed_is_fragile(grid):
     six = [r for r in records_of(grid.benchmark("grid")) if r.cell.seed < 6]
     [claim] = table_of(grid, BETTER, records=six).claims
     assert claim.text == "supported, fragile: undone by 6 of 6 seeds"
+    said = "fragile: undone by 6 of 6 seeds"
+    table = table_of(grid, BETTER, records=six)
+    assert said in to_text(at_scale(table, Groups()))
+    assert said in sheets.claim_rows(table)[0][-1]
+    assert summary._outcome(claim).symbol == "✔ fragile"
     [solid] = table_of(grid, BETTER).claims
     assert (solid.text, solid.undone_by) == ("supported", 0)
 
@@ -380,6 +388,7 @@ def test_two_seeds_are_too_few_whatever_they_say(grid):
         "undecided: too few seeds (2 of at least 8)",
     ]
     assert sheets.claims_title(table) == "Claims (no claim has seeds enough for a test)"
+    assert "<small>too few seeds (2 of at least 6)</small>" in to_text(at_scale(table, Groups()))
 
 
 def test_deterministic_measurements_are_compared_without_a_test(grid):
