@@ -1,4 +1,4 @@
-"""No record, no success: whatever a method does to its process, its cell has failed and nobody waits for ever."""
+"""No record, no success: whatever a method does to its process, its cell has failed, and nobody waits for it."""
 
 import json
 from multiprocessing import Pipe
@@ -54,7 +54,7 @@ def test_of_a_slurm_task_too(tmp_path, suite):
     cells = [SubmittedCell(p.id, p.cell.config(), p.launch.model_dump(), p.places) for p in plan.cells]
     folders = [str(folder) for folder in suite.method_folders]
     packing = Packing(store, folders, str(tmp_path / "data"), [None] * 2, "cpu", 0.0, {}, StopSignals())
-    ended = packing.run(cells, patience=5)
+    ended = packing.run(cells, patience=60)
     assert len(ended.failed) == len(ENDS)
     assert not (ended.recorded or ended.stopped or ended.waiting or ended.held)
     assert failures(tmp_path).keys() == ENDS.keys()

@@ -34,6 +34,7 @@ ENDS = {
 # Among them all statuses that have meant something to a launcher: done, failed, stopped, held, not written.
 for status in (0, 1, 3, 74, 75, 76, 77, 128 + signal.SIGTERM, 128 + signal.SIGUSR2, 255):
     ENDS[f"status_{status}"] = (f"os._exit({status})", f"the worker ended with status {status}")
+for status in (0, 75, 143):
     ENDS[f"exit_{status}"] = (f"sys.exit({status})", f"its process (SystemExit: {status})")
 
 METHOD = f'''
