@@ -1,11 +1,11 @@
-"""No record, no success: whatever a method does to its process, its cell has failed, and nobody waits for it."""
+"""No record, no success: whatever a method does to its process, its cell has failed; nobody waits for ever."""
 
 import json
 from multiprocessing import Pipe
 
 import pytest
 from checkout import QUICK
-from exits import ENDS, suite_of_ends
+from exits import ENDS, METHOD, suite_of_ends
 
 from clopbench.launch import messages
 from clopbench.launch.messages import Ending, heard, tell
@@ -70,6 +70,20 @@ def test_and_of_one_rank_of_a_cell(bench, tmp_path, suite, end, rank):
     )
     assert done.code == 1
     assert f": rank {rank} of 2: " in done.out
+
+
+@pytest.mark.parametrize("end", ["sys.exit(0)", "raise KeyboardInterrupt", "os._exit(0)", "os._exit(75)"])
+def test_a_constructor_that_ends_its_process_is_refused_before_anything_is_written(bench, tmp_path, end):
+    folder = tmp_path / "methods"
+    folder.mkdir()
+    source = METHOD.replace("leaver", "gone").replace(
+        "        self.end, self.rank = end, rank", f"        {end}"
+    )
+    (folder / "gone.py").write_text(source)
+    done = bench("run", "table7", "--seeds", "1", "--method", "gone", "--methods-dir", folder, *QUICK)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "a method ended its process while it was being built (" in done.err
+    assert not (tmp_path / "results").exists()
 
 
 def test_only_whole_words_of_ours_are_believed():
