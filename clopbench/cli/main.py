@@ -182,8 +182,12 @@ def show(
         request = Request(what, seeds, scale, [], method, suite, methods_dir, results, None)
         if as_json:
             _print_json(request.table_rows())
+            for line in request.damages:
+                print(line, file=sys.stderr)
         else:
             request.show_tables(out)
+            for line in request.damages:
+                out.print(line, markup=False)
         return
     content = show.cell_content(results, what[0])
     if as_json:

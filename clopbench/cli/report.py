@@ -45,19 +45,22 @@ def report(
     from clopbench.suite.suite import Suite
 
     found, store = Suite.locate(suite), Store(results)
+    damages: list[str] = []
     if html:
         if check or publish:
             raise UserError("--html: only writes a page, so it cannot go with --check or --publish")
-        print(f"wrote {write_html(found, store, local, folder)}")
+        print(f"wrote {write_html(found, store, local, folder, damages)}")
+        _end_with(damages)
         return
     if local and folder is None:
         raise UserError("--local: needs --out DIR, so that the published report is not overwritten")
     if check and publish:
         raise UserError("--check: changes nothing, so it cannot go with --publish")
     if publish:
-        for line in publication.publish_store(found, store):
+        for line in publication.publish_store(found, store, damages.append):
             print(line)
-    arms = publication.local_arms(found, store) if local else publication.published_arms(found)
+    mine = publication.local_arms(found, store, damages.append) if local else None
+    arms = publication.published_arms(found) if mine is None else mine
     document = make_report(found, arms, LocalAttachments(store) if local else None)
     target = folder or found.root
     if check:
@@ -70,6 +73,15 @@ def report(
         return
     for path in document.write(target):
         print(f"wrote {path}")
+    _end_with(damages)
+
+
+def _end_with(damages: list[str]) -> None:
+    """Name the records that could not be used, each once. Raises Exit where there are any."""
+    for line in dict.fromkeys(damages):
+        print(line)
+    if damages:
+        raise typer.Exit(1)
 
 
 def power(
@@ -86,6 +98,8 @@ def power(
 
     request = Request(tables, seeds, scale, [], [], suite, [], results, None)
     found = request.tables(published=True)
+    for line in request.damages:
+        print(line, file=sys.stderr if as_json else sys.stdout)
     if as_json:
         print(json.dumps(planning.as_data(found), indent=1, ensure_ascii=False))
         return
@@ -105,8 +119,9 @@ def import_records(
     from clopbench.results.importing import import_records
     from clopbench.results.records import Store
 
-    new, known = import_records(path, Store(results))
-    print(f"{new} results imported into {results}, {known} were there already")
+    imported = import_records(path, Store(results))
+    print(f"{imported.new} results imported into {results}, {imported.known} were there already")
+    _end_with(imported.damages)
 
 
 def diff(
@@ -120,24 +135,32 @@ def diff(
     from clopbench.report import difference
     from clopbench.suite.suite import Suite
 
-    found = difference.compare(Suite.locate(suite), *map(difference.read_contents, (first, second)))
+    damages: list[str] = []
+    sides = [difference.read_contents(path, damages.append) for path in (first, second)]
+    found = difference.compare(Suite.locate(suite), *sides)
+    for line in dict.fromkeys(damages):
+        print(line, file=sys.stderr if as_json else sys.stdout)
     if as_json:
         print(json.dumps(diff.as_data(found), indent=1, ensure_ascii=False))
     else:
         console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
         for part in diff.shown(found, str(first), str(second)):
             console.print(part, markup=False)
-    raise typer.Exit(0 if found.is_empty else 1)
+    raise typer.Exit(0 if found.is_empty and not damages else 1)
 
 
-def write_html(suite: "Suite", store: "Store", local: bool, path: Path | None) -> Path:
-    """Write the report as one HTML file and return its path; `path` may be a folder."""
+def write_html(suite: "Suite", store: "Store", local: bool, path: Path | None, damages: list[str]) -> Path:
+    """Write the report as one HTML file and return its path; `path` may be a folder.
+
+    damages: gets a line for each record that could not be used.
+    """
     from clopbench.report import publication
     from clopbench.report.figures.attachments import LocalAttachments
     from clopbench.report.html import page
     from clopbench.results.records import write_atomic
 
-    records = publication.local_records(suite, store) if local else publication.published_records(suite)
+    mine = publication.local_records(suite, store, damages.append) if local else None
+    records = publication.published_records(suite) if mine is None else mine
     path = path or store.root
     if path.suffix != ".html":
         path = path / "report.html"

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from clopbench.cell import flatten
 from clopbench.errors import UserError
+from clopbench.results.files import shown
 from clopbench.results.records import DamagedRecord, Store
 from clopbench.suite.plugins import Plugins
 
@@ -17,12 +18,12 @@ def cell_content(results: Path, prefix: str) -> dict[str, Any]:
     store = Store(results)
     ids = store.find(prefix)
     if len(ids) != 1:
-        found = f"{len(ids)} cells ({', '.join(ids[:5])} …)" if ids else "no table and no cell"
+        found = f"{len(ids)} cells ({', '.join(map(shown, ids[:5]))} …)" if ids else "no table and no cell"
         raise UserError(f"'{prefix}': {found} of that name in {results}")
     try:
         record = store.read(ids[0])
     except DamagedRecord as damage:
-        raise UserError(f"{store.record_path(ids[0])}: {damage}") from None
+        raise UserError(f"damaged: {shown(store.record_path(ids[0]))}: {damage}") from None
     if record is None:
         raise UserError(f"cell {ids[0]} has not ended yet; its log is {store.folder(ids[0]) / 'run.log'}")
     return record.to_json()

@@ -98,12 +98,16 @@ def status(
         if as_json:
             answer = {"slurm_problem": situation.problem, "tables": [table.as_dict() for table in found]}
             print(json.dumps(answer, ensure_ascii=False), flush=True)
+            for line in situation.damages:
+                print(line, file=sys.stderr)
         else:
             if watch and out.is_terminal:
                 out.clear()
             for line in status.lines(situation, found) if found else [NOTHING_SUBMITTED]:
                 out.print(line, markup=False)
-        code = status.exit_status(found)
+            for line in situation.damages:
+                out.print(line, markup=False)
+        code = status.exit_status(found) or (1 if situation.damages else 0)
         if not watch or not any(table.counts["running"] + table.counts["queued"] for table in found):
             raise typer.Exit(code)
         time.sleep(WATCH_SECONDS)

@@ -6,6 +6,7 @@ from typing import Any
 
 from clopbench.cli.request import DEVICES, Request
 from clopbench.errors import UserError, unknown
+from clopbench.results.files import Unreadable, read_bytes, shown
 from clopbench.results.plan import Plan, PlannedCell
 from clopbench.results.records import Store
 from clopbench.slurm import sbatch, squeue
@@ -15,6 +16,9 @@ from clopbench.slurm.profiles import load_profile
 from clopbench.slurm.submission import Submission, SubmittedCell, all_submissions
 from clopbench.slurm.submit import Order
 from clopbench.suite import overrides as override_grammar
+
+LOG_BYTES = 2**24
+"""So much of a log is looked at, from its end."""
 
 
 def split_words(words: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
@@ -131,9 +135,12 @@ def log_lines(store: Store, prefix: str, most: int) -> Iterator[str]:
     for path in paths:
         yield f"==> {path} <=="
         try:
-            yield from path.read_text(errors="replace").splitlines()[-most:]
+            content = read_bytes(path, LOG_BYTES, last=LOG_BYTES)
+            yield from content.decode(errors="replace").splitlines()[-most:]
         except FileNotFoundError:
             yield "(not there: it has not started)"
+        except Unreadable as damage:
+            yield f"damaged: {shown(path)}: {damage}"
 
 
 def _task_logs(store: Store, cell_id: str) -> Iterator[Path]:
