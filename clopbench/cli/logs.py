@@ -13,6 +13,9 @@ from clopbench.errors import UserError
 if TYPE_CHECKING:
     from clopbench.results.records import Store
 
+LOG_BYTES = 2**24
+"""So much of a log is looked at, from its end."""
+
 
 def logs(
     *,
@@ -21,6 +24,7 @@ def logs(
     results: Results = Path("results"),
 ) -> None:
     """Show the log of a cell, and what its Slurm task printed."""
+    from clopbench.results.files import Unreadable, read_bytes, shown
     from clopbench.results.records import Store
 
     store = Store(results)
@@ -28,10 +32,13 @@ def logs(
     for path in [store.folder(id) / "run.log", *_task_logs(store, id)]:
         say(f"==> {path} <==")
         try:
-            shown = path.read_text(errors="replace").splitlines()[-lines:]
+            content = read_bytes(path, LOG_BYTES, last=LOG_BYTES)
+            last = content.decode(errors="replace").splitlines()[-lines:]
         except FileNotFoundError:
-            shown = ["(not there: it has not started)"]
-        for line in shown:
+            last = ["(not there: it has not started)"]
+        except Unreadable as damage:
+            last = [f"damaged: {shown(path)}: {damage}"]
+        for line in last:
             say(line)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clopbench.cli.options import Json, Results, SubmittedTables
-from clopbench.cli.terminal import EXIT_FAILED, EXIT_INCOMPLETE, console, say
+from clopbench.cli.terminal import EXIT_FAILED, EXIT_INCOMPLETE, console, say, warn
 
 if TYPE_CHECKING:
     from clopbench.slurm.status import CellStatus, Situation, TableStatus
@@ -44,7 +44,9 @@ def status(
                 out.clear()
             for line in _lines(situation, found) if found else [NOTHING_SUBMITTED]:
                 say(line)
-        code = _exit_status(found)
+        for line in situation.damages:
+            (warn if as_json else say)(line)
+        code = _exit_status(found) or (EXIT_FAILED if situation.damages else 0)
         if not watch or not any(table.counts["running"] + table.counts["queued"] for table in found):
             raise typer.Exit(code)
         time.sleep(WATCH_SECONDS)

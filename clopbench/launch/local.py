@@ -101,7 +101,11 @@ class LocalLauncher:
             problem = ours.recv()
         except EOFError:
             process.join()
-            raise RuntimeError("the check of the cells crashed; its traceback is above") from None
+            if process.exitcode == 1:
+                raise RuntimeError("the check of the cells crashed; its traceback is above") from None
+            raise UserError(
+                f"a method ended its process while it was being built (status {process.exitcode})"
+            ) from None
         process.join()
         if problem:
             raise UserError(problem)

@@ -9,7 +9,7 @@ from typing import Any
 from clopbench.cell import Cell, flatten
 from clopbench.errors import UserError
 from clopbench.results import leases
-from clopbench.results.index import Entry, scan
+from clopbench.results.index import Entries, Entry, scan
 from clopbench.results.records import RESULT_STATUSES, Store
 from clopbench.suite.declarations import Coordinates, LaunchConfig, ScaleDeclaration
 from clopbench.suite.suite import Benchmark
@@ -64,7 +64,7 @@ class Plan:
     """The cells of some benchmarks × seeds, each once."""
 
     cells: list[PlannedCell]
-    entries: Mapping[str, Entry]
+    entries: Entries
     _nearest: dict[str, list[tuple[Changes, set[int]]]] = field(default_factory=dict, init=False, repr=False)
     """Arm → what `_near` found, because cells of one arm differ from others in the same fields."""
 

@@ -36,7 +36,8 @@ class Occupancy:
     def __init__(self, store: Store, queue: Mapping[str, JobState], entries: Mapping[str, Entry]):
         self.store, self.entries = store, entries
         self.queue = dict(queue)
-        self.submissions = all_submissions(store)
+        self.damages: list[str] = []
+        self.submissions = all_submissions(store, self.damages.append)
         self._cancelled: dict[str, set[int]] = {}
 
     @cached_property

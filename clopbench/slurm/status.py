@@ -90,6 +90,8 @@ class Situation:
         self.problem: str | None = None
         entries = scan(store)
         self.occupancy = Occupancy(store, {}, entries)
+        self.damages = [*entries.damages, *self.occupancy.damages]
+        """'damaged: path: why' for each record and submission that cannot be used."""
         states: dict[str, JobState] = {}
         try:
             states = ask_queue(all_jobs(self.occupancy.submissions), ended=True)
@@ -180,7 +182,9 @@ def _progress(lease: Lease, task: JobState | None) -> dict[str, Any]:
     keys = ("epoch", "epochs", "views_per_second", "slurm_job", "slurm_node")
     shown = {key: lease.holder[key] for key in keys if key in lease.holder}
     pace = lease.holder.get("seconds_per_epoch")
-    if pace is not None and "epoch" in shown:
+    if not {"epoch", "epochs"} <= shown.keys():
+        shown = {key: value for key, value in shown.items() if key not in ("epoch", "epochs")}
+    elif pace is not None:
         shown["seconds_left"] = round((shown["epochs"] - shown["epoch"]) * pace, 1)
     shown["heartbeat_seconds"] = round(lease.age, 1)
     if task is not None and task.seconds_left is not None:

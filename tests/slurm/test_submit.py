@@ -186,7 +186,9 @@ def test_killed_around_sbatch_nothing_is_lost_and_nothing_doubled(bench, lab: La
 def test_submissions_of_the_same_second_keep_their_order(tmp_path):
     """Names decide which submission of a cell is the newer one."""
     store = Store(tmp_path)
-    made = [describe(store, {"tables": ["table7"]}, [], []) for _ in range(50)]
+    about = {"tables": ["table7"], "scale": "laptop", "device": "cpu", "settings": {}}
+    about["profile"] = {"name": "lab", "parameters": {}}
+    made = [describe(store, about, [], []) for _ in range(50)]
     for submission in made:
         write(submission, [])
     assert [s.name for s in all_submissions(store)] == [s.name for s in made]
