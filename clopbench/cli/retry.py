@@ -1,5 +1,6 @@
 """`bench retry`: submit again the cells of a table that failed, stalled or were cancelled, as they were."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -7,8 +8,8 @@ from clopbench.cell import Cell
 from clopbench.cli import slurm_orders
 from clopbench.errors import UserError, unknown
 from clopbench.parameters import validated
-from clopbench.results.records import FAILURE_CLASSES, Store
-from clopbench.slurm import submit
+from clopbench.results.records import Store
+from clopbench.slurm import settled, submit
 from clopbench.slurm.profiles import load_profile
 from clopbench.slurm.status import CellStatus, Situation
 from clopbench.slurm.submission import SubmittedCell
@@ -17,8 +18,6 @@ from clopbench.suite import overrides as override_grammar
 from clopbench.suite.declarations import LaunchConfig
 from clopbench.suite.overrides import Override
 from clopbench.suite.suite import Suite
-
-RETRIED = ("failed", "stalled", "cancelled")
 
 
 def retry(
@@ -37,28 +36,23 @@ def retry(
     if not tables:
         raise UserError("no table named")
     overrides = _launch_only([name for name in names if "=" in name])
-    for kind in kinds:
-        if kind not in FAILURE_CLASSES:
-            raise unknown("failure class", kind, FAILURE_CLASSES)
+    settled.check_kinds(kinds)
     with submit.alone(store):
         situation = Situation(store)
         if situation.problem is not None:
             raise UserError(situation.problem)
-        chosen = {
-            status.place.cell.id: status
-            for table in situation.tables(tables)
-            for status in table.cells
-            if status.state in RETRIED and (not kinds or status.details.get("class") in kinds)
-        }
+        chosen = settled.to_retry(situation.tables(tables), kinds)
         if not chosen:
             yield "nothing to retry"
             return
-        for (name, device, before), statuses in _grouped(chosen.values(), profile).items():
-            loaded = load_profile(name, suite.root, dict(before) | settings)
+        for (name, device, text), statuses in _grouped(chosen, profile).items():
+            before = json.loads(text)
+            loaded = load_profile(name, suite.root, before | settings)
             scale = statuses[0].place.submission.about["scale"]
-            order = Order(suite, store, loaded, scale, dict(before) | settings, device, live, arguments)
+            order = Order(suite, store, loaded, scale, before | settings, device, live, arguments)
             order.cells = [_again(status.place.cell, overrides, suite) for status in statuses]
             if dry_run:
+                yield from order.remarks()
                 yield from slurm_orders.scripts(order)
             else:
                 order.preflight()
@@ -67,12 +61,12 @@ def retry(
 
 def _grouped(
     statuses: Iterable[CellStatus], profile: str | None
-) -> Mapping[tuple[str, str, tuple[tuple[str, Any], ...]], list[CellStatus]]:
-    """By what an order has one of: profile, device, and the keys that were set on the command line."""
+) -> Mapping[tuple[str, str, str], list[CellStatus]]:
+    """By what an order has one of: profile, device, and the keys set on the command line (as JSON)."""
     groups: dict[Any, list[CellStatus]] = {}
     for status in statuses:
         about = status.place.submission.about
-        settings = () if profile else tuple(about["settings"].items())
+        settings = json.dumps({} if profile else about["settings"], sort_keys=True)
         groups.setdefault((profile or about["profile"]["name"], about["device"], settings), []).append(status)
     return groups
 

@@ -1,8 +1,9 @@
-"""The verbs that speak with Slurm: submit, status, logs, cancel, retry."""
+"""The verbs that speak with Slurm: submit, status, logs, cancel, retry, forget."""
 
 import json
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,7 @@ from clopbench.cli.options import (
 )
 
 WATCH_SECONDS = 5.0
+EXIT_INCOMPLETE = 3
 NOTHING_SUBMITTED = "nothing has been submitted to Slurm from this results folder"
 
 slurm_app = typer.Typer()
@@ -40,6 +42,9 @@ ProfileName = Annotated[
     str, typer.Option("--profile", help="Cluster: a file in slurm/.", autocompletion=_complete_profile)
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the sbatch text; submit nothing.")]
+Wait = Annotated[
+    bool, typer.Option("--wait", help="Where the queue is full, stay and submit the rest when there is room.")
+]
 Live = Annotated[
     bool, typer.Option("--live", help="Tasks run the code as it is when they start, not a snapshot of now.")
 ]
@@ -59,10 +64,12 @@ def submit(
     device: Device = "auto",
     dry_run: DryRun = False,
     live: Live = False,
+    wait: Wait = False,
 ) -> None:
     """Hand the cells that have no result to Slurm, and return. Submitting again adds only what is missing.
 
-    A key of the profile may be set too: timeout_min=120, slurm_partition=long.
+    A key of the profile may be set too (timeout_min=120, slurm_partition=long), or taken away (mem_gb=null).
+    Exit status: 0 all in the queue, 3 not all, because it is full.
     """
     from clopbench.cli import slurm_orders
     from clopbench.cli.request import Request
@@ -73,15 +80,16 @@ def submit(
     plan = request.plan()
     for line in request.headline(plan, local=False):
         out.print(line, markup=False)
-    lines = slurm_orders.preview(order, plan) if dry_run else slurm_orders.submit(order, plan)
-    for line in lines:
-        out.print(line, markup=False)
+    _say(slurm_orders.preview(order, plan) if dry_run else slurm_orders.submit(order, plan, wait))
 
 
 @slurm_app.command()
 def status(
     tables: Annotated[list[str] | None, typer.Argument(metavar="[TABLE…]", help="Default: all.")] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Look again every few seconds, to the end.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="List cells that failed, stalled or were cancelled, one by one.")
+    ] = False,
     results: Results = Path("results"),
     as_json: Json = False,
 ) -> None:
@@ -101,7 +109,7 @@ def status(
         else:
             if watch and out.is_terminal:
                 out.clear()
-            for line in status.lines(situation, found) if found else [NOTHING_SUBMITTED]:
+            for line in status.lines(situation, found, everything) if found else [NOTHING_SUBMITTED]:
                 out.print(line, markup=False)
         code = status.exit_status(found)
         if not watch or not any(table.counts["running"] + table.counts["queued"] for table in found):
@@ -144,7 +152,10 @@ def retry(
             metavar="TABLE… [key=value …]", help="Tables; keys of the profile (mem_gb=96), launch.*."
         ),
     ],
-    kinds: Annotated[list[str], typer.Option("--class", help="Only failures of this class (repeatable).")] = [],
+    kinds: Annotated[
+        list[str],
+        typer.Option("--class", help="Only failures of this class, or cells in this state (repeatable)."),
+    ] = [],
     profile: Annotated[
         str | None, typer.Option(help="Another profile than before.", autocompletion=_complete_profile)
     ] = None,
@@ -160,5 +171,30 @@ def retry(
     from clopbench.suite.suite import Suite
 
     found = Suite.locate(suite, methods_dir)
-    for line in retry.retry(found, Store(results), words, kinds, profile, dry_run, live, sys.argv[1:]):
-        out.print(line, markup=False)
+    _say(retry.retry(found, Store(results), words, kinds, profile, dry_run, live, sys.argv[1:]))
+
+
+@slurm_app.command()
+def forget(
+    words: Annotated[
+        list[str], typer.Argument(metavar="TABLE|CELL…", help="Tables, or the first digits of cells' ids.")
+    ],
+    results: Results = Path("results"),
+) -> None:
+    """Take what failed, stalled or was cancelled off the status. Records and checkpoints stay."""
+    from clopbench.cli import slurm_orders
+    from clopbench.results.records import Store
+
+    _say(slurm_orders.forget(Store(results), words))
+
+
+def _say(lines: Iterable[str]) -> None:
+    """Print lines as they come. Where not all is in the queue at the end, say so; exit status 3."""
+    from clopbench.slurm.submit import Incomplete
+
+    try:
+        for line in lines:
+            out.print(line, markup=False)
+    except Incomplete as left:
+        print(left, file=sys.stderr)
+        raise typer.Exit(EXIT_INCOMPLETE) from None

@@ -1,5 +1,6 @@
 """What the verbs of Slurm do with a command line: words → order → queue, and the lines to print."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,13 @@ from clopbench.cli.request import DEVICES, Request
 from clopbench.errors import UserError, unknown
 from clopbench.results.plan import Plan, PlannedCell
 from clopbench.results.records import Store
-from clopbench.slurm import sbatch, squeue
+from clopbench.slurm import jobs as ids
+from clopbench.slurm import sbatch, settled, squeue
 from clopbench.slurm import submit as submitting
+from clopbench.slurm.handover import Handover
 from clopbench.slurm.occupancy import Occupancy, Place, look
 from clopbench.slurm.profiles import load_profile
+from clopbench.slurm.status import Situation
 from clopbench.slurm.submission import Submission, SubmittedCell, all_submissions
 from clopbench.slurm.submit import Order
 from clopbench.suite import overrides as override_grammar
@@ -43,13 +47,14 @@ def submitted_cell(planned: PlannedCell) -> SubmittedCell:
 
 def preview(order: Order, plan: Plan) -> Iterator[str]:
     """The sbatch text for all unfinished cells. Slurm need not be there."""
+    yield from order.remarks()
     order.cells = [submitted_cell(planned) for planned in plan.to_run]
     yield from scripts(order) if order.cells else ["nothing to submit"]
 
 
 def scripts(order: Order) -> Iterator[str]:
     """The sbatch text of every array of an order."""
-    submission = order.describe(squeue.max_array_size() or submitting.ASSUMED_ARRAY_SIZE)
+    submission = order.describe(order.array_size())
     for part in submission.parts:
         before = sbatch.waits_for(submission.parts, part, order.at_once)
         dependency = f"afterany:<array {before.number + 1}>" if before else None
@@ -57,37 +62,50 @@ def scripts(order: Order) -> Iterator[str]:
         yield sbatch.text(submission, part, dependency)
 
 
-def submit(order: Order, plan: Plan) -> Iterator[str]:
-    """Submit what nobody is about to run. Raises UserError where Slurm does not take all of it."""
-    with submitting.alone(order.store):
-        free, skipped = without_queued(plan.to_run, look(order.store, plan.entries))
-        yield from (line for line in skipped)
-        if not free:
-            yield "nothing to submit"
-            return
-        order.cells = [submitted_cell(planned) for planned in free]
-        chosen = {cell.id for cell in order.cells}
-        order.others = [submitted_cell(planned) for planned in plan.cells if planned.id not in chosen]
-        order.preflight()
-        yield from place(order)
-    yield estimate_line(order, plan, free)
+def submit(order: Order, plan: Plan, wait: bool = False) -> Iterator[str]:
+    """Submit what nobody is about to run; wait: the rest too, when there is room.
+
+    Raises Incomplete where Slurm takes only a part of it, and UserError where it refuses.
+    """
+    yield from order.remarks()
+    with contextlib.ExitStack() as attendance:
+        with submitting.alone(order.store):
+            free, skipped = without_queued(plan.to_run, look(order.store, plan.entries))
+            yield from skipped
+            if not free:
+                yield "nothing to submit"
+                return
+            order.cells = [submitted_cell(planned) for planned in free]
+            chosen = {cell.id for cell in order.cells}
+            order.others = [submitted_cell(planned) for planned in plan.cells if planned.id not in chosen]
+            order.preflight()
+            handover = submitting.prepare(order)
+            if wait:
+                attendance.enter_context(submitting.attended(handover.submission))
+            submitting.submit(handover, wait)
+        yield from placed(order, handover)
+        yield estimate_line(order, plan, free)
+        if wait and handover.may_pass:
+            yield from submitting.the_rest(handover)
+        submitting.check_complete(handover)
 
 
 def place(order: Order) -> Iterator[str]:
-    """Submit an order's cells, and say what became of them."""
-    done = submitting.submit(order)
-    tasks = len(order.tasks())
-    if done.jobs:
-        yield f"submission {done.submission.name}: {len(order.cells)} cells in {tasks} tasks"
-    for part, job in done.jobs:
-        yield f"array {job}: {part.count} tasks, {part.parallelism} at a time"
-    if done.refusal is not None:
-        missing = sum(part.count for part in done.submission.parts) - sum(part.count for part, _ in done.jobs)
-        if not done.jobs:
-            raise done.refusal
-        raise UserError(
-            f"{done.refusal}; {missing} of {tasks} tasks are not in the queue: submit again for them"
-        )
+    """Submit an order's cells, and say what became of them. Raises as `submit`."""
+    yield from order.remarks()
+    handover = submitting.prepare(order)
+    submitting.submit(handover, patient=False)
+    yield from placed(order, handover)
+    submitting.check_complete(handover)
+
+
+def placed(order: Order, handover: Handover) -> Iterator[str]:
+    """What is in the queue, and what Slurm said besides."""
+    if handover.taken or handover.may_pass:
+        yield f"submission {handover.submission.name}: {len(order.cells)} cells in {handover.total} tasks"
+    for part, job in handover.taken:
+        yield submitting.array_line(part, job)
+    yield from (f"Slurm says: {words}" for words in handover.said)
 
 
 def without_queued(cells: Sequence[PlannedCell], occupancy: Occupancy) -> tuple[list[PlannedCell], list[str]]:
@@ -143,7 +161,8 @@ def _task_logs(store: Store, cell_id: str) -> Iterator[Path]:
                 part = submission.part_of(number)
                 job = submission.job(part)
                 if job is not None:
-                    yield from sorted(submission.logs.glob(f"{job}_{number - part.first}_*"))
+                    bare, _ = ids.split(job)
+                    yield from sorted(submission.logs.glob(f"{bare}_{number - part.first}_*"))
 
 
 def cancel(store: Store, tables: Sequence[str]) -> Iterator[str]:
@@ -155,7 +174,7 @@ def cancel(store: Store, tables: Sequence[str]) -> Iterator[str]:
     chosen: dict[tuple[Submission, int], list[Place]] = {}
     shared = 0
     for place in occupancy.places.values():
-        if place.queued is None or place.task is None:
+        if not place.ahead or place.task is None:
             continue
         mates = place.submission.tasks[place.task]
         if tables and not set(place.cell.tables) & set(tables):
@@ -174,6 +193,15 @@ def cancel(store: Store, tables: Sequence[str]) -> Iterator[str]:
             submission.cancel({task for owner, task in chosen if owner is submission})
     except OSError as error:  # Slurm is told all the same: that alone is enough, as long as it remembers.
         yield f"not noted in {store.root}: {error.strerror}"
-    squeue.cancel([place.job for places in chosen.values() for place in places[:1] if place.job])
+    # One that waits for room is no job yet: whoever waits sees that it was cancelled.
+    squeue.cancel([first.job for first, *_ in chosen.values() if first.queued and first.job])
     cells = sum(len(places) for places in chosen.values())
     yield f"cancelled {len(chosen)} tasks with {cells} cells; `bench retry` or `bench submit` brings them back"
+
+
+def forget(store: Store, words: Sequence[str]) -> Iterator[str]:
+    """Take settled cells off the status."""
+    situation = Situation(store)
+    cells = settled.to_forget(situation, words)
+    settled.forget(cells)
+    yield f"{len(cells)} cells are off the status; `bench submit` would bring them back"

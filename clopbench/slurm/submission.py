@@ -9,6 +9,7 @@ results/submissions/<name>/ holds
     jobs/<part>.json  the array's job id, once Slurm has given one
     events/<task>.jsonl  what happened to a task: starts, time-outs, requeues
     cancelled.json    the tasks that `bench cancel` took back
+    forgotten.json    the cells that `bench forget` took off the status
     logs/             sbatch scripts and the output of tasks
 The folder is complete before Slurm hears of it, so a crash at any moment loses nothing.
 """
@@ -77,9 +78,19 @@ class Submission:
     def about(self) -> dict[str, Any]:
         return json.loads((self.folder / "submission.json").read_text())
 
-    @cached_property
+    @property
     def parts(self) -> list[Part]:
         return [Part(**part) for part in self.about["parts"]]
+
+    def set_parts(self, parts: Sequence[Part]) -> None:
+        """Write down other arrays than planned, for the same tasks. Raises OSError."""
+        self.about["parts"] = [asdict(part) for part in parts]
+        write_atomic(self.folder / "submission.json", _text_of(self.about))
+
+    @property
+    def cluster(self) -> str | None:
+        """The cluster that its tasks are sent to; None: the one that commands ask by themselves."""
+        return self.about["profile"].get("clusters")
 
     @cached_property
     def tasks(self) -> list[list[SubmittedCell]]:
@@ -102,12 +113,16 @@ class Submission:
         with (self.folder / "plan.jsonl").open() as file:
             yield from file
 
+    def owns(self, job_name: str) -> bool:
+        """False for the name of a job that is another's: ids come again where a cluster is set up anew."""
+        return not job_name or f"{self.name}." in job_name
+
     def job_name(self, part: Part) -> str:
         """Unlike any other's, so that an array whose id was lost in a crash can be found in the queue."""
         return f"{self.name}.{part.number}"
 
     def job(self, part: Part) -> str | None:
-        """The array's job id, or None where Slurm has not (as far as we know) taken it."""
+        """The array's job id ('123', or '123;west'); None where Slurm has not (as far as we know) taken it."""
         try:
             return json.loads(self._job_path(part).read_text())["job"]
         except FileNotFoundError:
@@ -155,6 +170,17 @@ class Submission:
     def cancel(self, tasks: set[int]) -> None:
         write_atomic(self.folder / "cancelled.json", json.dumps(sorted(self.cancelled | tasks)).encode())
 
+    @property
+    def forgotten(self) -> set[str]:
+        """Ids of cells that `bench forget` took off the status."""
+        try:
+            return set(json.loads((self.folder / "forgotten.json").read_text()))
+        except FileNotFoundError:
+            return set()
+
+    def forget(self, cells: set[str]) -> None:
+        write_atomic(self.folder / "forgotten.json", json.dumps(sorted(self.forgotten | cells)).encode())
+
     def remove(self) -> None:
         """For a submission that Slurm refused as a whole."""
         shutil.rmtree(self.folder)
@@ -197,7 +223,7 @@ def write(
         fill(partial)
         write_atomic(partial / "plan.jsonl", "".join(plan).encode())
         write_atomic(partial / "others.jsonl", "".join(besides).encode())
-        write_atomic(partial / "submission.json", (json.dumps(submission.about, indent=1) + "\n").encode())
+        write_atomic(partial / "submission.json", _text_of(submission.about))
         partial.rename(submission.folder)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
@@ -211,6 +237,10 @@ def all_submissions(store: Store) -> list[Submission]:
     except FileNotFoundError:
         return []
     return [Submission(store.root / SUBMISSIONS / name) for name in entries if not name.startswith(PARTIAL)]
+
+
+def _text_of(about: Mapping[str, Any]) -> bytes:
+    return (json.dumps(about, indent=1) + "\n").encode()
 
 
 def _cells_of(line: str) -> list[SubmittedCell]:
