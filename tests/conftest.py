@@ -13,7 +13,7 @@ from clopbench.cli import main
 from clopbench.suite.plugins import Plugins
 from clopbench.suite.suite import Suite
 
-pytest_plugins = ["lab", "patience"]
+pytest_plugins = ["lab", "patience", "programs"]
 
 
 @dataclass

@@ -106,8 +106,8 @@ def client(
     if process.returncode == 0:
         return answer
     words = complaint(f"{answer.err}\n{answer.out}") or f"status {process.returncode}"
-    if FULL.search(words):
-        raise QueueFull(words)
+    if FULL.search(words):  # Of a named limit, the name says more than the sentence about all limits.
+        raise QueueFull("; ".join(part for part in words.split("; ") if FULL.search(part)))
     if POLICY.search(words) and not NAMED_LIMIT.search(words):
         raise QueueFull(words, certain=False)
     if NO_CONTROLLER.search(words):

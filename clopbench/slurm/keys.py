@@ -11,7 +11,6 @@ from pydantic_core import PydanticCustomError
 
 from clopbench.errors import UserError
 from clopbench.parameters import Count, Positive, Strict, Whole, one_line
-from clopbench.slurm import options
 from clopbench.slurm.conflicts import Blame
 from clopbench.slurm.options import ADDITIONAL, PREFIX
 
@@ -41,7 +40,7 @@ def _one_line(value: str) -> str:
 
 
 def _one_cluster(value: str) -> str:
-    if value == "all" or not re.fullmatch(r"[\w.-]+", value):
+    if value == "all" or not re.fullmatch(r"\w[\w.-]*", value):
         raise PydanticCustomError("cluster", "Input should be the name of one cluster; submit once for each")
     return value
 
@@ -148,8 +147,8 @@ def _key_of(option: str) -> str | None:
     """The key for an option of sbatch: ours, or submitit's."""
     if option in OWN_OPTIONS:
         return OWN_OPTIONS[option]
-    prefixed = (name for name in _keys().model_fields if name.startswith(PREFIX) and name != ADDITIONAL)
-    return next((name for name in prefixed if options.option(name) == option), None)
+    name = PREFIX + option.replace("-", "_")
+    return name if name in _keys().model_fields else None
 
 
 def _not(flag: Any) -> Any:

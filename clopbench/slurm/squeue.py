@@ -82,7 +82,7 @@ def queue(
     """
     if jobs is None:
         return {state.job: state for state in _ask(["--me"], ended, cluster)}
-    wanted = set(jobs)
+    wanted = dict.fromkeys(jobs)
     found: dict[str, JobState] = {}
     for name, numbers in ids.by_cluster(wanted).items():
         try:

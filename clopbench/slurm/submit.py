@@ -50,6 +50,11 @@ class Order:
     others: Sequence[SubmittedCell] = ()
     """Cells of the same tables that are not submitted: finished, or on their way already."""
 
+    def __post_init__(self):
+        """Raises UserError for a profile, or a results folder, with which no task could do its work."""
+        conflicts.check_use(self.profile.parameters, self.profile.blame, self.profile.overridden)
+        self._check_paths()
+
     @property
     def at_once(self) -> int:
         """Tasks that may run at the same time."""
@@ -60,8 +65,6 @@ class Order:
 
     def describe(self, limit: int) -> Submission:
         """The submission, not on disk yet; its arrays have at most `limit` tasks each."""
-        conflicts.check_use(self.profile.parameters, self.profile.blame, self.profile.overridden)
-        self._check_paths()
         self._check_devices()
         live = [str(folder) for folder in self.suite.method_folders]
         folders = live if self.live else snapshot.method_folders(self.suite)
@@ -190,13 +193,14 @@ def attended(submission: Submission) -> Iterator[None]:
 def the_rest(handover: Handover) -> Iterator[str]:
     """Submit what is left whenever there is room, and say so. Raises Incomplete where it is interrupted."""
     try:
-        yield f"{_so_far(handover)}; the rest follows when there is room (Ctrl-C: no more; what is there stays)"
+        yield f"{_so_far(handover)}; the rest follows when there is room"
+        yield "Ctrl-C ends the wait, and what is submitted stays"
         for arrays in handover.wait():
             for part, job in arrays:
                 yield array_line(part, job)
             yield _so_far(handover)
     except KeyboardInterrupt:
-        words = f"interrupted: {len(handover.rest)} of {handover.total} tasks are not in the queue"
+        words = f"interrupted: {len(handover.rest)} of {handover.total} tasks are not submitted"
         raise Incomplete(f"{words}; the same command again submits them") from None
 
 
@@ -206,8 +210,8 @@ def check_complete(handover: Handover) -> None:
         return
     advice = "the same command again submits the rest"
     if handover.may_pass:
-        advice = "with --wait, or the same command again later, the rest is submitted when there is room"
-    words = f"{len(handover.rest)} of {handover.total} tasks are not in the queue"
+        advice = "the same command again later, or with --wait, submits the rest when there is room"
+    words = f"{len(handover.rest)} of {handover.total} tasks are not submitted"
     raise (Incomplete if handover.may_pass else UserError)(f"{handover.refusal}; {words}: {advice}")
 
 
@@ -220,7 +224,7 @@ def array_line(part: Part, job: str) -> str:
 def _so_far(handover: Handover) -> str:
     there = handover.total - len(handover.rest)
     full = f" ({handover.refusal})" if handover.rest and handover.refusal else ""
-    return f"{there} of {handover.total} tasks are in the queue{full}"
+    return f"{there} of {handover.total} tasks are submitted{full}"
 
 
 @contextlib.contextmanager

@@ -1,6 +1,5 @@
 """What Slurm is asked, on a real Slurm: who is queued, why, how jobs ended; and when it gives no answer."""
 
-import os
 import time
 from datetime import datetime
 from pathlib import Path
@@ -30,21 +29,6 @@ def mixed(lab: Lab) -> str:
 
     lab.wait(settled, "the array")
     return job
-
-
-@pytest.fixture
-def programs(tmp_path, monkeypatch) -> Path:
-    """A folder that comes first in PATH."""
-    folder = tmp_path / "programs"
-    folder.mkdir()
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-    return folder
-
-
-def program(folder: Path, name: str, script: str) -> None:
-    path = folder / name
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(0o755)
 
 
 def test_queue_tells_of_every_task_in_one_call(lab: Lab, monkeypatch):
@@ -169,9 +153,9 @@ def test_without_slurm(monkeypatch, tmp_path):
     assert squeue.max_array_size() is None
 
 
-def test_a_slow_answer_is_not_waited_for(programs, tmp_path):
+def test_a_slow_answer_is_not_waited_for(program, tmp_path):
     """Nor do the children of a wrapper script stay behind."""
-    program(programs, "squeue", f"sleep 600 & echo $! > {tmp_path}/child; wait")
+    program("squeue", f"sleep 600 & echo $! > {tmp_path}/child; wait")
     with pytest.raises(NoAnswer, match=r"^Slurm gave no answer to squeue within 1 s$"):
         commands.client("squeue", seconds=1)
     stat = Path(f"/proc/{(tmp_path / 'child').read_text().strip()}/stat")
@@ -189,8 +173,8 @@ def test_a_slow_answer_is_not_waited_for(programs, tmp_path):
         "echo 'sacct: error: Problem talking to the database: Connection refused' >&2; exit 1",
     ],
 )
-def test_history_is_never_required(programs, script):
-    program(programs, "sacct", script)
+def test_history_is_never_required(program, script):
+    program("sacct", script)
     assert squeue.history(["1"], seconds=1) is None
 
 
