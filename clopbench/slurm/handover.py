@@ -71,7 +71,7 @@ class Handover:
             before = sbatch.waits_for(self.submission.parts, part, self._lanes.at_once)
             if not self._put(part, dict(self.taken)[before] if before else None):
                 if isinstance(self.refusal, QueueFull):
-                    self._pieces(part.count // 2, shrinking=True)
+                    self._pieces(part.count // 2, part.count)
                 return
 
     def go_on(self) -> None:
@@ -95,8 +95,11 @@ class Handover:
             if len(self.taken) > known:
                 yield self.taken[known:]
 
-    def _pieces(self, size: int, shrinking: bool = False) -> None:
-        """Offer arrays: twice as many tasks each time, and once that is too many half as many, down to one."""
+    def _pieces(self, size: int, too_many: int | None = None) -> None:
+        """Offer arrays: twice as many tasks each time, and once that is too many half of that, down to one.
+
+        too_many: so many tasks, or more, do not fit; None: not known.
+        """
         full = self.refusal
         while (first := self._next()) is not None and size:
             count = _in_a_row(self.rest, min(size, self.limit))
@@ -109,11 +112,12 @@ class Handover:
                 self.refusal = UserError(f"{self.submission.folder} cannot be written: {words}")
                 return
             if self._put(part, after):
-                size = size if shrinking else 2 * size
+                too_many = None if too_many is None else too_many - count
             elif isinstance(self.refusal, QueueFull):
-                full, shrinking, size = self.refusal, True, count // 2
+                full, too_many = self.refusal, count
             else:
                 return
+            size = 2 * size if too_many is None else too_many // 2
         self.refusal = full if self.rest else None
         if isinstance(full, QueueFull) and not self.taken and self._never(full):
             self.refusal = Refused(f"Slurm refused the job, though none of yours is in the queue: {full}")
