@@ -56,6 +56,7 @@ def _the_one(store: "Store", prefix: str) -> str:
 
 def _task_logs(store: "Store", cell_id: str) -> Iterator[Path]:
     """The output of every Slurm task that had the cell."""
+    from clopbench.slurm import jobs
     from clopbench.slurm.submission import all_submissions
 
     for submission in all_submissions(store):
@@ -64,4 +65,5 @@ def _task_logs(store: "Store", cell_id: str) -> Iterator[Path]:
                 part = submission.part_of(number)
                 job = submission.job(part)
                 if job is not None:
-                    yield from sorted(submission.logs.glob(f"{job}_{number - part.first}_*"))
+                    bare, _ = jobs.split(job)
+                    yield from sorted(submission.logs.glob(f"{bare}_{number - part.first}_*"))

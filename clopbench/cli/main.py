@@ -16,6 +16,7 @@ from clopbench.cli import (
     data,
     diff,
     doctor,
+    forget,
     importing,
     listing,
     logs,
@@ -45,7 +46,12 @@ VERBS = {
         "diff": diff.diff,
     },
     "Run": {"run": run.run, "import": importing.import_records},
-    "Cluster": {"submit": submit.submit, "retry": retry.retry, "cancel": cancel.cancel},
+    "Cluster": {
+        "submit": submit.submit,
+        "retry": retry.retry,
+        "cancel": cancel.cancel,
+        "forget": forget.forget,
+    },
     "Report": {"report": report.report},
     "Suite": {"doctor": doctor.doctor, "data": data.app},
 }

@@ -9,6 +9,7 @@ results/submissions/<name>/ holds
     jobs/<part>.json  the array's job id, once Slurm has given one
     events/<task>.jsonl  what happened to a task: starts, time-outs, requeues
     cancelled.json    the tasks that `bench cancel` took back
+    forgotten.json    the cells that `bench forget` took off the status
     logs/             sbatch scripts and the output of tasks
 The folder is complete before Slurm hears of it, so a crash at any moment loses nothing.
 """
@@ -51,9 +52,19 @@ class Submission:
     def about(self) -> dict[str, Any]:
         return checked_about(read_json(self.folder / "submission.json", MOST_BYTES))
 
-    @cached_property
+    @property
     def parts(self) -> list[Part]:
         return [Part(**part) for part in self.about["parts"]]
+
+    def set_parts(self, parts: Sequence[Part]) -> None:
+        """Write down other arrays than planned, for the same tasks. Raises OSError."""
+        self.about["parts"] = [asdict(part) for part in parts]
+        write_atomic(self.folder / "submission.json", _text_of(self.about))
+
+    @property
+    def cluster(self) -> str | None:
+        """The cluster that its tasks are sent to; None: the one that commands ask by themselves."""
+        return self.about["profile"].get("clusters")
 
     @cached_property
     def tasks(self) -> list[list[SubmittedCell]]:
@@ -77,12 +88,16 @@ class Submission:
         except UnicodeDecodeError as error:
             raise Unreadable(f"not UTF-8 text ({error.reason})") from None
 
+    def owns(self, job_name: str) -> bool:
+        """False for the name of a job that is another's: ids come again where a cluster is set up anew."""
+        return not job_name or f"{self.name}." in job_name
+
     def job_name(self, part: Part) -> str:
         """Unlike any other's, so that an array whose id was lost in a crash can be found in the queue."""
         return f"{self.name}.{part.number}"
 
     def job(self, part: Part) -> str | None:
-        """The array's job id, or None where Slurm has not (as far as we know) taken it."""
+        """The array's job id ('123', or '123;west'); None where Slurm has not (as far as we know) taken it."""
         try:
             job = read_json(self._job_path(part), MOST_BYTES)
         except FileNotFoundError:
@@ -151,6 +166,17 @@ class Submission:
     def cancel(self, tasks: set[int]) -> None:
         write_atomic(self.folder / "cancelled.json", json.dumps(sorted(self.cancelled | tasks)).encode())
 
+    @property
+    def forgotten(self) -> set[str]:
+        """Ids of cells that `bench forget` took off the status."""
+        try:
+            return set(json.loads((self.folder / "forgotten.json").read_text()))
+        except FileNotFoundError:
+            return set()
+
+    def forget(self, cells: set[str]) -> None:
+        write_atomic(self.folder / "forgotten.json", json.dumps(sorted(self.forgotten | cells)).encode())
+
     def remove(self) -> None:
         """For a submission that Slurm refused as a whole."""
         shutil.rmtree(self.folder)
@@ -193,7 +219,7 @@ def write(
         fill(partial)
         write_atomic(partial / "plan.jsonl", "".join(plan).encode())
         write_atomic(partial / "others.jsonl", "".join(besides).encode())
-        write_atomic(partial / "submission.json", (json.dumps(submission.about, indent=1) + "\n").encode())
+        write_atomic(partial / "submission.json", _text_of(submission.about))
         partial.rename(submission.folder)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
@@ -216,3 +242,7 @@ def all_submissions(store: Store, tell: Callable[[str], object] = lambda _: None
     except OSError as error:
         tell(f"damaged: {shown(folder)}: its submissions cannot be looked at ({reason(error)})")
     return found
+
+
+def _text_of(about: Mapping[str, Any]) -> bytes:
+    return (json.dumps(about, indent=1) + "\n").encode()
