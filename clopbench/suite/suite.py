@@ -101,7 +101,7 @@ class Suite:
         if given is not None:
             return cls(given, methods_dirs)
         here = Path.cwd()
-        for folder in (here, *here.parents, Path(__file__).resolve().parents[1]):
+        for folder in (here, *here.parents, Path(__file__).resolve().parents[2]):
             if (folder / "benchmarks").is_dir() and (folder / "methods").is_dir():
                 return cls(folder, methods_dirs)
         raise UserError("no suite found: run inside a checkout, or give --suite DIR or $BENCH_SUITE")
