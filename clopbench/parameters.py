@@ -4,7 +4,7 @@ Plug-in methods annotate their keyword arguments with these names; the declarati
 are pydantic models over the same types. Nothing here imports torch.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
@@ -23,6 +23,7 @@ Momentum = Annotated[float, Ge(0), Lt(1)]
 Count = Annotated[int, Gt(0)]
 Whole = Annotated[int, Ge(0)]
 LONGEST_VALUE = 120
+REQUIRED = "required, but not given"
 LARGEST_POINT = 2**53
 
 
@@ -77,13 +78,24 @@ FieldPath = tuple[int | str, ...]
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong with declared values, and where."""
+    """One thing that is wrong with declared values, and where. label: the place in other words than the path."""
 
     path: FieldPath
     rule: str
+    label: str | None = None
+
+    @property
+    def missing(self) -> bool:
+        """Whether the value stands nowhere."""
+        return self.rule == REQUIRED
+
+    @property
+    def field(self) -> str:
+        """What the message calls the place."""
+        return ".".join(map(str, self.path)) if self.label is None else self.label
 
     def __str__(self) -> str:
-        return ": ".join(filter(None, [".".join(map(str, self.path)), self.rule]))
+        return ": ".join(filter(None, [self.field, self.rule]))
 
 
 def validated(model: type[Model], values: Mapping[str, Any], where: str) -> Model:
@@ -91,15 +103,22 @@ def validated(model: type[Model], values: Mapping[str, Any], where: str) -> Mode
 
     Raises UserError naming every field that is wrong, prefixed by `where` (say 'training').
     """
-    try:
-        return model.model_validate(dict(values))
-    except ValidationError as error:
+    found, wrong = checked(model, values)
+    if found is None:
         start = (where,) if where else ()
-        raise UserError(*(Fault((*start, *one.path), one.rule) for one in faults(error, model))) from None
+        raise UserError(*(Fault((*start, *one.path), one.rule) for one in wrong))
+    return found
 
 
-def faults(error: ValidationError, model: type[BaseModel]) -> list[Fault]:
-    """All problems of a ValidationError, in the order of the fields."""
+def checked(model: type[Model], values: Mapping[str, Any]) -> tuple[Model | None, list[Fault]]:
+    """`model` from `values`, or None and all that is wrong, in the order of the fields."""
+    try:
+        return model.model_validate(dict(values)), []
+    except ValidationError as error:
+        return None, _faults(error, model)
+
+
+def _faults(error: ValidationError, model: type[BaseModel]) -> list[Fault]:
     problems = error.errors()
     # A misspelt field is both unknown and missing: the former says more.
     meant = {
@@ -117,22 +136,28 @@ def _fault(problem: ErrorDetails, model: type[BaseModel]) -> Fault:
     path, context = problem["loc"], problem.get("ctx", {})
     match problem["type"]:
         case "extra_forbidden":
-            known = _known(model, path[:-1])
-            close = nearest(str(path[-1]), known)
-            hint = f"; did you mean '{close}'?" if close else ""
-            return Fault(path, f"unknown field{hint} (known: {', '.join(known) or 'none'})")
+            return Fault(path, f"unknown field{hint(str(path[-1]), _known(model, path[:-1]))}")
         case "missing":
-            return Fault(path, "required, but not given")
+            return Fault(path, REQUIRED)
         case "union_tag_not_found":
-            return Fault((*path, _bare(context["discriminator"])), "required, but not given")
+            return Fault((*path, _bare(context["discriminator"])), REQUIRED)
         case "union_tag_invalid":
             discriminator = _bare(context["discriminator"])
             known = [_bare(tag) for tag in context["expected_tags"].split(", ")]
             return Fault((*path, discriminator), str(unknown(discriminator, context["tag"], known)))
-    rule = problem["msg"][0].lower() + problem["msg"][1:]
+    message = problem["msg"].removeprefix("Value error, ")
+    rule = message[0].lower() + message[1:]
     # A rule about several fields names them itself: their whole mapping would say no more.
     whole = problem["type"] == "value_error" and isinstance(problem["input"], Mapping)
     return Fault(path, rule if whole else f"{rule} (got {shown(problem['input'])})")
+
+
+def hint(given: str, known: Iterable[str]) -> str:
+    """What follows 'unknown field': the nearest of those that are known, and all of them."""
+    names = sorted(known)
+    close = nearest(given, names)
+    meant = f"; did you mean '{close}'?" if close else ""
+    return f"{meant} (known: {', '.join(names) or 'none'})"
 
 
 def shown(value: Any) -> str:
@@ -186,5 +211,7 @@ def describe(kind: Any) -> str:
 
 def _rule(rule: Any) -> str:
     signs = {Gt: (">", "gt"), Ge: (">=", "ge"), Lt: ("<", "lt"), Le: ("<=", "le")}
+    if type(rule) not in signs:
+        return f"({rule})"
     sign, attribute = signs[type(rule)]
     return f"{sign} {getattr(rule, attribute)}"

@@ -54,9 +54,12 @@ def list_benchmarks(suite: SuiteDir = None, as_json: Json = False) -> None:
     from clopbench.suite.suite import Suite
 
     found = Suite.locate(suite)
+    first = found.scale_names()[0]
+    if problems := found.problems([first]):
+        raise UserError(*problems)
     rows = []
     for name in found.benchmark_names():
-        benchmark = found.benchmark(name, found.scale_names()[0])
+        benchmark = found.benchmark(name, first)
         rows.append(
             {
                 "name": name,
@@ -238,7 +241,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         code = app(args=arguments, prog_name="bench", standalone_mode=False)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        for problem in error.problems:
+            print(f"error: {problem}", file=sys.stderr)
         code = EXIT_USAGE
     except typer.TyperException as error:
         message = error.format_message() if hasattr(error, "format_message") else str(error)

@@ -9,6 +9,7 @@ from rich.console import Console
 from clopbench.cell import flatten
 from clopbench.errors import UserError
 from clopbench.results.records import DamagedRecord, Store
+from clopbench.suite import trial
 from clopbench.suite.plugins import Plugins
 
 
@@ -49,18 +50,7 @@ def print_cell(console: Console, results: Path, content: Mapping[str, Any]) -> N
 
 def method_rows(plugins: Plugins) -> list[dict[str, Any]]:
     """Each method with its parameters; one that cannot be read or imported carries its problem."""
-    rows = []
-    for name in plugins.names():
-        plugin = plugins.get(name)
-        row: dict[str, Any] = {"name": name, "file": str(plugin.path), "problem": None}
-        try:
-            signature = plugin.signature
-            row |= {"version": signature.version, "summary": signature.summary, "parameters": plugin.listing()}
-            plugin.load()
-        except UserError as error:
-            row["problem"] = str(error)
-        rows.append(row)
-    return rows
+    return trial.rows(plugins.get(name) for name in plugins.names())
 
 
 def print_methods(console: Console, rows: list[dict[str, Any]]) -> None:

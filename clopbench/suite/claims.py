@@ -7,7 +7,7 @@ second set of points (`than`, `among`) does not name an axis, it takes the point
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from clopbench.parameters import PointName, Positive, Strict
 
@@ -20,7 +20,16 @@ def as_list(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
-Points = dict[str, Annotated[list[PointName], BeforeValidator(as_list), Field(min_length=1)]]
+def _each_once(points: list[str]) -> list[str]:
+    for point in points:
+        if points.count(point) > 1:
+            raise ValueError(f"'{point}' is listed twice")
+    return points
+
+
+Points = dict[
+    str, Annotated[list[PointName], BeforeValidator(as_list), Field(min_length=1), AfterValidator(_each_once)]
+]
 """Axis → the points meant (one may be written without a list)."""
 
 

@@ -3,12 +3,12 @@
 `points` says which points of the axes are shown; an axis that it does not name shows all of its points.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from clopbench.parameters import PointName, Positive, Strict, Whole
+from clopbench.parameters import ByPoint, Positive, Strict, Whole
 from clopbench.suite.claims import Points
 
 FigureName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -21,6 +21,13 @@ class _Figure(Strict):
     title: str = ""
     """What is to be seen, in a few words; the kind's own words where it is empty."""
     points: Points = {}
+
+    def shown(self, axes: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+        """The axes with the points that the figure shows, in the order of the benchmark."""
+        return {
+            axis: [point for point in points if point in self.points.get(axis, points)]
+            for axis, points in axes.items()
+        }
 
     def stem(self, table: str) -> str:
         """The name of the figure's files, without the ending."""
@@ -54,7 +61,7 @@ class Curve(_Figure):
     metrics: list[str] = []
     """The table's metric, or some of its further ones (`also`); none named: the table's metric."""
     x: Literal["linear", "log"] = "linear"
-    values: dict[PointName, float] = {}
+    values: ByPoint[float] = {}
     """Point → its number, for points whose name is not one."""
 
     def number(self, point: str) -> float:

@@ -14,12 +14,14 @@ import yaml
 from yaml.reader import Reader
 
 from clopbench.errors import UserError
-from clopbench.parameters import FieldPath, shown
+from clopbench.parameters import Fault, FieldPath, as_text, shown
 
 BASE = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # The same, ten times as fast, where libyaml is.
 DEEPEST, MOST_VALUES = 50, 50_000
 TOO_LARGE = f"more than {DEEPEST} levels or {MOST_VALUES} values (perhaps an alias within its own anchor)"
 SUFFIX = ".yaml"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+HEADER = re.compile(r"(?:\s*#.*\n|\s*\n)*?\s*#\s*@package\s+(\S+)")
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,9 @@ class Document:
     name: str
     content: Mapping[Any, Any]
     lines: Mapping[FieldPath, int]
-    """Keys, as text, and positions → the line where the value's key, or the value of a list, stands."""
+    """Keys (named as points are) and positions → the line where the key, or the value of a list, stands."""
+    package: str | None = None
+    """What a header `# @package NAME` says to Hydra."""
 
     def find(self, path: FieldPath) -> tuple[int, int]:
         """How many parts of the path the file has, and the line of the last of them.
@@ -38,15 +42,14 @@ class Document:
         """
         at: FieldPath = ()
         for part in path:
-            step = part if isinstance(part, int) and (*at, part) in self.lines else str(part)
+            step = part if (*at, part) in self.lines else str(as_text(part))
             if (*at, step) in self.lines:
                 at = (*at, step)
         return len(at), self.lines[at]
 
-    def problem(self, path: FieldPath, rule: str, field: str | None = None) -> str:
-        """A line for the user: file, line, field and rule. field: in other words than the path."""
-        words = ".".join(map(str, path)) if field is None else field
-        return problem(self.name, self.find(path)[1], words, rule)
+    def problem(self, fault: Fault) -> str:
+        """A line for the user: file, line, field and rule."""
+        return problem(self.name, self.find(fault.path)[1], fault.field, fault.rule)
 
 
 def problem(name: str, line: int | None, field: str, rule: str) -> str:
@@ -61,13 +64,19 @@ def names(folder: Path) -> list[str]:
 
 
 def read(path: Path, name: str) -> Document:
-    """Read a file. Raises UserError with all that is wrong: not a file, not UTF-8, a key twice …"""
-    text = _text(path, name)
-    if strange := Reader.NON_PRINTABLE.search(text):
-        line = text.count("\n", 0, strange.start()) + 1
+    """Read a file. Raises UserError with all that is wrong: not a file, not UTF-8, not YAML, a key twice …"""
+    if not NAME.fullmatch(path.stem):
+        raise UserError(problem(name, None, "", "a file's name has letters, digits, '_', '-' and '.' alone"))
+    return parse(text(path, name), name)
+
+
+def parse(written: str, name: str) -> Document:
+    """The same of a text."""
+    if strange := Reader.NON_PRINTABLE.search(written):
+        line = written.count("\n", 0, strange.start()) + 1
         raise UserError(problem(name, line, "", f"U+{ord(strange[0]):04X} cannot stand in YAML"))
     try:
-        node = yaml.compose(text, _Loader)
+        node = yaml.compose(written, _Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         why = f"not valid YAML: {error.problem or error.context}"
@@ -83,10 +92,12 @@ def read(path: Path, name: str) -> Document:
         raise UserError(problem(name, error.args[0], "", TOO_LARGE)) from None
     if reader.problems:
         raise UserError(*reader.problems)
-    return Document(name, content, reader.lines)
+    header = HEADER.match(written)
+    return Document(name, content, reader.lines, header[1] if header else None)
 
 
-def _text(path: Path, name: str) -> str:
+def text(path: Path, name: str) -> str:
+    """A file's text. Raises UserError where it is no file or not UTF-8; a byte-order mark is passed over."""
     if not path.is_file():
         what = "a link to nothing" if path.is_symlink() else "no file to read"
         raise UserError(problem(name, None, "", what))
@@ -162,8 +173,9 @@ class _Reader:
                 where = ".".join(map(str, (*path, key)))
                 self._refuse(key_node, f"given twice, the first time in line {first[key]}", where)
             else:
-                first[key] = self.lines[*path, str(key)] = _line(key_node)
-                content[key] = self.value(value_node, (*path, str(key)))
+                here = (*path, str(as_text(key)))
+                first[key] = self.lines[here] = _line(key_node)
+                content[key] = self.value(value_node, here)
         return content
 
     def _pairs(self, node: yaml.MappingNode, path: FieldPath) -> Iterator[tuple[yaml.Node, yaml.Node]]:
