@@ -78,7 +78,7 @@ FieldPath = tuple[int | str, ...]
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong with declared values, and where. label: the place in other words than the path."""
+    """One thing that is wrong with declared values, and where. label: the place in other words."""
 
     path: FieldPath
     rule: str

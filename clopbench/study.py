@@ -5,7 +5,7 @@ A cell with a study is run by the module of training/ that has the study's name.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from clopbench.parameters import Count, Fraction, NonNegative, Positive, Strict
 
@@ -36,6 +36,15 @@ class SphereStudy(Strict):
     gradient: Literal["tangent", "ambient"] = "tangent"
     classes: Count = 10
     label_fraction: Fraction = 1.0
+
+    @field_validator("rates", "long_rates")
+    @classmethod
+    def _rates_have_names_of_their_own(cls, rates: list[float]) -> list[float]:
+        names = [f"{rate:g}" for rate in rates]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two rates are called {name}, and their measures would be one")
+        return rates
 
     @model_validator(mode="after")
     def _fields_fit(self) -> "SphereStudy":

@@ -9,6 +9,7 @@ import time
 import traceback
 from typing import Any
 
+import numpy as np
 import torch
 
 from clopbench.cell import Cell
@@ -16,7 +17,7 @@ from clopbench.data import sources
 from clopbench.data.augment import recipe
 from clopbench.data.sources import DataSet
 from clopbench.data.subsets import Subset
-from clopbench.errors import UserError
+from clopbench.errors import UserError, in_words
 from clopbench.evaluation import detection, keeping, transfer
 from clopbench.evaluation.measure import Frozen, measure
 from clopbench.evaluation.selection import Selection
@@ -75,7 +76,7 @@ def train_along(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks
 def preflight(cell: Cell, plugins: Plugins) -> None:
     """Find out what can be wrong with a cell before any time is spent: build its model, train nothing.
 
-    Raises UserError. A plug-in's own ValueError or TypeError counts as a refusal of its parameters.
+    Raises UserError. Whatever a plug-in's constructor raises counts as a refusal of its parameters.
     """
     studying.check(cell, plugins)
     if isinstance(cell.study, SphereStudy):
@@ -88,10 +89,9 @@ def preflight(cell: Cell, plugins: Plugins) -> None:
             f"training.batch_size: {cell.training.batch_size} is more than the {images} training images "
             f"that this cell keeps of {cell.data.name}"
         )
-    try:
-        model = build_model(cell, plugins, data.train.shape[0], data.num_classes, "meta")
-    except (TypeError, ValueError) as error:
-        raise UserError(f"method {cell.method.name} refuses its parameters: {error}") from error
+    if len(np.unique(data.train.labels[data.train.labels >= 0])) < 2:
+        raise UserError(f"data.name: the training images of {cell.data.name} show a single class")
+    model = build_model(cell, plugins, data.train.shape[0], data.num_classes, "meta")
     for name in model.method.views or ():
         recipe(name)
     for task in DOWNSTREAM:
@@ -105,7 +105,7 @@ def describe_failure(error: BaseException) -> dict[str, str]:
     lines = "".join(traceback.format_exception(error)).splitlines()[-TRACEBACK_LINES:]
     return {
         "class": "out_of_memory" if memory else other,
-        "message": f"{type(error).__name__}: {error}".splitlines()[0],
+        "message": in_words(error),
         "traceback": "\n".join(lines),
     }
 

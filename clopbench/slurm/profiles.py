@@ -10,13 +10,13 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
-import yaml
 from platformdirs import user_config_path
 from pydantic import BeforeValidator, Field, create_model
 from pydantic_core import PydanticCustomError
 
 from clopbench.errors import UserError, unknown
 from clopbench.parameters import Count, Positive, Strict, Whole, validated
+from clopbench.suite import reading
 
 PREFIX = "slurm_"
 
@@ -54,7 +54,7 @@ def user_profiles() -> Path:
 
 def profile_names(suite_root: Path) -> list[str]:
     """Names of all profiles, sorted: the suite's and the user's own."""
-    return sorted({path.stem for folder in _folders(suite_root) for path in folder.glob("*.yaml")})
+    return sorted({name for folder in _folders(suite_root) for name in reading.names(folder)})
 
 
 def load_profile(name: str, suite_root: Path, settings: Mapping[str, Any] | None = None) -> Profile:
@@ -65,8 +65,11 @@ def load_profile(name: str, suite_root: Path, settings: Mapping[str, Any] | None
     """
     if name not in profile_names(suite_root):
         raise unknown("profile", name, profile_names(suite_root))
-    path = next(path for folder in _folders(suite_root) if (path := folder / f"{name}.yaml").is_file())
-    content = {key: value for key, value in _read(path).items() if value is not None}
+    path = next(folder / f"{name}.yaml" for folder in _folders(suite_root) if name in reading.names(folder))
+    written = reading.read(path, str(path)).content
+    if not all(isinstance(key, str) for key in written):
+        raise UserError(f"{path}: expected a mapping of keys, which are text")
+    content = {key: value for key, value in written.items() if value is not None}
     content |= settings or {}
     if "slurm_max_num_timeout" in content:  # Submitit's constructor knows it; it is no parameter.
         raise UserError(f"{path}.slurm_max_num_timeout: here it is called 'requeues'")
@@ -80,19 +83,6 @@ def load_profile(name: str, suite_root: Path, settings: Mapping[str, Any] | None
 
 def _folders(suite_root: Path) -> list[Path]:
     return [user_profiles(), Path(suite_root) / "slurm"]
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text())
-    except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise UserError(f"{path}{line}: not valid YAML: {error.problem}") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise UserError(f"{path}: expected a mapping of keys")
-    return content
 
 
 def _refuse_doubles(content: Mapping[str, Any], path: Path) -> None:

@@ -5,7 +5,7 @@ below benchmarks/, then the file itself (`_self_`), whose values come last. What
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from clopbench.errors import UserError, in_words, unknown
+from clopbench.errors import UserError, in_words, nearest, unknown
 from clopbench.parameters import Fault, FieldPath, hint, shown
 from clopbench.suite import reading
 from clopbench.suite.declarations import SECTIONS, BenchmarkDeclaration
@@ -38,6 +38,8 @@ class Composition:
     documents: Sequence[Document]
     problems: Sequence[str]
     """What is wrong with the files themselves, and is left out of the content."""
+    meant: Collection[str]
+    """Fields that unknown ones were probably meant to be."""
 
     def problem(self, fault: Fault) -> str:
         """A line for the user: where the value stands, and the rule that it breaks.
@@ -48,6 +50,12 @@ class Composition:
         if fault.missing and len(fault.path) == 1:
             return documents[-1].problem(fault)
         return max(documents, key=lambda document: document.find(fault.path)[0]).problem(fault)
+
+    def rank(self, path: FieldPath) -> int:
+        """How late the last file comes that gives this value."""
+        return max(
+            place for place, document in enumerate(self.documents) if document.find(path)[0] == len(path)
+        )
 
 
 class Composer:
@@ -62,8 +70,12 @@ class Composer:
         below, above = self._part(f"{SCALE}/{scale}"), self._part(name)
         content = OmegaConf.to_container(OmegaConf.merge(below.config, above.config), resolve=True)
         assert isinstance(content, dict)
-        documents, problems = [*below.documents, *above.documents], [*below.problems, *above.problems]
-        return Composition({str(key): value for key, value in content.items()}, documents, problems)
+        return Composition(
+            {str(key): value for key, value in content.items()},
+            [*below.documents, *above.documents],
+            [*below.problems, *above.problems],
+            below.meant | above.meant,
+        )
 
     def problems(self, scale: str) -> Sequence[str]:
         """What is wrong with a scale's file, whichever benchmark it is composed with."""
@@ -83,7 +95,9 @@ class Composer:
             if gathering.unreadable:
                 raise UserError(*gathering.unreadable, *gathering.problems)
             config = _compose(name, gathering.nodes)
-            self._parts[name] = _Part(config, list(gathering.documents.values()), gathering.problems)
+            self._parts[name] = _Part(
+                config, list(gathering.documents.values()), gathering.problems, gathering.meant
+            )
         return self._parts[name]
 
 
@@ -92,6 +106,7 @@ class _Part:
     config: DictConfig
     documents: Sequence[Document]
     problems: Sequence[str]
+    meant: set[str]
 
 
 class _Gathering:
@@ -103,6 +118,7 @@ class _Gathering:
         self.nodes: dict[str, dict[Any, Any]] = {}
         self.problems: list[str] = []
         self.unreadable: list[str] = []
+        self.meant: set[str] = set()
 
     def add(self, name: str, trail: tuple[str, ...] = ()) -> None:
         """Add a file, after those of its defaults."""
@@ -116,19 +132,21 @@ class _Gathering:
         for key in document.content:
             if key not in known:
                 self._refuse(document, (key,), f"unknown field{hint(str(key), known)}")
+                self.meant |= {nearest(str(key), known) or ""}
         if document.package not in (None, "_global_"):
             self._refuse(document, (), f"# @package must be _global_ (got {document.package})")
         for path, value in _leaves(document.content):
             if value == NO_VALUE:
                 self._refuse(document, path, f"'{NO_VALUE}' is no value")
-        others = self._others(document, group, first=not trail and group != SCALE)
-        for other in others:
+        others = []
+        for other in self._others(document, group, first=not trail and group != SCALE):
             if other in (*trail, name):
                 loop = " → ".join([*trail, name, other])
                 self._refuse(document, (DEFAULTS,), f"a loop: {loop}")
             elif other in self.documents:
                 self._refuse(document, (DEFAULTS,), f"'{other}' is there twice")
             else:
+                others.append(other)
                 self.add(other, (*trail, name))
         self.documents[name] = document
         kept = [key for key in document.content if key in known and key != DEFAULTS]
@@ -142,10 +160,10 @@ class _Gathering:
         if not isinstance(entries, list):
             self._refuse(document, (DEFAULTS,), f"must be {rule} (got {shown(entries)})")
             return []
-        if first and not any(isinstance(entry, dict) and SCALE in entry for entry in entries[:1]):
-            self._refuse(document, (DEFAULTS,), f"required: {rule}")
-        if SELF in entries[:-1]:
-            self._refuse(document, (DEFAULTS,), f"'{SELF}' must come last: a file's own values count most")
+        begins = isinstance(entries[0], dict) and SCALE in entries[0] if entries else False
+        if (first and not begins) or SELF in entries[:-1]:
+            self._refuse(document, (DEFAULTS,), f"must be {rule} (got {shown(entries)})")
+            return []
         others = []
         for place, entry in enumerate(entries):
             path: FieldPath = (DEFAULTS, place)
@@ -177,7 +195,7 @@ def _compose(name: str, nodes: Mapping[str, Mapping[Any, Any]]) -> DictConfig:
         # Hydra stores configurations of its own when it starts: these are to stay.
         with initialize(version_base="1.3", config_path=None), _stored(nodes):
             config = compose(name)
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, RecursionError) as error:
         raise UserError(reading.problem(file_name(name), None, "", in_words(error))) from None
     OmegaConf.set_struct(config, False)  # A benchmark adds keys to its scale's.
     return config

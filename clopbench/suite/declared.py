@@ -1,17 +1,18 @@
 """A benchmark as its files declare it at one scale, before any command line."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
-from clopbench.errors import UserError
-from clopbench.parameters import Fault
+from clopbench.errors import UserError, unknown
+from clopbench.parameters import REQUIRED, Fault, as_text
+from clopbench.study import STUDIES
 from clopbench.suite import metrics, scales
 from clopbench.suite.composing import Composition
 from clopbench.suite.declarations import BenchmarkDeclaration
 from clopbench.suite.grid import Point, read_grid
 from clopbench.suite.salvage import Salvaged
-from clopbench.suite.settings import Setting, known_keys, of_sections, refusals
+from clopbench.suite.settings import Setting, fields_of, of_sections, refusals
 
 EVERYTHING = "paper"
 """Stands for all benchmarks on a command line."""
@@ -26,7 +27,8 @@ class Declared:
     def __init__(self, name: str, scale: str, composition: Composition, all_scales: list[str]):
         self.name, self.scale, self.composition, self.all_scales = name, scale, composition, all_scales
         salvaged = Salvaged(BenchmarkDeclaration, composition.content)
-        self.problems = [*composition.problems, *map(composition.problem, salvaged.faults)]
+        faults = [one for one in salvaged.faults if not one.missing or one.field not in composition.meant]
+        self.problems = [*composition.problems, *map(composition.problem, faults)]
         if salvaged.found is None:
             raise UserError(*self.problems)
         self.declaration = salvaged.found
@@ -34,18 +36,24 @@ class Declared:
         self.settings = {**of_sections(self.declaration), **scales.settings_at(self.declaration, scale)}
         """What holds for all points."""
         self.points = self.grid.points({}, ())
-        self.axes = {axis: list(points) for axis, points in self.grid.axes.items()}
+        self.axes = _axes(composition.content["axes"])
         self.problems += map(composition.problem, [*self._names(), *self.grid.wrong])
 
     def reason(self, point: Point, scale: str | None = None) -> str | None:
         """Why a point is not run at a scale, or at this one; None where it is."""
         return scales.skip_reason(self.declaration, scale or self.scale, point.coordinates)
 
-    def refused(self, parameters: set[str]) -> Iterator[Fault]:
-        """Keys in sections and at scales that cannot be set. parameters: of all methods of the benchmark."""
-        known = known_keys(self.declaration, parameters)
-        yield from refusals(of_sections(self.declaration).items(), known, "section")
-        yield from scales.faults(self.declaration, self.all_scales, self.grid.axes, known)
+    def refused(self) -> Iterator[Fault]:
+        """Keys that cannot be set, in sections, at scales and on points; and what `skip` names in vain."""
+        fields = fields_of(self.declaration)
+        study = self.declaration.study or {}
+        if study and study.get("kind") not in list(STUDIES):
+            rule = str(unknown("kind", str(study["kind"]), STUDIES)) if "kind" in study else REQUIRED
+            yield Fault(("study", "kind"), rule)
+        yield from refusals(of_sections(self.declaration).items(), "section", fields)
+        yield from scales.faults(self.declaration, self.all_scales, self.grid.axes, fields)
+        for points in self.grid.axes.values():
+            yield from refusals((one for sets in points.values() for one in sets.items()), "point", fields)
 
     @cached_property
     def metrics(self) -> frozenset[str]:
@@ -70,3 +78,11 @@ class Declared:
             value = settings.get(key, Setting([], None)).value
             found += value if isinstance(value, list) else []
         return [rate for rate in found if isinstance(rate, int | float) and not isinstance(rate, bool)]
+
+
+def _axes(declared: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Axis → its points by name, also those with which something is wrong."""
+    return {
+        str(axis): [str(as_text(point)) for point in points] if isinstance(points, Mapping) else []
+        for axis, points in declared.items()
+    }

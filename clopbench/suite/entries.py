@@ -12,12 +12,13 @@ from clopbench.cell import Cell, identity
 from clopbench.data import sources
 from clopbench.errors import UserError, unknown
 from clopbench.parameters import REQUIRED, Fault, checked, shown
+from clopbench.study import STUDIES
 from clopbench.suite.declarations import Coordinates, LaunchConfig
 from clopbench.suite.declared import Declared
 from clopbench.suite.grid import Grid, Point
 from clopbench.suite.overrides import Override
 from clopbench.suite.plugins import Plugin, Plugins
-from clopbench.suite.settings import Setting, Settings, known_keys, refusals, section_of, values_of
+from clopbench.suite.settings import Setting, Settings, section_of, values_of
 from clopbench.suite.workable import unworkable
 
 CELL_SECTIONS = ("data", "encoder", "projection", "training", "augmentation", "evaluation")
@@ -56,9 +57,9 @@ class Maker:
 
     def check(self) -> None:
         """Note what is wrong with the declaration at any scale: names of keys, methods, scales and points."""
-        found = [self.plugin(point) for point in self.declared.points]
-        parameters = {name for one in found if one is not None for name in one.signature.parameters}
-        self.refuse(self.declared.refused(parameters))
+        self.refuse(self.declared.refused())
+        for point in self.declared.points:
+            self.plugin(point)
 
     def entry(self, point: Point) -> Entry | None:
         """The entry, or None where something is wrong with it."""
@@ -73,8 +74,11 @@ class Maker:
         if not wrong:
             method = {"name": plugin.name, "version": plugin.signature.version, "parameters": parameters}
             cell, wrong = checked(Cell, config | {"method": method, "seed": 0})
+            wrong = list(map(_without_kind, wrong))
         if cell is not None:
-            wrong = list(unworkable(cell, {override.key for override in self.overrides}))
+            of_line = self._of_command_line()
+            rules = unworkable(cell, of_line.keys())
+            wrong = [self._blame(keys, rule, {**settings, **of_line}) for keys, rule in rules]
         self.refuse(wrong, settings)
         return Entry(point.coordinates, cell) if cell is not None and not wrong else None
 
@@ -98,9 +102,6 @@ class Maker:
         for field in strange:
             rule = str(unknown(f"parameter of method {name}", field, known))
             self.refuse([Fault(("method", field), rule)], settings)
-        allowed = known_keys(self.declared.declaration, known)
-        of_point = ((key, one) for key, one in point.settings.items() if one.path is not None)
-        self.refuse(refusals(of_point, allowed, "point"))
         return plugin if not strange else None
 
     def launch(self) -> LaunchConfig | None:
@@ -153,6 +154,19 @@ class Maker:
                     wrong.append(Fault(("evaluation", field), rule))
         return config, wrong
 
+    def _blame(self, keys: Sequence[str], rule: str, settings: Settings) -> Fault:
+        """A rule about several keys, at the one that was given last: by command line, point, scale, file."""
+        order = {"axes": 2, "at_scale": 1}
+
+        def rank(key: str) -> tuple[int, int]:
+            path = settings[key].path
+            if path is None:
+                return 3, 0
+            return order.get(str(path[0]), 0), self.declared.composition.rank(path)
+
+        last = max((key for key in keys if key in settings), key=rank)
+        return Fault(tuple(last.split(".")), rule)
+
     def _line(self, one: Fault, settings: Settings) -> str:
         """What the user reads: a setting's place is where it was written, also for a rule about its section."""
         key = ".".join(map(str, one.path[:2]))
@@ -164,6 +178,11 @@ class Maker:
         if setting is not None and setting.path is not None:
             one = replace(one, path=(*setting.path, *one.path[2:]))
         return self.declared.composition.problem(one)
+
+
+def _without_kind(one: Fault) -> Fault:
+    """A study's kind, which pydantic has in its paths, is no part of a key."""
+    return replace(one, path=tuple(part for part in one.path if part not in STUDIES))
 
 
 def same_cells(entries: Sequence[Entry], grid: Grid) -> list[Fault]:

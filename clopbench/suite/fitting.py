@@ -23,10 +23,10 @@ UNNAMED = ("name", "axis", "metric", "threshold")
 
 @dataclass(frozen=True)
 class Fitting:
-    """What a table may name: axes with all their points, metrics of the cells, and the suite's scales."""
+    """What a table may name: axes with all their points, the cells' metrics (None: any), the suite's scales."""
 
     axes: Axes
-    metrics: Collection[str]
+    metrics: Collection[str] | None
     scales: Collection[str]
 
     def faults(self, table: TableDeclaration) -> Iterator[Fault]:
@@ -77,9 +77,8 @@ class Fitting:
             if one.name in names:
                 wrong.append(Fault(("name",), "there are two of this name"))
             names.add(one.name)
-            for point in self.axes.get(one.axis, ()):
-                if number(point) is None:
-                    wrong.append(Fault(("axis",), f"axis {one.axis}: '{point}' is not a number above 0"))
+            if words := self._words(one.axis):
+                wrong.append(Fault(("axis",), f"axis {one.axis}: '{words[0]}' is not a number above 0"))
             yield from (_within("thresholds", place, fault, f"threshold {one.name}") for fault in wrong)
 
     def _claims(self, table: TableDeclaration) -> Iterator[Fault]:
@@ -109,7 +108,7 @@ class Fitting:
             if named is None:
                 rule = str(unknown("threshold", claim.threshold, [one.name for one in thresholds]))
                 wrong.append(Fault(("threshold",), rule))
-            else:
+            elif not self._words(named.axis):
                 along = ("threshold", named.axis, "the threshold lies on")
         if along is not None and any(along[1] in points for points in sides.values()):
             wrong.append(Fault((along[0],), f"axis '{along[1]}' is what {along[2]}, so name no point of it"))
@@ -148,6 +147,10 @@ class Fitting:
                 wrong += _numbers(figure, shown[figure.along])
         yield from wrong
 
+    def _words(self, axis: str) -> list[str]:
+        """The points of an axis that are not called by a number above 0."""
+        return [point for point in self.axes.get(axis, ()) if number(point) is None]
+
     def _axis(self, path: FieldPath, axis: str) -> Iterator[Fault]:
         if axis not in self.axes:
             yield Fault(path, str(unknown("axis", axis, self.axes)))
@@ -159,7 +162,7 @@ class Fitting:
                 yield Fault(path, str(unknown(f"point of axis {axis}", point, self.axes[axis])))
 
     def _metric(self, path: FieldPath, metric: str) -> Iterator[Fault]:
-        if rule := metrics.fault(metric, self.metrics):
+        if self.metrics is not None and (rule := metrics.fault(metric, self.metrics)):
             yield Fault(path, rule)
 
 

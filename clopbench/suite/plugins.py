@@ -113,7 +113,7 @@ class Plugins:
         for folder in self.folders:
             for path in sorted(folder.glob(f"*{SUFFIX}")):
                 if not path.name.startswith((".", "_")) and not path.is_dir():
-                    self._add(Plugin(path.stem, path.resolve()))
+                    self._add(Plugin(path.stem, path.resolve() if path.exists() else path.absolute()))
         for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name):
             self._add(_of_package(point))
 

@@ -74,17 +74,18 @@ def parse(written: str, name: str) -> Document:
     """The same of a text."""
     if strange := Reader.NON_PRINTABLE.search(written):
         line = written.count("\n", 0, strange.start()) + 1
-        raise UserError(problem(name, line, "", f"U+{ord(strange[0]):04X} cannot stand in YAML"))
+        raise UserError(problem(name, line, "", f"cannot be read: no YAML has U+{ord(strange[0]):04X}"))
     try:
         node = yaml.compose(written, _Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         why = f"not valid YAML: {error.problem or error.context}"
-        raise UserError(problem(name, mark.line + 1 if mark else None, "", why)) from None
+        last = written.rstrip().count("\n") + 1
+        raise UserError(problem(name, min(mark.line + 1, last) if mark else None, "", why)) from None
     except (yaml.YAMLError, RecursionError) as error:
         raise UserError(problem(name, None, "", f"not valid YAML: {type(error).__name__}")) from None
     if not isinstance(node, yaml.MappingNode):
-        raise UserError(problem(name, None, "", "expected a mapping of fields (key: value)"))
+        raise UserError(problem(name, None, "", "expected a mapping of keys (KEY: VALUE)"))
     reader = _Reader(name, {(): node.start_mark.line + 1})
     try:
         content = reader.value(node, ())

@@ -3,13 +3,13 @@
 `training: {epochs: 1}` and `training.epochs: 1` are two ways to write one thing.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from clopbench import cell
 from clopbench.errors import unknown
-from clopbench.parameters import Fault, FieldPath
+from clopbench.parameters import Fault, FieldPath, hint
 from clopbench.study import STUDIES
 from clopbench.suite.declarations import SECTIONS, BenchmarkDeclaration, LaunchConfig
 
@@ -75,7 +75,8 @@ def _pairs(values: Mapping[Any, Any], path: FieldPath) -> Iterator[tuple[str, An
 
 def values_of(settings: Settings, section: str) -> dict[str, Any]:
     """Field → value of one section."""
-    return {key.partition(".")[2]: one.value for key, one in settings.items() if section_of(key) == section}
+    found = ((key.partition("."), one.value) for key, one in settings.items())
+    return {field: value for (of, _, field), value in found if of == section and field}
 
 
 def section_of(key: str) -> str:
@@ -84,18 +85,29 @@ def section_of(key: str) -> str:
 
 def known_keys(declaration: BenchmarkDeclaration, parameters: Collection[str]) -> set[str]:
     """All keys that may be set: of the sections, of the benchmark's study, and of some methods' parameters."""
-    keys = {f"{section}.{field}" for section, model in MODELS.items() for field in model.model_fields}
+    fields = fields_of(declaration)
+    keys = {f"{section}.{field}" for section, known in fields.items() for field in known}
     keys |= {f"method.{name}" for name in ("name", *parameters)}
-    kind = (declaration.study or {}).get("kind")
-    if isinstance(kind, str) and kind in STUDIES:
-        keys |= {f"study.{field}" for field in STUDIES[kind].model_fields}
     return keys - DERIVED.keys()
 
 
-def refusals(settings: Iterable[tuple[str, Setting]], known: Collection[str], of: str) -> Iterator[Fault]:
-    """The keys that may not be set, and why. of: what sets them: 'point', 'scale' or 'section'.
+def fields_of(declaration: BenchmarkDeclaration) -> dict[str, list[str]]:
+    """Section → its fields; of the method only those that every method has."""
+    fields = {section: list(model.model_fields) for section, model in MODELS.items()}
+    if declaration.study is not None:
+        kind = declaration.study.get("kind")
+        known = [kind] if kind in list(STUDIES) else STUDIES  # Of a kind that does not exist, anything goes.
+        fields["study"] = [field for one in known for field in STUDIES[one].model_fields]
+    return fields
 
-    Which parameters a method has is not asked here: it depends on the point.
+
+def refusals(
+    settings: Iterable[tuple[str, Setting]], of: str, fields: Mapping[str, Sequence[str]]
+) -> Iterator[Fault]:
+    """The keys that may not be set, and why.
+
+    of: what sets them: 'point', 'scale' or 'section'. fields: as `fields_of`. Which parameters a method has is
+    not asked here: it depends on the point.
     """
     for key, setting in settings:
         section, _, field = key.partition(".")
@@ -111,8 +123,7 @@ def refusals(settings: Iterable[tuple[str, Setting]], known: Collection[str], of
             yield Fault(setting.path, f"needs a field: {section}.FIELD, or a mapping of fields")
         elif key in DERIVED and not (of == "section" and key == "study.kind"):
             yield Fault(setting.path, f"cannot be set: {DERIVED[key]}")
-        elif section == "study" and not any(section_of(one) == "study" for one in known):
+        elif section == "study" and section not in fields:
             yield Fault(setting.path, "this benchmark has no study")
-        elif section != "method" and key not in known and key not in DERIVED:
-            siblings = [one.partition(".")[2] for one in known if section_of(one) == section]
-            yield Fault(setting.path, str(unknown("field", field, siblings)))
+        elif section != "method" and field not in fields[section]:
+            yield Fault(setting.path, f"unknown field{hint(field, fields[section])}")

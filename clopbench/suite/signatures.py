@@ -47,7 +47,7 @@ def of_file(path: Path, name: str) -> Signature | None:
         with warnings.catch_warnings(action="ignore"):
             tree = ast.parse(text)
     except SyntaxError as error:
-        raise UserError(f"method file {path}:{error.lineno}: {error.msg}") from None
+        raise UserError(reading.problem(f"method file {path}", error.lineno, "", error.msg)) from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise UserError(f"method file {path}: is no Python: {in_words(error)}") from None
     for node in tree.body:

@@ -40,8 +40,6 @@ class Benchmark:
     """Points that are not run at this scale, and why."""
     scales: list[str]
     """All scales of the suite."""
-    metrics: frozenset[str]
-    """The metrics that its cells can have."""
     remarks: list[str] = field(default_factory=list)
     """What a user should know before these cells are run."""
 
@@ -156,9 +154,10 @@ class Suite:
         run = [point for point, reason in zip(points, reasons, strict=True) if reason is None]
         made = [(point, maker.entry(point)) for point in run]
         launch = maker.launch()
-        maker.refuse(same_cells([entry for point, entry in made if entry and not point.alone], declared.grid))
+        if not maker.problems:
+            maker.refuse(same_cells([one for point, one in made if one and not point.alone], declared.grid))
         entries = [entry for _, entry in made if entry is not None]
-        if not only and not extra_methods:
+        if not maker.problems and not only and not extra_methods:
             maker.problems |= dict.fromkeys(self._misfits(declared, entries))
         if maker.problems or launch is None:
             raise UserError(*maker.problems)
@@ -172,7 +171,6 @@ class Suite:
             declared.axes,
             [(at.coordinates, why) for at, why in zip(points, reasons, strict=True) if why is not None],
             declared.all_scales,
-            declared.metrics,
             remarks([entry.template for entry in entries], {override.key for override in overrides}),
         )
 
@@ -235,7 +233,7 @@ class Suite:
             fitting = Fitting(declared.axes, declared.metrics, declared.all_scales)
             own = fitting.faults(salvaged.found) if entries is None else references(salvaged.found, entries)
             wrong += map(salvaged.original, own)
-        return list(map(document.problem, wrong))
+        return list(map(document.problem, sorted(wrong, key=lambda one: document.find(one.path)[1])))
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -80,8 +80,11 @@ def build(plugin: Plugin) -> None:
     loaded, where = plugin.load(), f"method file {plugin.path}"
     if loaded.loss is Method.loss:
         raise UserError(f"{where}: defines no loss()")
-    for name in loaded.views or ():
-        recipe(name)
+    try:
+        for name in loaded.views or ():
+            recipe(name)
+    except UserError as error:
+        raise UserError(f"{where}: views: {error}") from None
     momentum = loaded.teacher_momentum
     if momentum is not None and not (isinstance(momentum, int | float) and 0 <= momentum < 1):
         raise UserError(f"{where}: teacher_momentum must be from 0 to below 1 (got {momentum!r})")

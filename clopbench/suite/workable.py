@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterator
 
 from clopbench.cell import Cell
 from clopbench.data import sources
-from clopbench.parameters import Fault
 from clopbench.study import SphereStudy
 
 LEAST_BATCH = 2
@@ -12,8 +11,8 @@ LEAST_BATCH = 2
 LEAST_CLASSES = 2
 
 
-def unworkable(cell: Cell, overridden: Collection[str]) -> Iterator[Fault]:
-    """Rules that the cell breaks. overridden: the keys that the command line sets.
+def unworkable(cell: Cell, overridden: Collection[str]) -> Iterator[tuple[list[str], str]]:
+    """Rules that the cell breaks, each with the keys that it is about. overridden: what the command line sets.
 
     A shorter training on the command line leaves the declared warm-up as it is (its cells have always been
     these): `remarks` says so.
@@ -22,16 +21,15 @@ def unworkable(cell: Cell, overridden: Collection[str]) -> Iterator[Fault]:
         return
     training = cell.training
     if _never_warm(cell) and not _only_shortened(overridden):
-        rule = (
-            f"{training.warmup_epochs} is more than training.epochs = {training.epochs}: never at the full rate"
-        )
-        yield Fault(("training", "warmup_epochs"), rule)
+        rule = f"warmup_epochs = {training.warmup_epochs} is more than epochs = {training.epochs}"
+        rule += ": the full rate would never be reached"
+        yield ["training.warmup_epochs", "training.epochs"], rule
     if training.batch_size < LEAST_BATCH:
         rule = f"must be at least {LEAST_BATCH}, to be contrasted with each other (got {training.batch_size})"
-        yield Fault(("training", "batch_size"), rule)
+        yield ["training.batch_size"], rule
     classes = sources.source(cell.data.name).num_classes
     if classes < LEAST_CLASSES:
-        yield Fault(("data", "name"), f"{cell.data.name} has {classes} class: there is nothing to tell apart")
+        yield ["data.name"], f"{cell.data.name} has {classes} class: there is nothing to tell apart"
 
 
 def remarks(cells: Collection[Cell], overridden: Collection[str]) -> list[str]:
