@@ -3,6 +3,7 @@
 A cell with a study is run by the module of training/ that has the study's name.
 """
 
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -10,7 +11,16 @@ from pydantic import Field, field_validator, model_validator
 from clopbench.parameters import Count, Fraction, NonNegative, Positive, Strict
 
 
-class SphereStudy(Strict):
+class _Study(Strict):
+    """What every study says."""
+
+    @classmethod
+    def metrics(cls, given: Mapping[str, Iterable[Any]]) -> set[str]:
+        """The metrics that its cells have. given: field → all that a benchmark's cells may have there."""
+        return set()
+
+
+class SphereStudy(_Study):
     """Points on the unit sphere under exact gradient steps of the loss, without a network (paper, section 2).
 
     points: N of them, in `dim` dimensions, drawn so that their mean has the norm `start_mean`. positives:
@@ -37,6 +47,22 @@ class SphereStudy(Strict):
     classes: Count = 10
     label_fraction: Fraction = 1.0
 
+    @classmethod
+    def metrics(cls, given: Mapping[str, Iterable[Any]]) -> set[str]:
+        """Some are of each rate."""
+        names = [
+            *("pull_back", "sideways", "factor_error", "factor_error_on_sphere"),
+            *("shrinks_below", "best_rate", "safe_low", "safe_high", "worst_in_safe_range"),
+            *("gradient_equal", "gradient_colinear", "concentrates_from"),
+        ]
+        for field, measures in (
+            ("rates", ("ratio", "ratio_on_sphere")),
+            ("long_rates", ("mean_norm", "rank")),
+        ):
+            rates = (rate for value in given.get(field, ()) if isinstance(value, list) for rate in value)
+            names += [f"{one}_{rate:g}" for rate in rates if isinstance(rate, int | float) for one in measures]
+        return set(names)
+
     @field_validator("rates", "long_rates")
     @classmethod
     def _rates_have_names_of_their_own(cls, rates: list[float]) -> list[float]:
@@ -55,7 +81,7 @@ class SphereStudy(Strict):
         return self
 
 
-class OverheadStudy(Strict):
+class OverheadStudy(_Study):
     """Time and memory of a training step with CLOP's term and without, on the same batches.
 
     pairs: neighbouring steps, one with and one without, that are compared; before them come `warmup` pairs
@@ -66,9 +92,13 @@ class OverheadStudy(Strict):
     pairs: Count
     warmup: Count = 2
 
+    @classmethod
+    def metrics(cls, given: Mapping[str, Iterable[Any]]) -> set[str]:
+        return {"overhead_time", "overhead_memory", "step_ms", "step_ms_base", "step_mib", "step_mib_base"}
+
 
 StudyConfig = Annotated[SphereStudy | OverheadStudy, Field(discriminator="kind")]
-STUDIES: dict[str, type[Strict]] = {"sphere": SphereStudy, "overhead": OverheadStudy}
+STUDIES: dict[str, type[_Study]] = {"sphere": SphereStudy, "overhead": OverheadStudy}
 
 
 def deciding(study: SphereStudy | OverheadStudy, canonical: dict[str, Any]) -> dict[str, Any]:

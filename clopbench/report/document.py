@@ -14,7 +14,7 @@ from clopbench.report.formats.csv_file import to_csv
 from clopbench.report.formats.latex import to_latex
 from clopbench.report.observations import Arms, Number, Observation
 from clopbench.report.summary import cost, own_words, scales, summary
-from clopbench.report.tables import Table, build_table, judge_together
+from clopbench.report.tables import Table, build_table, check_table, judge_together
 from clopbench.report.threshold_lines import Line
 from clopbench.results.records import write_atomic
 from clopbench.suite.claims import AtLeastAsGoodClaim, AtMostClaim, EquivalentClaim, NearClaim
@@ -62,6 +62,7 @@ def collect(suite: Suite, arms_by_scale: dict[str, Arms]) -> dict[str, list[Tabl
         for name in tables:
             declaration = suite.table(name)
             benchmark = suite.benchmark(declaration.benchmark, scale)
+            check_table(name, declaration, benchmark)
             built.append(build_table(name, declaration, benchmark, arms))
         for table in judge_together([table for table in built if table.cells]):
             tables[table.name].append(table)

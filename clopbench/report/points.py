@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 
-from clopbench.errors import unknown
+from clopbench.errors import UserError, unknown
 from clopbench.statistics.comparisons import Equivalence, Hypothesis, NonInferiority, Order, Spread, Superiority
 from clopbench.statistics.summaries import ALPHA
 from clopbench.suite.claims import (
@@ -118,6 +118,57 @@ def threshold_of(
         if threshold.name == claim.threshold:
             return threshold
     raise unknown("threshold", claim.threshold, [threshold.name for threshold in thresholds])
+
+
+def check(
+    claim: ClaimDeclaration,
+    axes: Axes,
+    where: str,
+    known: bool = True,
+    thresholds: Sequence[ThresholdDeclaration] = (),
+) -> None:
+    """Raise UserError where a claim names an axis or (if `known`) a point that the benchmark has not.
+
+    known: whether `axes` holds all declared points; a run restricted by --only has fewer.
+    """
+    where = f"{where}: claim {claim.name}"
+    if isinstance(claim, LessSensitiveClaim):
+        _check_axis(claim.to, axes, f"{where}: to")
+        _check_free(claim.to, (claim.less, claim.than), f"{where}: axis '{claim.to}' is what `to` runs along")
+    if isinstance(claim, HigherThresholdClaim):
+        try:
+            axis = threshold_of(claim, thresholds).axis
+        except UserError as problem:
+            raise UserError(f"{where}: {problem}") from None
+        _check_free(
+            axis, (claim.candidate, claim.than), f"{where}: axis '{axis}' is what the threshold lies on"
+        )
+    for field, points in _sets_of_points(claim):
+        for axis, named in points.items():
+            _check_axis(axis, axes, f"{where}: {field}")
+            for point in named:
+                if known and point not in axes[axis]:
+                    problem = unknown(f"point of axis {axis}", point, axes[axis])
+                    raise UserError(f"{where}: {field}: {problem}")
+    if known and not pairs(claim, axes, thresholds):
+        raise UserError(f"{where}: compares nothing: both sides are the same points")
+
+
+def _check_free(axis: str, sides: Iterable[Points], problem: str) -> None:
+    if any(axis in points for points in sides):
+        raise UserError(f"{problem}, so name no point of it")
+
+
+def _check_axis(axis: str, axes: Axes, where: str) -> None:
+    if axis not in axes:
+        raise UserError(f"{where}: {unknown('axis', axis, axes)}")
+
+
+def _sets_of_points(claim: ClaimDeclaration) -> Iterator[tuple[str, Points]]:
+    for field in ("better", "best", "each", "smaller", "candidate", "less", "among", "at", "than"):
+        points = getattr(claim, field, None)
+        if points is not None:
+            yield field, points
 
 
 def _expand(points: Mapping[str, Sequence[str]], axes: Axes) -> Iterator[Coordinates]:

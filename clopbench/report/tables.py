@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from clopbench.errors import UserError
-from clopbench.report import threshold_lines
+from clopbench.errors import UserError, unknown
+from clopbench.report import points, threshold_lines
 from clopbench.report.claims import Claim, compare
+from clopbench.report.figures import placement
 from clopbench.report.observations import Arms, Number, Observation
 from clopbench.report.threshold_lines import Line
 from clopbench.results.records import RESULT_STATUSES
 from clopbench.statistics.summaries import summarise
 from clopbench.statistics.verdicts import NumberVerdict, judge_claims, judge_number
 from clopbench.suite.declarations import Coordinates, MetricColumn, ScaleDeclaration, TableDeclaration
-from clopbench.suite.fitting import Fitting, references
 from clopbench.suite.suite import Benchmark
 
 
@@ -115,6 +115,21 @@ def judge_together(tables: Sequence[Table]) -> list[Table]:
     ]
 
 
+def check_table(name: str, declaration: TableDeclaration, benchmark: Benchmark) -> None:
+    """Raise UserError where a declaration names an axis or a point that the whole benchmark does not have."""
+    _check(name, declaration, benchmark)
+    where = f"tables/{name}.yaml"
+    for value in declaration.paper.values:
+        for axis, point in value.at.items():
+            if point not in benchmark.declared_axes[axis]:
+                problem = unknown(f"point of axis {axis}", point, benchmark.declared_axes[axis])
+                raise UserError(f"{where}: paper: {problem}")
+    for claim in declaration.claims:
+        points.check(claim, benchmark.declared_axes, where, thresholds=declaration.thresholds)
+    for figure in declaration.figures:
+        placement.check(figure, benchmark.declared_axes, where)
+
+
 def _number(
     declaration: TableDeclaration,
     scale: ScaleDeclaration,
@@ -139,9 +154,16 @@ def _number(
 
 
 def _check(name: str, declaration: TableDeclaration, benchmark: Benchmark) -> None:
-    fitting = Fitting(benchmark.declared_axes, None, benchmark.scales)
-    wrong = list(fitting.faults(declaration))
-    if not wrong and benchmark.is_whole:
-        wrong += references(declaration, benchmark.entries)
-    if wrong:
-        raise UserError(*(f"tables/{name}.yaml: {fault}" for fault in wrong))
+    where = f"tables/{name}.yaml"
+    for field_name in ("rows", "columns"):
+        axis = getattr(declaration, field_name)
+        if axis is not None and axis not in benchmark.declared_axes:
+            axes = ", ".join(benchmark.declared_axes)
+            raise UserError(f"{where}: {field_name}: benchmark {benchmark.name} has no axis '{axis}' ({axes})")
+    for value in declaration.paper.values:
+        if value.at.keys() != benchmark.declared_axes.keys():
+            axes = ", ".join(benchmark.declared_axes)
+            raise UserError(f"{where}: {value.at} must name a point of each axis ({axes})")
+    threshold_lines.check(declaration, benchmark, where)
+    for claim in declaration.claims:
+        points.check(claim, benchmark.declared_axes, where, known=False, thresholds=declaration.thresholds)

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from clopbench.cell import flatten
+from clopbench.errors import UserError, unknown
 from clopbench.report.observations import Number
 from clopbench.statistics.thresholds import Bracket, Median, Reading, bracket, median
-from clopbench.suite.declarations import Coordinates
-from clopbench.suite.fitting import numeric_settings
-from clopbench.suite.suite import Benchmark
+from clopbench.suite.declarations import Coordinates, TableDeclaration
+from clopbench.suite.suite import Benchmark, Entry
 from clopbench.suite.thresholds import ThresholdDeclaration
 
 BROKEN = ("collapsed", "diverged")
@@ -82,6 +83,38 @@ def by_seed(declaration: ThresholdDeclaration, row: Sequence[Number]) -> dict[in
     return {seed: bracket(points, [one[seed] for one in readings], declaration.share) for seed in complete}
 
 
+def check(table: TableDeclaration, benchmark: Benchmark, where: str) -> None:
+    """Raise UserError where a threshold names an axis or a setting that the benchmark does not have."""
+    names: set[str] = set()
+    for declaration in table.thresholds:
+        here = f"{where}: threshold {declaration.name}"
+        if declaration.name in names:
+            raise UserError(f"{here}: there are two of this name")
+        names.add(declaration.name)
+        if declaration.axis not in benchmark.declared_axes:
+            raise UserError(f"{here}: {unknown('axis', declaration.axis, benchmark.declared_axes)}")
+        for point in benchmark.declared_axes[declaration.axis]:
+            if not _positive(point):
+                raise UserError(f"{here}: axis {declaration.axis}: '{point}' is not a number above 0")
+        if declaration.setting is not None:
+            _check_setting(declaration, benchmark, here)
+
+
+def _check_setting(declaration: ThresholdDeclaration, benchmark: Benchmark, where: str) -> None:
+    key = declaration.setting
+    assert key is not None
+    settings = [_settings(entry) for entry in benchmark.entries]
+    if not any(key in one for one in settings):
+        known = {name for one in settings for name in one}
+        raise UserError(f"{where}: reference: {unknown('numeric setting', key, known)}")
+    along: dict[tuple[str, ...], set[float]] = {}
+    for entry, one in zip(benchmark.entries, settings, strict=True):
+        rest = tuple(point for axis, point in entry.coordinates.items() if axis != declaration.axis)
+        along.setdefault(rest, set()).update([one[key]] if key in one else [])
+    if any(len(values) > 1 for values in along.values()):
+        raise UserError(f"{where}: reference: {key} changes along axis {declaration.axis}")
+
+
 def _rows(axis: str, numbers: Sequence[Number]) -> list[tuple[Coordinates, list[Number]]]:
     """The numbers along an axis, for each combination of the points of the others."""
     rows: dict[tuple[tuple[str, str], ...], list[Number]] = {}
@@ -103,11 +136,28 @@ def _predicted(
     """The reference for one line; None where there is none, or its method has no such parameter."""
     key = declaration.setting
     here = [entry for entry in benchmark.entries if coordinates.items() <= entry.coordinates.items()]
-    values = [numeric_settings(entry).get(key) for entry in here] if key is not None else []
+    values = [_settings(entry).get(key) for entry in here] if key is not None else []
     if not values or values[0] is None:
         return None
     return declaration.predicted(values[0])
 
 
+def _settings(entry: Entry) -> dict[str, float]:
+    """The numeric settings of an entry, by dotted key, and its numeric points, by axis."""
+    numeric = {
+        key: float(value)
+        for key, value in flatten(entry.template.config()).items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool)
+    }
+    return numeric | {axis: float(point) for axis, point in entry.coordinates.items() if _positive(point)}
+
+
 def _finite(end: float) -> float | None:
     return end if 0 < end < math.inf else None
+
+
+def _positive(point: str) -> bool:
+    try:
+        return 0 < float(point) < math.inf
+    except ValueError:
+        return False

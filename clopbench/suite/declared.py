@@ -12,7 +12,7 @@ from clopbench.suite.composing import Composition
 from clopbench.suite.declarations import BenchmarkDeclaration
 from clopbench.suite.grid import Point, read_grid
 from clopbench.suite.salvage import Salvaged
-from clopbench.suite.settings import Setting, fields_of, of_sections, refusals
+from clopbench.suite.settings import fields_of, of_sections, refusals, values_of
 
 EVERYTHING = "paper"
 """Stands for all benchmarks on a command line."""
@@ -58,26 +58,20 @@ class Declared:
     @cached_property
     def metrics(self) -> frozenset[str]:
         """The metrics that its cells can have."""
-        kind = (self.declaration.study or {}).get("kind")
-        if kind == "overhead":
-            return metrics.OF_OVERHEAD
-        if kind == "sphere":
-            return metrics.of_sphere(self._rates("study.rates"), self._rates("study.long_rates"))
-        return metrics.OF_TRAINING
+        study = self.declaration.study
+        if study is None or study.get("kind") not in list(STUDIES):
+            return metrics.OF_TRAINING
+        given: dict[str, list[Any]] = {}
+        for settings in (self.settings, *(point.settings for point in self.points)):
+            for field, value in values_of(settings, "study").items():
+                given.setdefault(field, []).append(value)
+        return frozenset(STUDIES[study["kind"]].metrics(given))
 
     def _names(self) -> Iterator[Fault]:
         if self.declaration.scale.name != self.scale:
             yield Fault(("scale", "name"), f"must be '{self.scale}', as the file is called")
         if self.name == EVERYTHING:
             yield Fault((), f"'{EVERYTHING}' stands for all benchmarks; call the file otherwise")
-
-    def _rates(self, key: str) -> list[float]:
-        """All rates that a simulation of this benchmark may have."""
-        found: list[Any] = []
-        for settings in (self.settings, *(point.settings for point in self.points)):
-            value = settings.get(key, Setting([], None)).value
-            found += value if isinstance(value, list) else []
-        return [rate for rate in found if isinstance(rate, int | float) and not isinstance(rate, bool)]
 
 
 def _axes(declared: Mapping[str, Any]) -> dict[str, list[str]]:

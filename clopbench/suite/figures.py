@@ -3,13 +3,15 @@
 `points` says which points of the axes are shown; an axis that it does not name shows all of its points.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from clopbench.errors import unknown
 from clopbench.parameters import ByPoint, Positive, Strict, Whole
-from clopbench.suite.claims import Points
+from clopbench.suite.claims import Axes, Misfit, Points
 
 FigureName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -22,12 +24,21 @@ class _Figure(Strict):
     """What is to be seen, in a few words; the kind's own words where it is empty."""
     points: Points = {}
 
-    def shown(self, axes: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-        """The axes with the points that the figure shows, in the order of the benchmark."""
-        return {
-            axis: [point for point in points if point in self.points.get(axis, points)]
-            for axis, points in axes.items()
-        }
+    @property
+    def drawn_axes(self) -> dict[str, str]:
+        """Field → the axis that it names; where there are any, each other axis must be held at one point."""
+        return {}
+
+    def misfits(self, axes: Axes) -> Iterator[Misfit]:
+        """What does not fit a benchmark whose axes and points it names are all there."""
+        drawn = self.drawn_axes
+        if len(set(drawn.values())) < len(drawn):
+            yield "", f"{', '.join(drawn)} must name different axes"
+        for axis, points in axes.items() if drawn else ():
+            chosen = self.points.get(axis, points)
+            if axis not in drawn.values() and len(chosen) > 1:
+                rule = f"axis '{axis}' is not drawn, so points must name one of it ({', '.join(chosen)})"
+                yield "points", rule
 
     def stem(self, table: str) -> str:
         """The name of the figure's files, without the ending."""
@@ -64,6 +75,25 @@ class Curve(_Figure):
     values: ByPoint[float] = {}
     """Point → its number, for points whose name is not one."""
 
+    @property
+    def drawn_axes(self) -> dict[str, str]:
+        return _named(lines=self.lines, panels=self.panels, along=self.along)
+
+    def misfits(self, axes: Axes) -> Iterator[Misfit]:
+        yield from super().misfits(axes)
+        points = self.points.get(self.along, axes[self.along])
+        for point in self.values:
+            if point not in points:
+                yield "values", str(unknown(f"point of axis {self.along}", point, points))
+        for point in points:
+            try:
+                number = self.number(point)
+            except ValueError:
+                yield "", f"point '{point}' is no number; values must say what it is"
+                continue
+            if (self.x == "log" and not number > 0) or not math.isfinite(number):
+                yield "", f"point '{point}' is {number:g}, which a {self.x} axis cannot show"
+
     def number(self, point: str) -> float:
         """Where a point lies on the horizontal axis. Raises ValueError where that is not known."""
         return self.values[point] if point in self.values else float(point)
@@ -76,6 +106,10 @@ class SpectrumFigure(_Figure):
     name: FigureName = "spectrum"
     lines: str
     panels: str | None = None
+
+    @property
+    def drawn_axes(self) -> dict[str, str]:
+        return _named(lines=self.lines, panels=self.panels)
 
 
 class TsneFigure(_Figure):
@@ -105,3 +139,7 @@ def shared_name(figures: Sequence[_Figure]) -> str | None:
     """The first name that two figures of a table share."""
     names = [figure.name for figure in figures]
     return next((name for name in names if names.count(name) > 1), None)
+
+
+def _named(**axes: str | None) -> dict[str, str]:
+    return {field: axis for field, axis in axes.items() if axis is not None}

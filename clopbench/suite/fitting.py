@@ -8,13 +8,12 @@ from clopbench.cell import flatten
 from clopbench.errors import unknown
 from clopbench.parameters import Fault, FieldPath
 from clopbench.suite import metrics
-from clopbench.suite.claims import ClaimDeclaration, HigherThresholdClaim, LessSensitiveClaim, Points
+from clopbench.suite.claims import Axes, ClaimDeclaration, Points
 from clopbench.suite.declarations import TableDeclaration
 from clopbench.suite.entries import Entry
-from clopbench.suite.figures import Curve, FigureDeclaration, SpectrumFigure
+from clopbench.suite.figures import FigureDeclaration
 from clopbench.suite.thresholds import ThresholdDeclaration
 
-Axes = Mapping[str, Sequence[str]]
 AGAINST = ("than", "among")
 """The fields of a claim that say what its points are compared with."""
 UNNAMED = ("name", "axis", "metric", "threshold")
@@ -23,10 +22,10 @@ UNNAMED = ("name", "axis", "metric", "threshold")
 
 @dataclass(frozen=True)
 class Fitting:
-    """What a table may name: axes with all their points, the cells' metrics (None: any), the suite's scales."""
+    """What a table may name: axes with all their points, the cells' metrics, the suite's scales."""
 
     axes: Axes
-    metrics: Collection[str] | None
+    metrics: Collection[str]
     scales: Collection[str]
 
     def faults(self, table: TableDeclaration) -> Iterator[Fault]:
@@ -83,36 +82,22 @@ class Fitting:
 
     def _claims(self, table: TableDeclaration) -> Iterator[Fault]:
         names: set[str] = set()
+        # Of a threshold that is itself wrong nothing more is asked.
+        thresholds = {one.name: "" if self._words(one.axis) else one.axis for one in table.thresholds}
         for place, claim in enumerate(table.claims):
-            wrong = list(self._claim(claim, table.thresholds))
+            wrong = list(self._claim(claim, thresholds))
             if claim.name in names:
                 wrong.append(Fault(("name",), "there are two of this name"))
             names.add(claim.name)
             for one in wrong:
                 yield _within("claims", place, one, f"claim {claim.name}")
 
-    def _claim(self, claim: ClaimDeclaration, thresholds: Sequence[ThresholdDeclaration]) -> Iterator[Fault]:
+    def _claim(self, claim: ClaimDeclaration, thresholds: Mapping[str, str]) -> Iterator[Fault]:
         if claim.metric is not None:
             yield from self._metric(("metric",), claim.metric)
-        sides = {name: getattr(claim, name) for name in _fields_of_points(claim)}
-        wrong = [
-            one for name, points in sides.items() for axis in points
-            for one in self._points((name, axis), axis, points[axis])
-        ]  # fmt: skip
-        along = None
-        if isinstance(claim, LessSensitiveClaim):
-            along = ("to", claim.to, "`to` runs along")
-            wrong += self._axis(("to",), claim.to)
-        if isinstance(claim, HigherThresholdClaim):
-            named = next((one for one in thresholds if one.name == claim.threshold), None)
-            if named is None:
-                rule = str(unknown("threshold", claim.threshold, [one.name for one in thresholds]))
-                wrong.append(Fault(("threshold",), rule))
-            elif not self._words(named.axis):
-                along = ("threshold", named.axis, "the threshold lies on")
-        if along is not None and any(along[1] in points for points in sides.values()):
-            wrong.append(Fault((along[0],), f"axis '{along[1]}' is what {along[2]}, so name no point of it"))
-        if not wrong and self._same(sides):
+        wrong = [one for field, points in claim.sides.items() for one in self._sets(field, points)]
+        wrong += [Fault((field,), rule) for field, rule in claim.misfits(self.axes, thresholds)]
+        if not wrong and self._same(claim.sides):
             wrong.append(Fault((), "compares nothing: both sides are the same points"))
         yield from wrong
 
@@ -128,24 +113,15 @@ class Fitting:
         )
 
     def _figure(self, figure: FigureDeclaration) -> Iterator[Fault]:
-        wrong = [
-            one for axis, points in figure.points.items()
-            for one in self._points(("points", axis), axis, points)
-        ]  # fmt: skip
-        fields = ("lines", "panels", "along")
-        named = {name: axis for name in fields if (axis := getattr(figure, name, None)) is not None}
-        wrong += [one for name, axis in named.items() for one in self._axis((name,), axis)]
-        if isinstance(figure, Curve | SpectrumFigure) and not wrong:
-            shown = figure.shown(self.axes)
-            if len(set(named.values())) < len(named):
-                wrong.append(Fault((), f"{', '.join(named)} must name different axes"))
-            for axis, points in shown.items():
-                if axis not in named.values() and len(points) > 1:
-                    rule = f"axis '{axis}' is not drawn, so points must name one of it ({', '.join(points)})"
-                    wrong.append(Fault((), rule))
-            if isinstance(figure, Curve):
-                wrong += _numbers(figure, shown[figure.along])
+        wrong = list(self._sets("points", figure.points))
+        wrong += [one for field, axis in figure.drawn_axes.items() for one in self._axis((field,), axis)]
+        if not wrong:
+            wrong = [Fault((field,) if field else (), rule) for field, rule in figure.misfits(self.axes)]
         yield from wrong
+
+    def _sets(self, field: str, points: Points) -> Iterator[Fault]:
+        for axis, named in points.items():
+            yield from self._points((field, axis), axis, named)
 
     def _words(self, axis: str) -> list[str]:
         """The points of an axis that are not called by a number above 0."""
@@ -162,7 +138,7 @@ class Fitting:
                 yield Fault(path, str(unknown(f"point of axis {axis}", point, self.axes[axis])))
 
     def _metric(self, path: FieldPath, metric: str) -> Iterator[Fault]:
-        if self.metrics is not None and (rule := metrics.fault(metric, self.metrics)):
+        if rule := metrics.fault(metric, self.metrics):
             yield Fault(path, rule)
 
 
@@ -207,27 +183,6 @@ def number(point: str) -> float | None:
     except ValueError:
         return None
     return value if 0 < value < math.inf else None
-
-
-def _numbers(figure: Curve, points: Sequence[str]) -> Iterator[Fault]:
-    """What cannot stand on a curve's horizontal axis."""
-    for point in figure.values:
-        if point not in points:
-            yield Fault(("values", point), f"values: {unknown(f'point of axis {figure.along}', point, points)}")
-    for point in points:
-        try:
-            value = figure.number(point)
-        except ValueError:
-            yield Fault(("along",), f"point '{point}' is no number; values must say what it is")
-            continue
-        if (figure.x == "log" and not value > 0) or not math.isfinite(value):
-            yield Fault(("along",), f"point '{point}' is {value:g}, which a {figure.x} axis cannot show")
-
-
-def _fields_of_points(claim: ClaimDeclaration) -> list[str]:
-    """The fields of a claim that hold points, and are given."""
-    fields = type(claim).model_fields
-    return [name for name in fields if isinstance(getattr(claim, name), dict)]
 
 
 def _within(field: str, place: int, fault: Fault, label: str) -> Fault:

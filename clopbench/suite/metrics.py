@@ -4,7 +4,7 @@ Which of them a cell does have depends on its settings (`evaluation.validation`,
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 from clopbench.errors import unknown
 
@@ -27,22 +27,6 @@ OF_TRAINING = frozenset(
 )
 OF_TRANSFER = re.compile(r"transfer_[a-z0-9][a-z0-9_-]*")
 """Accuracy on a further data set, which need not be prepared on this machine."""
-OF_OVERHEAD = frozenset(
-    ["overhead_time", "overhead_memory", "step_ms", "step_ms_base", "step_mib", "step_mib_base"]
-)
-OF_SPHERE = frozenset(
-    [
-        *("pull_back", "sideways", "factor_error", "factor_error_on_sphere"),
-        *("shrinks_below", "best_rate", "safe_low", "safe_high", "worst_in_safe_range", "concentrates_from"),
-        *("gradient_equal", "gradient_colinear"),
-    ]
-)
-
-
-def of_sphere(rates: Iterable[float], long_rates: Iterable[float]) -> frozenset[str]:
-    """Those of a simulation: some are of each of its rates."""
-    short = {f"{name}_{rate:g}" for rate in rates for name in ("ratio", "ratio_on_sphere")}
-    return OF_SPHERE | short | {f"{name}_{rate:g}" for rate in long_rates for name in ("mean_norm", "rank")}
 
 
 def fault(metric: str, known: Collection[str]) -> str | None:

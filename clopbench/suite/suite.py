@@ -38,16 +38,8 @@ class Benchmark:
     declared_axes: dict[str, list[str]]
     skipped: list[tuple[Coordinates, str]]
     """Points that are not run at this scale, and why."""
-    scales: list[str]
-    """All scales of the suite."""
     remarks: list[str] = field(default_factory=list)
     """What a user should know before these cells are run."""
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether it has all that it declares for this scale, and nothing else."""
-        points = {axis: {at[axis] for at, _ in self.skipped} | set(run) for axis, run in self.axes.items()}
-        return points == {axis: set(declared) for axis, declared in self.declared_axes.items()}
 
     @property
     def skip_reasons(self) -> dict[str, list[Coordinates]]:
@@ -170,7 +162,6 @@ class Suite:
             entries,
             declared.axes,
             [(at.coordinates, why) for at, why in zip(points, reasons, strict=True) if why is not None],
-            declared.all_scales,
             remarks([entry.template for entry in entries], {override.key for override in overrides}),
         )
 

@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterator
 
 from clopbench.cell import Cell
 from clopbench.data import sources
-from clopbench.study import SphereStudy
 
 LEAST_BATCH = 2
 """Images in a batch: a single one has nothing to be contrasted with."""
@@ -12,12 +11,12 @@ LEAST_CLASSES = 2
 
 
 def unworkable(cell: Cell, overridden: Collection[str]) -> Iterator[tuple[list[str], str]]:
-    """Rules that the cell breaks, each with the keys that it is about. overridden: what the command line sets.
+    """Rules that a trained cell breaks, each with its keys. overridden: those that the command line sets.
 
     A shorter training on the command line leaves the declared warm-up as it is (its cells have always been
     these): `remarks` says so.
     """
-    if isinstance(cell.study, SphereStudy):
+    if cell.study is not None:
         return
     training = cell.training
     if _never_warm(cell) and not _only_shortened(overridden):
@@ -37,7 +36,7 @@ def remarks(cells: Collection[Cell], overridden: Collection[str]) -> list[str]:
     found = {}
     for cell in cells:
         training = cell.training
-        if not isinstance(cell.study, SphereStudy) and _never_warm(cell) and _only_shortened(overridden):
+        if cell.study is None and _never_warm(cell) and _only_shortened(overridden):
             rule = f"training.warmup_epochs = {training.warmup_epochs} is more than training.epochs"
             advice = "the full rate is never reached; training.warmup_epochs=0 starts with it"
             found[f"{rule} = {training.epochs}: {advice}"] = None

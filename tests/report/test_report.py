@@ -150,7 +150,7 @@ def test_paper_scale_gives_verdicts_on_numbers(suite, benchmark_):
 def test_a_table_must_fit_its_benchmark(suite, benchmark_):
     declaration = suite.table("table7").model_dump()
     for change, message in (
-        ({"rows": "prototype"}, r"tables/t\.yaml: rows: unknown axis 'prototype': did you mean 'prototypes'"),
+        ({"rows": "prototype"}, r"tables/t\.yaml: rows: benchmark table7 has no axis 'prototype'"),
         ({"paper": declaration["paper"] | {"values": [{"at": {"x": "y"}, "mean": 1.0}]}}, "must name a point"),
     ):
         wrong = TableDeclaration.model_validate(declaration | change)

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clopbench.errors import UserError
+from clopbench.report.figures import placement
 from clopbench.results.records import Store
 from clopbench.suite.figures import EMBEDDED
 from clopbench.suite.suite import Suite
@@ -104,7 +105,7 @@ def cells_to_embed(suite: Suite, scale: str) -> set[str]:
         if figures:
             benchmark = suite.benchmark(declaration.benchmark, scale)
             for figure in figures:
-                axes = figure.shown(benchmark.axes)
+                axes = placement.shown(figure, benchmark.axes)
                 wanted |= {
                     entry.cell(EMBEDDED_SEED).id
                     for entry in benchmark.entries

@@ -63,7 +63,7 @@ def draw(figure: Curve, tables: Sequence[Table], _: Attachments) -> Figure:
     or diverged. A point without any value is marked at the bottom.
     """
     metrics = shown_metrics(figure, tables[0])
-    layouts = [list(placement.places(figure.shown(t.axes), [figure.panels])) for t in tables]
+    layouts = [list(placement.places(placement.shown(figure, t.axes), [figure.panels])) for t in tables]
     styles = styled(figure, tables)
     drawn, parts = canvas.by_scale(tables, [0.45 + HEIGHT * len(layout) for layout in layouts])
     for table, layout, part in zip(tables, layouts, parts, strict=True):
@@ -101,7 +101,7 @@ def caption(figure: Curve, tables: Sequence[Table], _: Attachments) -> str:
 
 def numbers(figure: Curve, table: Table) -> list[Number]:
     """The entries that the figure shows."""
-    return placement.at(table.numbers, figure.shown(table.axes), {})
+    return placement.at(table.numbers, placement.shown(figure, table.axes), {})
 
 
 def shown_metrics(figure: Curve, table: Table) -> list[MetricColumn]:
@@ -116,7 +116,7 @@ def styled(figure: Curve | SpectrumFigure, tables: Sequence[Table]) -> dict[str,
     """Label → style of each line, the same at all scales; one without a name where there is one line only."""
     if figure.lines is None:
         return {"": Style(sns.color_palette("colorblind")[0], canvas.MARKERS[0], ())}
-    axes = [figure.shown(table.axes)[figure.lines] for table in tables]
+    axes = [placement.shown(figure, table.axes)[figure.lines] for table in tables]
     labels = dict.fromkeys(tables[0].point_label(point) for points in axes for point in points)
     palette = sns.color_palette("colorblind", len(labels))
     looks = zip(palette, cycle(canvas.MARKERS), cycle(canvas.DASHES), strict=False)
@@ -145,7 +145,7 @@ def _panel(
     place: Coordinates,
     styles: Mapping[str, Style],
 ) -> None:
-    kept = figure.shown(table.axes)
+    kept = placement.shown(figure, table.axes)
     here = placement.at(table.numbers, kept, place)
     factor, unit = (100, " (%)") if metric.format == "percent" else (1, "")
     frame = pd.DataFrame(

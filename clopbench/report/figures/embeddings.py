@@ -118,7 +118,7 @@ def heatmap_caption(figure: PrototypeHeatmap, tables: Sequence[Table], attachmen
 def chosen(figure: EmbeddingFigure, table: Table) -> list[Shown]:
     """The points that the figure names, with their cells of seed 0."""
     found = []
-    for number in placement.at(table.numbers, figure.shown(table.axes), {}):
+    for number in placement.at(table.numbers, placement.shown(figure, table.axes), {}):
         cells = {cell.seed: cell for cell in number.cells}
         found.append(Shown(canvas.heading(table, number.coordinates), cells.get(EMBEDDED_SEED)))
     return found

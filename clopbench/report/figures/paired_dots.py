@@ -74,7 +74,7 @@ def seeds_text(numbers: Sequence[Number]) -> str:
 
 
 def _panels(figure: PairedDots, table: Table) -> list[tuple[Coordinates, list[Number]]]:
-    axes = figure.shown(table.axes)
+    axes = placement.shown(figure, table.axes)
     others = [axis for axis in axes if axis != table.declaration.rows]
     found = [(place, placement.at(table.numbers, axes, place)) for place in placement.places(axes, others)]
     return [(place, numbers) for place, numbers in found if any(number.values for number in numbers)]

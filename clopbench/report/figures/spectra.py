@@ -32,7 +32,7 @@ SMALLEST = 1e-7
 
 def draw(figure: SpectrumFigure, tables: Sequence[Table], attachments: Attachments) -> Figure:
     """A part for each scale, in it a panel per point of `panels`; median and range over seeds."""
-    layouts = [list(placement.places(figure.shown(t.axes), [figure.panels])) for t in tables]
+    layouts = [list(placement.places(placement.shown(figure, t.axes), [figure.panels])) for t in tables]
     styles = styled(figure, tables)
     bands = [canvas.bands(len(layout), COLUMNS) for layout in layouts]
     drawn, parts = canvas.by_scale(tables, [0.45 + HEIGHT * band for band in bands])
@@ -69,7 +69,7 @@ def missing(figure: SpectrumFigure, table: Table, attachments: Attachments) -> l
     """The points that have been run and of which no spectrum is known."""
     return [
         f"{wording.name(table, number.coordinates)} (no spectrum)"
-        for number in placement.at(table.numbers, figure.shown(table.axes), {})
+        for number in placement.at(table.numbers, placement.shown(figure, table.axes), {})
         if number.cells and not _spectra(number, attachments)
     ]
 
@@ -79,7 +79,7 @@ def seeds_text(figure: SpectrumFigure, table: Table, attachments: Attachments) -
 
 
 def _counts(figure: SpectrumFigure, table: Table, attachments: Attachments) -> list[int]:
-    numbers = placement.at(table.numbers, figure.shown(table.axes), {})
+    numbers = placement.at(table.numbers, placement.shown(figure, table.axes), {})
     counts = [len(_spectra(number, attachments)) for number in numbers]
     return [count for count in counts if count]
 
@@ -98,7 +98,7 @@ def _panel(
     styles: Mapping[str, Style],
     attachments: Attachments,
 ) -> None:
-    kept = figure.shown(table.axes)
+    kept = placement.shown(figure, table.axes)
     frame = pd.DataFrame(
         [
             (index, max(value, SMALLEST), table.point_label(number.coordinates[figure.lines]))
