@@ -53,9 +53,8 @@ class Composition:
 
     def rank(self, path: FieldPath) -> int:
         """How late the last file comes that gives this value."""
-        return max(
-            place for place, document in enumerate(self.documents) if document.find(path)[0] == len(path)
-        )
+        having = [document.find(path)[0] == len(path) for document in self.documents]
+        return max((place for place, has in enumerate(having) if has), default=0)
 
 
 class Composer:
@@ -67,6 +66,9 @@ class Composer:
 
     def compose(self, name: str, scale: str) -> Composition:
         """Raises UserError where a file cannot be read at all."""
+        unreadable = [problem for one in (f"{SCALE}/{scale}", name) for problem in self._unreadable(one)]
+        if unreadable:
+            raise UserError(*unreadable)
         below, above = self._part(f"{SCALE}/{scale}"), self._part(name)
         content = OmegaConf.to_container(OmegaConf.merge(below.config, above.config), resolve=True)
         assert isinstance(content, dict)
@@ -79,10 +81,15 @@ class Composer:
 
     def problems(self, scale: str) -> Sequence[str]:
         """What is wrong with a scale's file, whichever benchmark it is composed with."""
+        name = f"{SCALE}/{scale}"
+        return self._unreadable(name) or self._part(name).problems
+
+    def _unreadable(self, name: str) -> Sequence[str]:
         try:
-            return self._part(f"{SCALE}/{scale}").problems
+            self._part(name)
         except UserError as error:
             return error.problems
+        return ()
 
     def _part(self, name: str) -> "_Part":
         """A file with all that its defaults name but the scale, which is composed once for all benchmarks.

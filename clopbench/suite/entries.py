@@ -86,17 +86,13 @@ class Maker:
         """The point's method, whose settings are names of its parameters. None where there is none."""
         settings = self._settings(point)
         name = settings["method.name"].value if "method.name" in settings else None
-        rule = None
-        if not isinstance(name, str):
-            rule = f"must name a method (got {shown(name)})" if name is not None else REQUIRED
-        else:
-            try:
-                plugin = self.plugins.get(name)
-                known = plugin.signature.parameters
-            except UserError as error:
-                rule = str(error)
-        if rule is not None:
-            self.refuse([Fault(("method", "name"), rule)], settings)
+        try:
+            if not isinstance(name, str):
+                raise UserError(REQUIRED if name is None else f"must name a method (got {shown(name)})")
+            plugin = self.plugins.get(name)
+            known = plugin.signature.parameters
+        except UserError as error:
+            self.refuse([Fault(("method", "name"), str(error))], settings)
             return None
         strange = [field for field in values_of(settings, "method") if field not in (*known, "name")]
         for field in strange:
@@ -136,15 +132,12 @@ class Maker:
             config["study"] = values_of(settings, "study")
         wrong = []
         name = config["data"].get("name")
-        if isinstance(name, str):
-            try:
-                config["data"]["version"] = sources.source(name).version
-            except UserError as error:
-                wrong.append(Fault(("data", "name"), str(error)))
-        elif name is None:
-            wrong.append(Fault(("data", "name"), REQUIRED))
-        else:
-            wrong.append(Fault(("data", "name"), f"must name a data set (got {shown(name)})"))
+        try:
+            if not isinstance(name, str):
+                raise UserError(REQUIRED if name is None else f"must name a data set (got {shown(name)})")
+            config["data"]["version"] = sources.source(name).version
+        except UserError as error:
+            wrong.append(Fault(("data", "name"), str(error)))
         for field in ("transfer", "detection"):
             if field in config["evaluation"]:
                 try:

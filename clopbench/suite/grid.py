@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from typing import Any
 
 from clopbench.errors import UserError, unknown
 from clopbench.parameters import Fault, as_text
@@ -77,7 +78,7 @@ def read_grid(declaration: BenchmarkDeclaration) -> Grid:
     """The grid, with what is wrong in itself: keys given twice, on a point or on two axes, and `same_as`."""
     axes: dict[str, dict[str, Settings]] = {}
     wrong: list[Fault] = []
-    same: dict[str, dict[str, str]] = {}
+    same: dict[str, dict[str, Any]] = {}
     for axis, points in declaration.axes.items():
         axes[axis] = {}
         for name, values in points.items():
@@ -89,12 +90,12 @@ def read_grid(declaration: BenchmarkDeclaration) -> Grid:
     for axis, names in same.items():
         for name, other in names.items():
             rule = None
-            if other not in axes[axis] or other == name:
+            if not isinstance(other, str) or other not in axes[axis] or other == name:
                 others = [one for one in axes[axis] if one != name]
                 rule = str(unknown(f"other point of axis {axis}", str(other), others))
             elif other in names:
                 rule = f"'{other}' is itself the same as '{names[other]}'; name that one"
-            if rule:
+            if rule is not None:
                 wrong.append(Fault(("axes", axis, name, SAME_AS), rule))
             else:
                 axes[axis][name] = {**axes[axis][other], **axes[axis][name]}

@@ -16,7 +16,7 @@ from yaml.reader import Reader
 from clopbench.errors import UserError
 from clopbench.parameters import Fault, FieldPath, as_text, shown
 
-BASE = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # The same, ten times as fast, where libyaml is.
+BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # The same, ten times as fast, where libyaml is.
 DEEPEST, MOST_VALUES = 50, 50_000
 TOO_LARGE = f"more than {DEEPEST} levels or {MOST_VALUES} values (perhaps an alias within its own anchor)"
 SUFFIX = ".yaml"
@@ -104,13 +104,14 @@ def text(path: Path, name: str) -> str:
         raise UserError(problem(name, None, "", what))
     try:
         content = path.read_bytes()
+    except OSError as error:
+        raise UserError(problem(name, None, "", f"cannot be read: {error.strerror}")) from None
+    try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         at = f"byte {error.start + 1} (0x{content[error.start]:02x}) is not UTF-8"
         raise UserError(problem(name, line, "", f"{at}; save the file as UTF-8")) from None
-    except OSError as error:
-        raise UserError(problem(name, None, "", f"cannot be read: {error.strerror}")) from None
 
 
 class _Loader(BASE):
