@@ -15,11 +15,10 @@ from clopbench.results.index import scan
 from clopbench.results.plan import STATES, Plan, make_plan, parse_seeds, running
 from clopbench.results.records import Store
 from clopbench.suite import overrides as override_grammar
+from clopbench.suite.declared import EVERYTHING
 from clopbench.suite.suite import Benchmark, Suite
 
 DEVICES = ("auto", "cpu", "cuda")
-EVERYTHING = "paper"
-"""Named in place of a table: all benchmarks that can be run at the scale."""
 
 
 class Request:
@@ -114,6 +113,7 @@ class Request:
                 shown = "; ".join(", ".join(coordinates.values()) for coordinates in points)
                 lines.append(f"{benchmark.name} without {shown}: {reason}")
         lines += self._unlabelled_notes()
+        lines += dict.fromkeys(remark for benchmark in self.benchmarks for remark in benchmark.remarks)
         if not scale.is_paper:
             lines.append(self._scale_note())
         counts = ", ".join(f"{numbers[state]} {state}" for state in STATES)

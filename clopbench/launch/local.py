@@ -103,8 +103,10 @@ class LocalLauncher:
             process.join()
             if process.exitcode == 1:
                 raise RuntimeError("the check of the cells crashed; its traceback is above") from None
+            names = ", ".join(sorted({cell.method.name for cell in cells}))
             raise UserError(
-                f"a method ended its process while it was being built (status {process.exitcode})"
+                f"the check of the cells ended with status {process.exitcode}: a method ({names}) ends the "
+                "process that imports and builds it; `bench methods` says which"
             ) from None
         process.join()
         if problem:

@@ -9,6 +9,7 @@ import time
 import traceback
 from typing import Any
 
+import numpy as np
 import torch
 
 from clopbench.cell import Cell
@@ -78,7 +79,7 @@ def _is_stop(error: BaseException, hooks: Hooks) -> bool:
 def preflight(cell: Cell, plugins: Plugins) -> None:
     """Find out what can be wrong with a cell before any time is spent: build its model, train nothing.
 
-    Raises UserError. A plug-in's own ValueError or TypeError counts as a refusal of its parameters.
+    Raises UserError. Whatever a plug-in's constructor raises counts as a refusal of its parameters.
     """
     study = study_of(cell, plugins)
     if study is not None:
@@ -93,10 +94,9 @@ def preflight(cell: Cell, plugins: Plugins) -> None:
             f"training.batch_size: {cell.training.batch_size} is more than the {images} training images "
             f"that this cell keeps of {cell.data.name}"
         )
-    try:
-        model = build_model(cell, plugins, data.train.shape[0], data.num_classes, "meta")
-    except (TypeError, ValueError) as error:
-        raise UserError(f"method {cell.method.name} refuses its parameters: {error}") from error
+    if len(np.unique(data.train.labels[data.train.labels >= 0])) < 2:
+        raise UserError(f"data.name: the training images of {cell.data.name} show a single class")
+    model = build_model(cell, plugins, data.train.shape[0], data.num_classes, "meta")
     for name in model.method.views or ():
         recipe(name)
     for task in DOWNSTREAM:

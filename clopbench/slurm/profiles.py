@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from platformdirs import user_config_path
 
 from clopbench.errors import UserError, unknown
 from clopbench.slurm import conflicts
 from clopbench.slurm.keys import OwnKeys, checked, named
+from clopbench.suite import reading
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def user_profiles() -> Path:
 
 def profile_names(suite_root: Path) -> list[str]:
     """Names of all profiles, sorted: the suite's and the user's own."""
-    return sorted({path.stem for folder in _folders(suite_root) for path in folder.glob("*.yaml")})
+    return sorted({name for folder in _folders(suite_root) for name in reading.names(folder)})
 
 
 def load_profile(name: str, suite_root: Path, settings: Mapping[str, Any] | None = None) -> Profile:
@@ -64,14 +64,17 @@ def load_profile(name: str, suite_root: Path, settings: Mapping[str, Any] | None
     """
     if name not in profile_names(suite_root):
         raise unknown("profile", name, profile_names(suite_root))
-    path = next(path for folder in _folders(suite_root) if (path := folder / f"{name}.yaml").is_file())
+    path = next(folder / f"{name}.yaml" for folder in _folders(suite_root) if name in reading.names(folder))
 
     settings = settings or {}
 
     def file(key: str) -> str:
         return f"{path}.{key}"
 
-    written = named({key: value for key, value in _read(path).items() if key not in settings}, file)
+    written = named(
+        {key: value for key, value in reading.read(path, str(path)).content.items() if key not in settings},
+        file,
+    )
     checked(written, file)
     typed = named(settings, _override)
     checked(typed, _override)
@@ -96,16 +99,3 @@ def _override(key: str) -> str:
 
 def _folders(suite_root: Path) -> list[Path]:
     return [user_profiles(), Path(suite_root) / "slurm"]
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text())
-    except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise UserError(f"{path}{line}: not valid YAML: {error.problem}") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise UserError(f"{path}: expected a mapping of keys")
-    return content

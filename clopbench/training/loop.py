@@ -17,7 +17,7 @@ from clopbench import geometry, seeds
 from clopbench.cell import Cell
 from clopbench.contrastive import normalised
 from clopbench.data.augment import Recipe, recipe, views
-from clopbench.method import Embedded
+from clopbench.method import Embedded, LossError, scalars
 from clopbench.training.feed import Images
 from clopbench.training.model import Model, Teacher, backward_in_chunks, embed_in_chunks
 from clopbench.training.optim import build_optimizer, learning_rate, set_learning_rate
@@ -135,8 +135,9 @@ class Trainer:
         index_B = torch.from_numpy(positions).to(image_BCHW.device)
         view_VBCHW = draw_views(image_BCHW, self.recipes, self.cell.seed, self.epoch, self.step)
         batch = self._embed(view_VBCHW, index_B)
-        losses = self.model.method.loss(batch)
+        losses = scalars(self.model.method, self.model.method.loss(batch))
         row: Row = {f"loss_{name}": value.item() for name, value in losses.items()}
+        self._same_names(row)
         if self.anywhere(not all(math.isfinite(value) for value in row.values())):
             raise NotFiniteError
         self.optimizer.zero_grad(set_to_none=True)
@@ -151,6 +152,17 @@ class Trainer:
             prototype_KD = getattr(self.model.method, "prototype_KD", None)
             row |= geometry.of_batch(normalised(batch.z_VBD.detach()), batch.y_B, prototype_KD)
         return row
+
+    def _same_names(self, row: Row) -> None:
+        """Raise LossError where this step's losses are not those of the steps before: they make one history."""
+        before = next(iter(self.rows or self.history), row)
+        names = [name for name in before if name.startswith("loss_")]
+        if names != list(row):
+            was, now = (", ".join(name.removeprefix("loss_") for name in some) for some in (names, row))
+            method = self.model.method.name
+            raise LossError(
+                f"method {method}: loss() must return the same names at each step; {was} became {now}"
+            )
 
     def _embed(self, view_VBCHW: Tensor, index_B: Tensor) -> Embedded:
         y_B, chunk = self.labels[index_B], self.cell.training.micro_batch
