@@ -121,8 +121,7 @@ def _run(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Re
             return prepare(base, plugins, device, hooks).trainer
 
         metrics, rows = studying.compare_steps(cell.study, trainer, plugins, other)
-        provenance: dict[str, Any] = {"data_sha256": ready.data.sha256}
-        return Record(cell, "done", metrics, {}, pairing, provenance, history=_to_csv(rows))
+        return Record(cell, "done", metrics, {}, pairing, _data_provenance(ready), history=_to_csv(rows))
     selection = _selection(ready, hooks)
     resumed = _train(trainer, hooks, selection)
     frozen = _frozen(ready, hooks)
@@ -131,20 +130,24 @@ def _run(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Re
         keeping.keep_embeddings(trainer.model, frozen.test, frozen.y_M, hooks.checkpoint.parent)
     status, notes = _judge(cell, trainer.diverged, metrics)
     downstream, hashes = _downstream(trainer, hooks) if metrics else ({}, {})
-    provenance = {
-        "data_sha256": ready.data.sha256,
+    provenance = _data_provenance(ready) | {
         "resumed": resumed,
         "compiled": ready.compiled,
         "train_seconds": round(trainer.seconds, 3),
         "views_per_second": round(trainer.views / max(trainer.seconds, 1e-9), 1),
-    } | hashes
-    if ready.unlabelled:
-        provenance["unlabelled_images"] = ready.unlabelled
+        **hashes,
+    }
     history = _to_csv(trainer.history)
     metrics = metrics | downstream
     if selection is not None and metrics:
         metrics |= selection.measure_best(frozen)
     return Record(cell, status, metrics, notes, pairing, provenance, history=history, spectrum=spectrum)
+
+
+def _data_provenance(ready: Prepared) -> dict[str, Any]:
+    """The data's hash, and how many images without a label it has, where it has some."""
+    unlabelled = {"unlabelled_images": ready.unlabelled} if ready.unlabelled else {}
+    return {"data_sha256": ready.data.sha256} | unlabelled
 
 
 def _frozen(ready: Prepared, hooks: Hooks) -> Frozen:
