@@ -274,8 +274,7 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in config.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):
-            inner = f"{prefix}" if key == "parameters" else f"{name}."
-            flat.update(flatten(value, inner))
+            flat |= flatten(value, prefix if key == "parameters" else f"{name}.")
         else:
             flat[name] = value
     return flat

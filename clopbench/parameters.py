@@ -194,7 +194,7 @@ def _models(kind: Any) -> Iterator[type[BaseModel]]:
         yield from _models(inner)
 
 
-def kinds(union: Any) -> dict[str, type[BaseModel]]:
+def kinds(union: Any) -> dict[str, Any]:
     """Kind → the model that declares it, of a union such as Annotated[A | B, Field(discriminator="kind")]."""
     return {get_args(model.model_fields["kind"].annotation)[0]: model for model in _models(union)}
 

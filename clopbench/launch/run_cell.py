@@ -117,15 +117,13 @@ def _run(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Re
         keeping.keep_embeddings(trainer.model, frozen.test, frozen.y_M, hooks.checkpoint.parent)
     status, notes = _judge(cell, trainer.diverged, metrics)
     downstream, hashes = _downstream(trainer, hooks) if metrics else ({}, {})
-    provenance = {
-        "data_sha256": ready.data.sha256,
+    provenance = _data_provenance(ready) | {
         "resumed": resumed,
         "compiled": ready.compiled,
         "train_seconds": round(trainer.seconds, 3),
         "views_per_second": round(trainer.views / max(trainer.seconds, 1e-9), 1),
-    } | hashes
-    if ready.unlabelled:
-        provenance["unlabelled_images"] = ready.unlabelled
+        **hashes,
+    }
     history = _to_csv(trainer.history)
     metrics = metrics | downstream
     if selection is not None and metrics:
@@ -138,6 +136,12 @@ def _measured(study: StudyKind, prepare: Preparing) -> Record:
     found = study.measure(prepare)
     history = _to_csv(found.history)
     return Record(study.cell, "done", found.metrics, {}, found.pairing, found.provenance, history=history)
+
+
+def _data_provenance(ready: Prepared) -> dict[str, Any]:
+    """The data's hash, and how many images without a label it has, where it has some."""
+    unlabelled = {"unlabelled_images": ready.unlabelled} if ready.unlabelled else {}
+    return {"data_sha256": ready.data.sha256} | unlabelled
 
 
 def _frozen(ready: Prepared, hooks: Hooks) -> Frozen:

@@ -6,11 +6,12 @@ from functools import cache
 from typing import Annotated, Any, get_type_hints
 
 from annotated_types import Ge, Le
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, create_model
+from pydantic import AfterValidator, BeforeValidator, Field, create_model
 from pydantic_core import PydanticCustomError
 
+from clopbench import parameters
 from clopbench.errors import UserError
-from clopbench.parameters import Count, Positive, Strict, Whole, one_line
+from clopbench.parameters import Count, Positive, Strict, Whole
 from clopbench.slurm.conflicts import Blame
 from clopbench.slurm.options import ADDITIONAL, PREFIX
 
@@ -105,17 +106,16 @@ def _keys() -> type[OwnKeys]:
 def checked(content: Mapping[str, Any], blame: Blame) -> OwnKeys:
     """The content, each key by itself; one that is null is not set.
 
-    Raises UserError for the first that is unknown (with the nearest name) or has a wrong value.
+    Raises UserError for all that are unknown (with the nearest name) or have a wrong value.
     """
     model = _keys()
     if "slurm_max_num_timeout" in content:  # Submitit's constructor knows it; it is no parameter.
         raise UserError(f"{blame('slurm_max_num_timeout')}: here it is called 'requeues'")
     given = {k: v for k, v in content.items() if v is not None or k not in model.model_fields}
-    try:
-        return model.model_validate(given)
-    except ValidationError as error:
-        key, _, problem = one_line(error, model, "").partition(": ")
-        raise UserError(f"{blame(key)}: {problem}") from None
+    found, faults = parameters.checked(model, given)
+    if found is None:
+        raise UserError(*(f"{blame(fault.field)}: {fault.rule}" for fault in faults))
+    return found
 
 
 def named(content: Mapping[str, Any], blame: Blame) -> dict[str, Any]:

@@ -103,6 +103,15 @@ def test_one_stream_thins_then_hides_then_falsifies():
     np.testing.assert_array_equal(subset.shown, shown)
 
 
+def test_a_label_moves_on_by_its_step():
+    """Other steps would be as good, but every record with noise has these."""
+    steps = np.random.default_rng(2)
+    steps.random(6)  # Which labels flip is drawn before.
+    expected = (np.array([0, 1, 2, 3, 3, 0]) + steps.integers(1, 4, 6)) % 4
+    noisy = flip_labels(np.array([0, 1, 2, 3, 3, 0]), 1.0, 4, np.random.default_rng(2))
+    np.testing.assert_array_equal(noisy, expected)
+
+
 def test_which_labels_are_shown_is_a_uniform_draw_that_the_seed_decides():
     draws = [chosen(seed, label_fraction=0.1).shown for seed in range(400)]
     assert (draws[3] == chosen(3, label_fraction=0.1).shown).all()
