@@ -51,7 +51,7 @@ def test_from_inside_a_job_and_without_an_environment(bench, lab: Lab, tmp_path,
         assert words in shown
     for words in (["export=NONE"], ["slurm_additional_parameters={export:NONE}"], ["export=HOME"]):
         seed = str(2 + len(all_submissions(Store(results))))
-        done = bench(*SUBMIT, "--seeds", f"{seed},", *QUICK, *words)
+        done = bench(*SUBMIT, "--seeds", f"{seed}-{seed}", *QUICK, *words)
         assert done.code == 0, done.err
     wait_for(lab, results, 8)
     assert state(bench)["done"] == state(bench)["total"] == 8
@@ -97,7 +97,7 @@ def waiting(results: Path, *arguments: str) -> "subprocess.Popen[str]":
         "import clopbench.slurm.handover as h; h.Handover.wait.__defaults__ = (0.5,); "
         "from clopbench.cli.main import main; main()"
     )
-    command = [sys.executable, "-u", "-c", code, *SUBMIT, *arguments, "--results", str(results)]
+    command = [sys.executable, "-u", "-c", code, *SUBMIT, "--wait", *arguments, "--results", str(results)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -131,7 +131,7 @@ def test_a_limit_of_the_account(bench, lab_with, tmp_path, monkeypatch):
     lab.wait(lambda: not lab.ask("squeue", "-h"), "an empty queue")
 
     patient = waiting(results, "--seeds", "6", *QUICK, "slurm_partition=low", hold)
-    lab.wait(lambda: len(lab.ask("squeue", "-h", "-r").splitlines()) == 5, "five of twelve in the queue")
+    lab.wait(lambda: len(lab.ask("squeue", "-h", "-r").splitlines()) == 5, "five of twelve in the queue", 240)
     lab.wait(lambda: state(bench)["queued"] == 12, "the others to be spoken for")
     assert state(bench)["queued_by_reason"]["no room in Slurm's queue yet"] == 7
     assert "12 cells are in Slurm's queue already" in bench(*SUBMIT, "--seeds", "6", *QUICK).out
