@@ -1,4 +1,4 @@
-"""How many generated examples a test tries: a few, the same each time; with FUZZ=50 fifty times as many, new ones."""
+"""How many generated examples a test tries: always the same few; with FUZZ=50 fifty times as many, new ones."""
 
 import os
 
