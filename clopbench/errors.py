@@ -1,11 +1,8 @@
 """The one error that a user can cause, the wording of its messages, and text that is safe to print."""
 
 import difflib
-import unicodedata
 from collections.abc import Iterable
 
-HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Unicode's categories of control and format characters, surrogates, and separators of lines and paragraphs."""
 LONGEST_MESSAGE = 500
 
 
@@ -27,11 +24,9 @@ def visible(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(_escaped(sign) if unicodedata.category(sign) in HIDDEN else sign for sign in text)
-
-
-def _escaped(sign: str) -> str:
-    return sign.encode("unicode_escape").decode("ascii")
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text
+    )
 
 
 def in_words(error: BaseException) -> str:

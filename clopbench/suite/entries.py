@@ -18,7 +18,7 @@ from clopbench.suite.declared import Declared
 from clopbench.suite.grid import Grid, Point
 from clopbench.suite.overrides import Override
 from clopbench.suite.plugins import Plugin, Plugins
-from clopbench.suite.settings import Setting, Settings, section_of, values_of
+from clopbench.suite.settings import OVERWRITTEN, Setting, Settings, section_of, values_of
 from clopbench.suite.workable import unworkable
 
 CELL_SECTIONS = ("data", "encoder", "projection", "training", "augmentation", "evaluation")
@@ -112,7 +112,8 @@ class Maker:
         below: Settings = self.declared.settings
         if point.alone:
             below = {key: one for key, one in below.items() if section_of(key) != "method"}
-        return {**below, **point.settings}
+        settings = {**below, **point.settings}
+        return {key: one for key, one in settings.items() if key not in OVERWRITTEN}
 
     def _of_command_line(self) -> Settings:
         return {override.key: Setting(override.value, None) for override in self.overrides}

@@ -29,6 +29,7 @@ DERIVED = {
     "study.kind": "it is the benchmark's own",
 }
 """Keys that follow from others."""
+OVERWRITTEN = DERIVED.keys() - {"study.kind"}
 CHOSEN = {"seed": "--seeds", "scale": "--scale"}
 """What a command line chooses, and no declaration."""
 SAME_AS = "same_as"
