@@ -17,9 +17,7 @@ from patience import SUBMIT as PATIENT
 from patience import TABLE, Pace, check_records, under_way
 from patience import state as patient_state
 
-from clopbench.results.records import Store
 from clopbench.slurm import handover
-from clopbench.slurm.submission import all_submissions
 
 # Each by itself made tasks fail, or sent them elsewhere, where sbatch saw it.
 OUTER = {
@@ -49,12 +47,12 @@ def test_from_inside_a_job_and_without_an_environment(bench, lab: Lab, tmp_path,
     shown = lab.ask("scontrol", "show", "job", f"{array}_0", "--oneliner")
     for words in ("Partition=main", "TimeLimit=00:20:00", "NumTasks=1", "Requeue=1", only(results).name):
         assert words in shown
-    for words in (["export=NONE"], ["slurm_additional_parameters={export:NONE}"], ["export=HOME"]):
-        seed = str(2 + len(all_submissions(Store(results))))
-        done = bench(*SUBMIT, "--seeds", f"{seed}-{seed}", *QUICK, *words)
+    one = ["--only", "prototypes=random", *QUICK]
+    for seed, words in enumerate(("export=HOME", "slurm_additional_parameters={export:NONE}"), start=2):
+        done = bench(*SUBMIT, "--seeds", f"{seed}-{seed}", *one, words)
         assert done.code == 0, done.err
-    wait_for(lab, results, 8)
-    assert state(bench)["done"] == state(bench)["total"] == 8
+    wait_for(lab, results, 4)
+    assert state(bench)["done"] == state(bench)["total"] == 4
 
 
 @pytest.mark.slow
@@ -63,30 +61,28 @@ def test_a_task_that_may_not_be_requeued_fails_and_is_said_to_have(
 ):
     """Preempted, and out of time: one turn, a failure of its class, a checkpoint from which retry goes on."""
     results = tmp_path / "results"
-    once = ["requeue=false", "slurm_array_parallelism=4"]
-    assert bench(*PATIENT, "--seeds", "1", "slurm_partition=low", *once).code == 0
-    assert bench(*PATIENT, "--seeds", "3,4", "cells_per_task=1", "tasks=1", *once).code == 0
-    driven, limited = all_submissions(Store(results))
-    (first,), (second,) = jobs(driven), jobs(limited)
-    under_way(lab, results, [f"{first}_0", f"{second}_0"])
+    assert bench(*PATIENT, "--seeds", "0,3,4", "requeue=false", "tasks=2").code == 0
+    submission = only(results)
+    (array,) = jobs(submission)
+    under_way(lab, results, [f"{array}_0", f"{array}_1"])
     pace.slow(1)
     end = datetime.now() + timedelta(seconds=5)
-    lab.ask("scontrol", "update", f"JobId={second}_0", f"EndTime={end:%FT%T}")
-    lab.ask("scancel", "--signal=USR2", f"{first}_0")  # As preemption sends it.
+    lab.ask("scontrol", "update", f"JobId={array}_1", f"EndTime={end:%FT%T}")
+    lab.ask("scancel", "--signal=USR2", f"{array}_0")  # As preemption sends it.
     lab.wait(lambda: patient_state(bench)["failed"] == 3, "the failures", 120)
-    assert patient_state(bench)["failed_by_class"] == {"timeout": 2, "killed": 1}
-    assert events(driven) == ["start", "stop preempted", "end"]
-    assert events(limited) == ["start", "stop timeout", "end"]
-    messages = {cell["seed"]: cell["message"] for cell in patient_state(bench)["cells"]}
+    failed = patient_state(bench)
+    assert failed["failed_by_class"] == {"timeout": 2, "killed": 1}
+    assert events(submission, 0) == ["start", "stop preempted", "end"]
+    assert events(submission, 1) == ["start", "stop timeout", "end"]
     kept = "; the checkpoint is kept for `bench retry`"
-    assert messages == {
+    assert {cell["seed"]: cell["message"] for cell in failed["cells"]} == {
         0: f"preempted (profile lab: requeue false){kept}",
         3: f"out of time (profile lab: requeue false){kept}",
         4: "not begun: out of time (profile lab: requeue false)",
     }
     lab.wait(lambda: not lab.ask("squeue", "-h"), "an empty queue: nothing was requeued")
     pace.go()
-    assert bench("retry", TABLE).code == 0
+    assert bench("retry", TABLE, "tasks=null").code == 0
     wait_for(lab, results, 3)
     check_records(results, undisturbed, {0: 2, 3: 2, 4: 1})
 
@@ -103,60 +99,48 @@ def waiting(results: Path, *arguments: str) -> "subprocess.Popen[str]":
 
 @pytest.mark.slow
 def test_a_limit_of_the_account(bench, lab_with, tmp_path, monkeypatch):
-    """Room for five of twelve: what fits is taken; --wait is interrupted, goes on, and submits the rest.
+    """Room for three of six: what fits is taken; --wait is interrupted, goes on, and submits the rest.
 
     On the same lab, whose database knows its name: a profile that names the cluster.
     """
     require("slurmdbd", "mariadbd")
-    lab: Lab = lab_with(accounting=True, NODES=1, MAX_SUBMIT=5)
+    lab: Lab = lab_with(accounting=True, NODES=1, MAX_SUBMIT=3)
     monkeypatch.setenv("SLURM_CONF", str(lab.conf))
     results = tmp_path / "results"
+    cells = ["--seeds", "3", *QUICK]
     hold = "slurm_additional_parameters={hold:true}"
-    done = bench(*SUBMIT, "--seeds", "6", *QUICK, hold, "clusters=lab")
+    done = bench(*SUBMIT, *cells, hold, "clusters=lab")
     assert done.code == 3
     assert done.err == (
-        "QOSMaxSubmitJobPerUserLimit; 7 of 12 tasks are not submitted: the same command again later, or with "
+        "QOSMaxSubmitJobPerUserLimit; 3 of 6 tasks are not submitted: the same command again later, or with "
         "--wait, submits the rest when there is room\n"
     )
-    assert "12 cells in 12 tasks" in done.out
-    assert done.out.count(" on cluster lab: ") == 3
-    assert all(job.endswith(";lab") for part in only(results).parts if (job := only(results).job(part)))
-    assert state(bench)["queued"] == 5
-    full = bench(*SUBMIT, "--seeds", "6", *QUICK, hold)
-    assert full.code == 3
-    assert "5 cells are in Slurm's queue already" in full.out
-    assert "7 of 7 tasks are not submitted" in full.err
-    assert len(all_submissions(Store(results))) == 1
-    assert "cancelled 5 tasks" in bench("cancel").out
+    assert "6 cells in 6 tasks" in done.out
+    assert " on cluster lab: 3 tasks, 2 at a time\n" in done.out
+    submission = only(results)
+    assert str(submission.job(submission.parts[0])).endswith(";lab")
+    assert (state(bench)["queued"], state(bench)["stalled"]) == (3, 3)
+    assert "cancelled 3 tasks" in bench("cancel").out
     lab.wait(lambda: not lab.ask("squeue", "-h"), "an empty queue")
 
-    patient = waiting(results, "--seeds", "6", *QUICK, "slurm_partition=low", hold)
-    lab.wait(lambda: len(lab.ask("squeue", "-h", "-r").splitlines()) == 5, "five of twelve in the queue", 240)
-    lab.wait(lambda: state(bench)["queued"] == 12, "the others to be spoken for")
-    assert state(bench)["queued_by_reason"]["no room in Slurm's queue yet"] == 7
-    assert "12 cells are in Slurm's queue already" in bench(*SUBMIT, "--seeds", "6", *QUICK).out
+    patient = waiting(results, *cells, hold)
+    lab.wait(lambda: state(bench)["queued"] == 6, "three in the queue, and three that are spoken for", 240)
+    assert state(bench)["queued_by_reason"] == {"JobHeldUser": 3, "no room in Slurm's queue yet": 3}
+    assert "6 cells are in Slurm's queue already" in bench(*SUBMIT, *cells).out
     patient.send_signal(signal.SIGINT)
     out, err = patient.communicate(timeout=60)
-    assert (patient.returncode, err) == (
-        3, "interrupted: 7 of 12 tasks are not submitted; the same command again submits them\n"
-    )  # fmt: skip
-    assert "5 of 12 tasks are submitted (QOSMaxSubmitJobPerUserLimit); the rest follows" in out
-    assert (state(bench)["queued"], state(bench)["stalled"]) == (5, 7)
-    for job in jobs_in(lab):
-        lab.ask("scontrol", "release", job)
-    again = waiting(results, "--seeds", "6", *QUICK, "slurm_array_parallelism=3")
+    assert err == "interrupted: 3 of 6 tasks are not submitted; the same command again submits them\n"
+    assert patient.returncode == 3
+    assert "3 of 6 tasks are submitted (QOSMaxSubmitJobPerUserLimit); the rest follows" in out
+    assert (state(bench)["queued"], state(bench)["stalled"]) == (3, 3)
+    lab.ask("scontrol", "release", lab.ask("squeue", "-h", "-o", "%F"))
+    again = waiting(results, *cells)
     out, err = again.communicate(timeout=300)
     assert (again.returncode, err) == (0, "")
-    assert "7 of 7 tasks are submitted\n" in out
-    wait_for(lab, results, 12)
-    assert state(bench)["done"] == 12
-    never = bench(*SUBMIT, "--seeds", "7", *QUICK, "slurm_account=nobody")
-    assert never.code == 2
-    assert never.err.startswith("error: Slurm refused the job: ")
-
-
-def jobs_in(lab: Lab) -> list[str]:
-    return sorted(set(lab.ask("squeue", "-h", "-o", "%F").split()))
+    assert "3 cells are in Slurm's queue already\n" in out
+    assert "3 of 3 tasks are submitted\n" in out
+    wait_for(lab, results, 6)
+    assert state(bench)["done"] == 6
 
 
 @pytest.mark.slow
