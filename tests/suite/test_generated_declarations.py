@@ -69,7 +69,7 @@ def test_there_are_places_at_every_depth():
     assert len(PLACES) > 20
 
 
-@tried(25)
+@tried(15)
 @given(data=st.data())
 def test_unknown_keys_are_always_refused(folder, data):
     """Keys are put in at any depth of any of the three files: each is named in a line of its own."""
@@ -87,7 +87,7 @@ def test_unknown_keys_are_always_refused(folder, data):
     assert all(line.startswith(FILES) and line.isprintable() for line in found), found
 
 
-@tried(25)
+@tried(15)
 @given(data=st.data())
 def test_values_of_any_kind_make_no_bug(folder, data):
     """A value somewhere in one of the files is replaced by anything: right, or refused in lines."""
@@ -102,7 +102,7 @@ def test_values_of_any_kind_make_no_bug(folder, data):
     assert all(line.startswith(FILES) and line.isprintable() for line in found), found
 
 
-@tried(40)
+@tried(20)
 @given(data=st.data())
 def test_text_of_any_kind_makes_no_bug(folder, data):
     """Bytes are changed, taken out and put in; files that end up right are right."""
