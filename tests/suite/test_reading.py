@@ -13,7 +13,7 @@ from wrong_declarations import BENCHMARK, DEFAULTS, RANDOM, SECOND, SHARE, TABLE
 
 from clopbench.cell import Cell
 from clopbench.errors import UserError
-from clopbench.results.index import read_published
+from clopbench.results.published import read_published
 from clopbench.slurm.profiles import profile_names
 from clopbench.suite import metrics, reading
 from clopbench.suite.composing import Composer
