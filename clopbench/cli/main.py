@@ -248,6 +248,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
         print(f"error: {' '.join(message.split())}", file=sys.stderr)
         code = EXIT_USAGE
-    except (typer.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt) as error:
+        if isinstance(error.__cause__, EOFError):  # Taken for Ctrl-D at a question; we ask none, so it is a bug.
+            raise error.__cause__ from None
         code = 130
     sys.exit(code if isinstance(code, int) else 0)
