@@ -72,8 +72,8 @@ class Difference:
 def read_contents(path: Path, tell: Callable[[str], object] = lambda _: None) -> dict[str, Content]:
     """Cell id → content, from a file of published records, a folder of them, or a results folder.
 
-    tell: hears "damaged: path: why" of what cannot be trusted; in a results folder it is among the cells too,
-    with status "damaged". Raises UserError where there is no such thing, or no record in it.
+    tell: hears 'damaged: path: why' of what cannot be trusted; of a results folder it is also among the cells,
+    with status 'damaged'. Raises UserError where there is no such thing, or no record in it.
     """
     if is_folder(path):
         files = [file for file in sorted(path.glob("*.parquet")) if file.name != INDEX]

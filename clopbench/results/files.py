@@ -31,12 +31,14 @@ def read_bytes(path: Path, most: int, last: int | None = None) -> bytes:
         if os.path.lexists(path):
             raise Unreadable("a link that leads nowhere") from None
         raise
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise Unreadable(_unopened(path) or reason(error)) from None
+    except ValueError as error:  # A name that no system takes.
         raise Unreadable(reason(error)) from None
     try:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
-            raise Unreadable(f"{_KINDS.get(stat.S_IFMT(found.st_mode), 'something')} in place of a file")
+            raise Unreadable(_in_place(found))
         if found.st_size > most and last is None:
             raise Unreadable(f"{found.st_size} bytes long, where {most} are the most that is read")
         if last is not None:
@@ -86,8 +88,22 @@ def reason(error: Exception) -> str:
 
 
 def shown(path: str | Path) -> str:
-    """A path as text that can be printed and stored, whatever bytes it is made of."""
-    return os.fsencode(path).decode(errors="backslashreplace")
+    """A path as text on one line that can be printed and stored, whatever bytes it is made of."""
+    text = os.fsencode(path).decode(errors="backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _in_place(found: os.stat_result) -> str:
+    return f"{_KINDS.get(stat.S_IFMT(found.st_mode), 'something')} in place of a file"
+
+
+def _unopened(path: Path) -> str | None:
+    """What a path is that cannot even be opened, a socket say; None for a file, or where nobody can tell."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return None if stat.S_ISREG(found.st_mode) else _in_place(found)
 
 
 def _refuse(name: str) -> NoReturn:

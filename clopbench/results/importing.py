@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clopbench.errors import UserError
-from clopbench.results.files import is_folder, shown
+from clopbench.results.files import is_folder, reason, shown
 from clopbench.results.index import INDEX, scan
 from clopbench.results.published import sound_records
 from clopbench.results.records import DamagedRecord, Record, Store
@@ -40,7 +40,10 @@ def import_records(path: Path, store: Store) -> Imported:
     known = {cell_id for cell_id, entry in entries.items() if entry is not None and entry.status != "failed"}
     new = [record for record in records if record.cell.id not in known]
     for record in new:
-        store.write(record)
+        try:
+            store.write(record)
+        except OSError as error:
+            raise UserError(f"{shown(store.folder(record.cell.id))}: not written: {reason(error)}") from None
     return Imported(len(new), len(records) - len(new), damages)
 
 
@@ -48,9 +51,10 @@ def _records(path: Path) -> Iterator[Record | str]:
     """The records at a path; in place of what cannot be trusted 'damaged: path: why'."""
     if is_folder(path):
         files = [file for file in sorted(path.glob("*.parquet")) if file.name != INDEX]
-        yield from (
-            _of_store(Store(path)) if not files else (found for file in files for found in _of_file(file))
-        )
+        for file in files:
+            yield from _of_file(file)
+        if not files:
+            yield from _of_store(Store(path))
     elif os.path.lexists(path):
         yield from _of_file(path)
     else:

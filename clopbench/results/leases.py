@@ -122,7 +122,7 @@ def current(folder: Path, now: float | None = None) -> Lease | None:
     """The lease in force in a cell's folder, or None. now: from `filesystem_now`, where many are looked at."""
     for path, _ in sorted(_numbered(folder), key=lambda entry: -entry[1]):
         try:
-            touched = path.stat().st_mtime
+            touched = path.lstat().st_mtime  # Of a link itself: it takes the name, wherever it leads.
         except OSError:
             continue
         return Lease(path, _holder(path), (filesystem_now(folder) if now is None else now) - touched)

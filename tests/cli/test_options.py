@@ -68,7 +68,7 @@ def test_one_option_means_one_thing_whatever_the_verb():
                 other.add((verb, name))
     assert other == {
         ("show", "--seeds"), ("power", "--seeds"),  # All that are recorded, instead of ten.
-        ("status", "tables"), ("cancel", "tables"), ("forget", "words"),  # What was submitted, and no overrides.
+        ("status", "tables"), ("cancel", "tables"), ("forget", "words"),  # What was submitted.
         ("retry", "--profile"),  # The one that a cell had before.
     }  # fmt: skip
 
