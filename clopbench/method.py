@@ -14,9 +14,9 @@ A method file defines one subclass of `Method` whose `name` is the file's stem:
             return {"total": info_nce(batch.z_VBD, self.temperature)}
 
 The keyword arguments are the method's parameters: `method.temperature=0.1` on the command line sets one.
-Their annotations are checked before a run starts; use int, float, bool, str, Literal[...] and the names
-from `clopbench.parameters` (Positive, NonNegative, Fraction, Momentum, Count, Whole), with literal
-defaults, so that planning can read them without importing torch.
+Their annotations are checked before a run starts, and so are defaults; use int, float, bool, str, Literal[...]
+and the names from `clopbench.parameters` (Positive, NonNegative, Fraction, Momentum, Count, Whole), with
+literal defaults, so that planning can read them without importing torch.
 
 A constructor that also names `features` among its positional arguments is given F, the size of the
 encoder's features (say, for a classifier on them).
@@ -82,7 +82,7 @@ class Method(nn.Module):
     """Momentum of an exponential moving average of encoder and head, given to `loss` as `batch.teacher`."""
 
     def loss(self, batch: Embedded) -> dict[str, Tensor]:
-        """Scalars to log by name; "total" is the one that is minimised."""
+        """Scalars to log by name, the same names at each step; "total" is the one that is minimised."""
         raise TypeError(f"{type(self).__name__} defines no loss()")
 
 

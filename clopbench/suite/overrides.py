@@ -44,7 +44,7 @@ def parse(texts: Sequence[str]) -> tuple[list[Override], str | None]:
         except HydraException as error:
             raise UserError(f"override '{text}': {' '.join(str(error).split())}") from None
         except (ValueError, RecursionError) as error:  # A number of thousands of digits, brackets without end.
-            raise UserError(f"override '{shown(text)}': {in_words(error)}") from None
+            raise UserError(f"override {shown(text)}: {in_words(error)}") from None
         if parsed.package is not None:
             raise UserError(f"override '{text}': a key is written section.field, without '@'")
         if parsed.is_delete():
