@@ -249,7 +249,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"error: {' '.join(message.split())}", file=sys.stderr)
         code = EXIT_USAGE
     except (typer.Abort, KeyboardInterrupt) as error:
-        if isinstance(error.__cause__, EOFError):  # Taken for Ctrl-D at a question; we ask none, so it is a bug.
+        if isinstance(
+            error.__cause__, EOFError
+        ):  # Taken for Ctrl-D at a question; we ask none, so it is a bug.
             raise error.__cause__ from None
         code = 130
     sys.exit(code if isinstance(code, int) else 0)

@@ -21,6 +21,8 @@ from clopbench.evaluation import detection, keeping, transfer
 from clopbench.evaluation.measure import Frozen, measure
 from clopbench.evaluation.selection import Selection
 from clopbench.evaluation.trained_probe import ProbeTraining
+from clopbench.geometry import NotFiniteError
+from clopbench.launch.judging import finite, judge, what_diverged
 from clopbench.launch.messages import Failure
 from clopbench.launch.outcomes import failure_of_error
 from clopbench.launch.provenance import describe_run
@@ -47,7 +49,7 @@ def run_cell(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -
     """
     started = time.time()
     try:
-        record = _run(cell, plugins, device, hooks)
+        record = finite(_run(cell, plugins, device, hooks))
     except BaseException as error:  # A method may raise SystemExit, or worse: that is its failure.
         if _is_stop(error, hooks):
             raise
@@ -104,27 +106,43 @@ def preflight(cell: Cell, plugins: Plugins) -> None:
 
 
 def _run(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Record:
+    if cell.study is None:
+        return _trained(cell, plugins, device, hooks)
+    try:
+        return _studied(cell, plugins, device, hooks)
+    except ArithmeticError as error:
+        return Record(cell, "diverged", notes={"diverged": what_diverged(error)})
+
+
+def _studied(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Record:
     if isinstance(cell.study, SphereStudy):
         metrics, rows = studying.simulate(cell, cell.study, plugins)
         return Record(cell, "done", metrics, history=_to_csv(rows))
+    assert isinstance(cell.study, OverheadStudy)
+    ready = prepare(cell, plugins, device, hooks)
+
+    def other(base: Cell) -> Trainer:
+        return prepare(base, plugins, device, hooks).trainer
+
+    metrics, rows = studying.compare_steps(cell.study, ready.trainer, plugins, other)
+    provenance = {"data_sha256": ready.data.sha256}
+    return Record(cell, "done", metrics, {}, ready.pairing, provenance, history=_to_csv(rows))
+
+
+def _trained(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Record:
     ready = prepare(cell, plugins, device, hooks)
     trainer, pairing = ready.trainer, ready.pairing
-    if isinstance(cell.study, OverheadStudy):
-
-        def other(base: Cell) -> Trainer:
-            return prepare(base, plugins, device, hooks).trainer
-
-        metrics, rows = studying.compare_steps(cell.study, trainer, plugins, other)
-        provenance: dict[str, Any] = {"data_sha256": ready.data.sha256}
-        return Record(cell, "done", metrics, {}, pairing, provenance, history=_to_csv(rows))
     selection = _selection(ready, hooks)
     resumed = _train(trainer, hooks, selection)
     frozen = _frozen(trainer, ready.data, ready.subset, hooks)
-    metrics, spectrum = measure(frozen)
+    metrics, spectrum, lost = _measured(frozen)
     if cell.seed == keeping.SEED and metrics:
         keeping.keep_embeddings(trainer.model, frozen.test, frozen.y_M, hooks.checkpoint.parent)
-    status, notes = _judge(cell, trainer.diverged, metrics)
     downstream, hashes = _downstream(trainer, hooks) if metrics else ({}, {})
+    unknown = [name for name, value in downstream.items() if value is None]
+    if unknown:
+        lost = lost or f"{', '.join(unknown)}: not finite"
+    status, notes = judge(cell, trainer.diverged or lost, metrics)
     provenance = {
         "data_sha256": ready.data.sha256,
         "resumed": resumed,
@@ -137,6 +155,15 @@ def _run(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Re
     if selection is not None and metrics:
         metrics |= selection.measure_best(frozen)
     return Record(cell, status, metrics, notes, pairing, provenance, history=history, spectrum=spectrum)
+
+
+def _measured(frozen: Frozen) -> tuple[dict[str, float | None], tuple[float, ...], str | None]:
+    """Metrics and spectrum; and what was not finite, if anything was."""
+    try:
+        metrics, spectrum = measure(frozen)
+    except NotFiniteError as error:
+        return {}, (), f"{what_diverged(error)} after the last step"
+    return metrics, spectrum, None
 
 
 def _frozen(trainer: Trainer, data: DataSet, subset: Subset, hooks: Hooks) -> Frozen:
@@ -197,18 +224,6 @@ def _train(trainer: Trainer, hooks: Hooks, selection: Selection | None = None) -
     trainer.leave()
     hooks.stop.training = False
     return resumed
-
-
-def _judge(cell: Cell, diverged: str | None, metrics: dict[str, float | None]) -> tuple[str, dict[str, str]]:
-    rank = metrics.get("effective_rank")
-    if diverged:
-        return "diverged", {"diverged": diverged}
-    if rank is None:
-        return "diverged", {"diverged": "features not finite after the last step"}
-    if rank < cell.evaluation.collapse_rank:
-        rule = f"effective rank {rank:.3f} < evaluation.collapse_rank = {cell.evaluation.collapse_rank:g}"
-        return "collapsed", {"collapsed": rule}
-    return "done", {}
 
 
 def _to_csv(history: list[dict[str, Any]]) -> str:
