@@ -79,9 +79,10 @@ def judge(claims: Sequence[Claim], level: float = LEVEL, drawn: int = DRAWN) -> 
     tested = [place for place, claim in enumerate(claims) if _is_tested(claim)]
     of_constants = [place for place in tested if any(one is not None and one.constant for one in claims[place])]
     of_rows = [place for place in tested if place not in of_constants]
-    share = CONSTANT_SHARE if of_rows else 1.0
+    both = bool(of_constants and of_rows)
+    share, rest = (CONSTANT_SHARE, 1 - CONSTANT_SHARE) if both else (1.0, 1.0)
     constants = _Group([claims[place] for place in of_constants], share, level, drawn)
-    rows = _Group([claims[place] for place in of_rows], 1 - share if of_constants else 1.0, level, drawn)
+    rows = _Group([claims[place] for place in of_rows], rest, level, drawn)
     found = dict(zip(of_constants, constants.verdicts(rows.largest), strict=True))
     found |= zip(of_rows, rows.verdicts(constants.largest), strict=True)
     return [found[place] if place in found else compare(claim) for place, claim in enumerate(claims)]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import stats
 
 from clopbench.statistics.amounts import Amounts, matrix
 from clopbench.statistics.family import LEVEL
@@ -23,7 +23,7 @@ MORE_SEEDS = 10
 """Seeds that somebody may add, for the effect that could then be detected."""
 RANGE = 0.80
 """Confidence of the effect's interval from which the range of seeds comes."""
-DRAWS = 2000
+DRAWS = 4000
 DRAWS_SEED = 0
 FEWEST = 4
 """Below so many seeds nothing is said: a spread is hardly known."""
@@ -46,20 +46,13 @@ class Need:
     detectable: tuple[float, float]
 
 
-def level_of_claim(claims: int, comparison: Amounts, level: float = LEVEL, share: float = 1.0) -> float:
-    """One-sided level at which each comparison of a claim is tested: its part of the family's error.
-
-    claims: how many the family has. share: the part of the level that claims of its group may use.
-    """
-    return level * share * comparison.in_favour / max(1, claims)
-
-
-def need(claim: Sequence[Amounts], tail: float) -> Need | None:
+def need(claim: Sequence[Amounts], claims: int, level: float = LEVEL, share: float = 1.0) -> Need | None:
     """The seeds for a claim whose comparisons share all their seeds (others are left out).
 
-    tail: from `level_of_claim`. None below FEWEST seeds, where a comparison does not vary, and for comparisons
-    with constants, which are no t tests. Where the means speak against the claim, the chance is that of the
-    comparison that speaks against it most.
+    claims: how many the family has; share: the part of the level that its group of claims may use. Each
+    comparison is tested at its part of the error, as if no claim were correlated with another. Where the means
+    speak against the claim, the chance is that of the comparison that speaks against it most. None below FEWEST
+    seeds, where a comparison does not vary, and for comparisons with constants, which are no t tests.
     """
     if not claim or any(one.constant for one in claim):
         return None
@@ -70,11 +63,13 @@ def need(claim: Sequence[Amounts], tail: float) -> Need | None:
     sd_K = amounts_NK.std(axis=0, ddof=1)
     if np.any(sd_K <= 1e-12 * np.abs(amounts_NK).max(axis=0, initial=1e-300)):
         return None
+    of_claim, in_favour = level * share / max(1, claims), claim[0].in_favour
     effects_K = amounts_NK.mean(axis=0) / sd_K
-    if effects_K.min() < 0:
-        k = int(np.argmin(effects_K))
-        amounts_NK, effects_K, sd_K = -amounts_NK[:, [k]], -effects_K[[k]], sd_K[[k]]
-    return _need(amounts_NK, effects_K, sd_K, tail)
+    if effects_K.min() >= 0:
+        return _need(amounts_NK, effects_K, sd_K, of_claim * in_favour)
+    k = int(np.argmin(effects_K))
+    tail = of_claim * (1 - in_favour) / len(effects_K)
+    return _need(-amounts_NK[:, [k]], -effects_K[[k]], sd_K[[k]], tail)
 
 
 def joint_power(effects_K: Floats, correlation_KK: Floats, n: int, tail: float) -> float:
@@ -85,12 +80,10 @@ def joint_power(effects_K: Floats, correlation_KK: Floats, n: int, tail: float) 
 
 def detectable(sd: float, n: int, tail: float) -> float:
     """The smallest mean difference that n seeds find with a chance of 80 %."""
-    critical = float(stats.t.isf(tail, n - 1))
-
-    def lacks(effect: float) -> float:
-        return float(stats.nct.sf(critical, n - 1, effect * math.sqrt(n))) - POWER
-
-    return sd * float(optimize.brentq(lacks, 0.0, (critical + 10.0) / math.sqrt(n)))
+    draws, critical = _Draws.correlated(np.eye(1)), float(stats.t.isf(tail, n - 1))
+    # Each draw is significant from one effect on; POWER of the draws are, at this quantile of those effects.
+    enough_GK = (critical * np.sqrt(_chi_square(draws.spread_GK, n - 1)) - draws.mean_GK) / math.sqrt(n)
+    return sd * float(np.quantile(enough_GK, POWER))
 
 
 def _need(amounts_NK: Floats, effects_K: Floats, sd_K: Floats, tail: float) -> Need:
@@ -99,10 +92,11 @@ def _need(amounts_NK: Floats, effects_K: Floats, sd_K: Floats, tail: float) -> N
     draws = _Draws.correlated(np.corrcoef(amounts_NK, rowvar=False).reshape(len(sd_K), len(sd_K)))
     spread = float(sd_K[k])
     within_reach = detectable(spread, n, tail), detectable(spread, n + MORE_SEEDS, tail)
-    small, large = _ends(float(effects_K[k]), n)
+    possible_GK = draws.possible(effects_K, n)
+    large, small = np.quantile(possible_GK[:, k], [(1 + RANGE) / 2, (1 - RANGE) / 2])
     least = fewest_seeds(LEVEL)
     low, high = (
-        _smallest(lambda m, end=end: draws.power(effects_K * end / effects_K[k], m, tail), least)
+        _smallest(lambda m, end=end: draws.power(effects_K - effects_K[k] + end, m, tail), least)
         if end > 0
         else None
         for end in (large, small)
@@ -110,18 +104,7 @@ def _need(amounts_NK: Floats, effects_K: Floats, sd_K: Floats, tail: float) -> N
     zero_inside = abs(float(effects_K[k])) * math.sqrt(n) <= stats.t.ppf(1 - LEVEL / 2, n - 1)
     if zero_inside:
         return Need(None, low, high, within_reach)
-    possible_GK = draws.possible(effects_K, n)
     return Need(_smallest(lambda m: draws.power(possible_GK, m, tail), least), low, high, within_reach)
-
-
-def _ends(effect: float, n: int) -> tuple[float, float]:
-    """The interval of a standardised effect, from the noncentral t distribution (Steiger & Fouladi 1997)."""
-    t, reach = effect * math.sqrt(n), abs(effect) * math.sqrt(n) + 20.0
-
-    def end(chance: float) -> float:
-        return float(optimize.brentq(lambda shift: stats.nct.cdf(t, n - 1, shift) - chance, -reach, 2 * reach))
-
-    return end((1 + RANGE) / 2) / math.sqrt(n), end((1 - RANGE) / 2) / math.sqrt(n)
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,15 @@ depends on the data. Looks that nobody declared use a reserve, each half of what
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from clopbench.statistics.family import LEVEL, Verdict, judge
+from clopbench.statistics.family import LEVEL, UNDECIDED, Verdict, judge
 from clopbench.statistics.flips import DRAWN, fewest_seeds
 from clopbench.statistics.scores import Claim
 
 STEP = 5
 """Seeds from one look to the next, where nothing else is declared."""
-RESERVE = 0.2
+RESERVE = 0.1
 """Part of the level that is kept for looks that were not declared."""
 
 
@@ -50,7 +50,7 @@ def spend(taken: Sequence[int], declared: Sequence[int], level: float = LEVEL) -
     taken, declared: seeds at each look, ascending. Whoever takes one look with all seeds declares it alone.
     The declared looks have equal parts of (1 - RESERVE) · level; the part of one that was not taken, or that
     has too few seeds to decide anything, is left to the next. A look beyond the last declared one may spend
-    what is left of that and half of what is left of the reserve. Raises ValueError for looks that do not ascend.
+    what is left of that and half of what is left of the reserve. Raises ValueError unless looks ascend.
     """
     for looks in (taken, declared):
         if list(looks) != sorted(set(looks)) or min(looks, default=1) < 1:
@@ -87,8 +87,20 @@ def judge_looks(
         if level <= 0 and not last:
             continue
         seen = [[None if one is None else one.at(seeds) for one in claims[place]] for place in open_claims]
-        for place, verdict in zip(list(open_claims), judge(seen, level, drawn), strict=True):
+        found = (
+            judge(seen, level, drawn) if level > 0 else [_only_shown(one) for one in judge(seen, LEVEL, drawn)]
+        )
+        for place, verdict in zip(list(open_claims), found, strict=True):
             if verdict.decided or last:
                 settled[place] = Settled(verdict, at)
                 open_claims.remove(place)
     return [one for one in settled if one is not None]
+
+
+def _only_shown(verdict: Verdict) -> Verdict:
+    """What a look finds that may not decide anything that is tested."""
+    if verdict.p is None:
+        return verdict
+    return replace(
+        verdict, verdict=UNDECIDED, reason=verdict.reason or "no error is left to spend at this look"
+    )
