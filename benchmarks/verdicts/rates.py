@@ -1,7 +1,7 @@
 """Rates with their Monte-Carlo errors, whether they keep their limits, and tables of them in Markdown."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 CERTAIN = 3.5
@@ -78,8 +78,3 @@ class Table:
         least, most = (round(100 * pick(rate.error for rate in self.rates), 1) for pick in (min, max))
         errors = f"± {most}" if least == most else f"± {least} to {most}"
         return f"**{self.title}** Per cent; the simulation's standard error is {errors}.\n\n" + "\n".join(lines)
-
-
-def named(name: str, tables: Sequence[Table]) -> str:
-    """A section with its tables."""
-    return f"### {name}\n\n" + "\n\n".join(table.markdown for table in tables)

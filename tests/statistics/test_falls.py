@@ -52,7 +52,7 @@ def test_the_declared_share_stands_where_noise_does_not_reach_it():
 
 @pytest.mark.parametrize("n", [5, 10])
 def test_rows_that_do_not_fall_have_no_threshold(n):
-    """5 % noise and a share of 90 %: found in half the seeds without regard to noise, in at most 5 % with it."""
+    """5 % noise, a share of 90 %: found in half the seeds without regard to noise, in at most 5 % with it."""
     rng, before, after, total = np.random.default_rng(n), 0, 0, 0
     for _ in range(2000 // n):
         values = rows(rng, n)

@@ -116,7 +116,7 @@ def test_two_groups_share_the_level_until_one_is_settled():
     row, constant = [apart(*CLEAR)], [amounts.above(by_seed(*CLEAR), 0.0)]
     unsettled = [amounts.above(by_seed(*UNCLEAR), 0.0)]
     assert judge([row])[0].adjusted == 2 / 256
-    # The constants are settled at a quarter of the level (8 / 256), so the rows may use all of it, from there on.
+    # Constants have a quarter of the level (8 / 256 there); what is settled leaves its part to the others.
     assert judge([row, constant])[0].adjusted == pytest.approx(2 / 256 / 0.75)
     assert judge([row, unsettled])[0].adjusted == pytest.approx(2 / 256 / 0.75)
     assert judge([row, constant])[1].adjusted == pytest.approx(2 / 256 / 0.75)

@@ -19,7 +19,7 @@ def statistics_of(*amounts):
 
 
 def test_by_hand():
-    # 1, 2, 3: of the 8 flips only +++ and --- have a sum of 6 or more; 3, 1, 1 has sums 5, 3, 3, 1 and opposites.
+    # 1, 2, 3: of the 8 flips only +++ and --- have a sum of 6; 3, 1, 1 has sums 5, 3, 3, 1 and opposites.
     assert flips.alone(statistics_of([1, 2, 3])).tolist() == [2 / 8]
     assert flips.alone(statistics_of([-1, 2, 3])).tolist() == [4 / 8]
     assert flips.alone(statistics_of([-3, 1, 1])).tolist() == [1.0]

@@ -78,10 +78,14 @@ def test_what_is_not_known_is_not_said():
 
 def test_each_comparison_has_its_part_of_the_error():
     """Five claims with two sides have a level of 0.5 % for either side, and so has one claim at 1 %."""
-    assert need([pair(1.2)], 5) == need([pair(1.2)], 1, level=0.01) == need([pair(1.2)], 4, share=0.8)
+    found = [
+        some(need([pair(1.2)], 5)),
+        some(need([pair(1.2)], 1, level=0.01)),
+        some(need([pair(1.2)], 4, share=0.8)),
+    ]
+    assert len({(one.low, one.seeds, one.high) for one in found}) == 1
     margin = amounts.not_worse(by_seed(pair(1.2).bounds[0]), by_seed(np.zeros(10)), 1e-9)
     assert some(some(need([margin], 5)).seeds) < some(some(need([pair(1.2)], 5)).seeds)
-    assert need([pair(0.0)], 5) == some(need([pair(0.0)], 5))
 
 
 def test_detectable_effect():

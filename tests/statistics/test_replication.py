@@ -97,7 +97,7 @@ def test_rates_at_the_margin_and_at_no_shift(paper):
 
 
 def test_prediction_interval_by_hand():
-    # Table 7: effect 0.012; variances (0.009² + 0.015²)(1/10 + 1/10) = 6.12e-5, sd 0.00782; df by Satterthwaite 14.7.
+    # Table 7: effect 0.012; variance (0.009² + 0.015²)(1/10 + 1/10) = 6.12e-5, sd 0.00782; Satterthwaite's df.
     first, second = PaperNumber(0.780, 0.009, 10), PaperNumber(0.768, 0.015, 10)
     found = some(predict(first, second, 10))
     freedom = (0.009**2 + 0.015**2) ** 2 / ((0.009**4 + 0.015**4) / 9)
