@@ -40,11 +40,9 @@ def _comparison(kind: str, one: Amounts) -> tuple[float, float]:
         return (p / 2, 1 - p / 2) if r < 0 else (1 - p / 2, p / 2)
     if kind == "higher_threshold":
         won, lost = int(np.sum(x_N > y_N)), int(np.sum(x_N < y_N))
-        return tuple(stats.binom.sf(k - 1, won + lost, 0.5) for k in (won, lost)) if won + lost else (1.0, 1.0)
-    margin = one.reduction.keywords.get("margin", 0.0) if hasattr(one.reduction, "keywords") else 0.0
-    if kind == "near":
-        margin = one.reduction.keywords["of"].keywords["margin"]
-    inside, outside = zip(*(_t(sign * (x_N - y_N) + margin) for sign in _signs(kind)), strict=True)
+        above, below = (float(stats.binom.sf(k - 1, max(1, won + lost), 0.5)) for k in (won, lost))
+        return above, below
+    inside, outside = zip(*(_t(sign * (x_N - y_N) + one.margin) for sign in _signs(kind)), strict=True)
     return max(inside), min(1.0, len(outside) * min(outside))
 
 

@@ -46,7 +46,7 @@ def outcomes(repetitions: int, seeds: Sequence[int] = SEEDS) -> list[Table]:
                 rows["found"].setdefault(name, {})[column] = Rate(counts[REPRODUCED][0], repetitions)
     corner = "outcomes, what the paper gives"
     return [
-        Table("Called reproduced where the true shift is the margin (the worse of both sides).", corner, rows["on"]),
+        Table("Called reproduced where the true shift is the margin, to the worse side.", corner, rows["on"]),
         Table("Called outside the margin where the paper is right.", corner, rows["outside"]),
         Table("Called reproduced where the paper is right.", corner, rows["found"]),
     ]

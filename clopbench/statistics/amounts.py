@@ -7,15 +7,15 @@ Shapes: N seeds.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 
 from clopbench.statistics.flips import Floats
 
 BySeed = Mapping[int, float]
-Reduction = Callable[[Floats, Floats], tuple[Floats, ...]]
-"""The values of both sides, [N] each → amounts [N], for each bound that must be cleared."""
+Reduction = Callable[[Floats, Floats, float], tuple[Floats, ...]]
+"""The values of both sides, [N] each, and a margin → amounts [N], for each bound that must be cleared."""
 
 NO_DIFFERENCE = 1e-12
 """Values that differ by less, relative to the larger, are equal: metrics are averages of thousands of terms."""
@@ -40,6 +40,7 @@ class Amounts:
     first: BySeed
     second: BySeed
     reduction: Reduction
+    margin: float = 0.0
     in_favour: float = 0.5
     constant: bool = False
     deterministic: bool = False
@@ -57,7 +58,7 @@ class Amounts:
     def bounds(self) -> tuple[Floats, ...]:
         """Amounts by seed [N] for each bound; none where no seed is compared."""
         x_N, y_N = (np.array([side[s] for s in self.seeds], dtype=float) for side in (self.first, self.second))
-        return self.reduction(x_N, y_N) if self.n else ()
+        return self.reduction(x_N, y_N, self.margin) if self.n else ()
 
     def at(self, seeds: Collection[int]) -> "Amounts":
         """The same comparison with these seeds alone."""
@@ -67,17 +68,17 @@ class Amounts:
 
 def difference(first: BySeed, second: BySeed, deterministic: bool = False) -> Amounts:
     """First > second. Null hypothesis: the two rows are exchangeable within a seed."""
-    return Amounts(first, second, partial(_moved, margin=0.0), deterministic=deterministic)
+    return Amounts(first, second, _moved, deterministic=deterministic)
 
 
 def not_worse(first: BySeed, second: BySeed, margin: float, deterministic: bool = False) -> Amounts:
     """First > second - margin (non-inferiority). Null hypothesis: first + margin and second exchange."""
-    return Amounts(first, second, partial(_moved, margin=margin), ONE_SIDED, deterministic=deterministic)
+    return Amounts(first, second, _moved, margin, ONE_SIDED, deterministic=deterministic)
 
 
 def within(first: BySeed, second: BySeed, margin: float, deterministic: bool = False) -> Amounts:
     """|first - second| < margin: both null hypotheses of `not_worse` (Schuirmann 1987; Berger 1982)."""
-    return Amounts(first, second, partial(_within, margin=margin), ONE_SIDED, deterministic=deterministic)
+    return Amounts(first, second, _within, margin, ONE_SIDED, deterministic=deterministic)
 
 
 def later(first: BySeed, second: BySeed, deterministic: bool = False) -> Amounts:
@@ -96,14 +97,12 @@ def above(values: BySeed, limit: float, deterministic: bool = False) -> Amounts:
     seed in five collapses in none of ten with a chance of 11 %. A value that equals the limit counts
     against whatever the others say.
     """
-    reduction = partial(_sides, of=partial(_moved, margin=0.0))
-    return Amounts(values, dict.fromkeys(values, limit), reduction, ONE_SIDED, True, deterministic)
+    return Amounts(values, dict.fromkeys(values, limit), _side, 0.0, ONE_SIDED, True, deterministic)
 
 
 def near(values: BySeed, number: float, margin: float, deterministic: bool = False) -> Amounts:
     """|values - number| < margin, in the median: both null hypotheses of `above`."""
-    reduction = partial(_sides, of=partial(_within, margin=margin))
-    return Amounts(values, dict.fromkeys(values, number), reduction, ONE_SIDED, True, deterministic)
+    return Amounts(values, dict.fromkeys(values, number), _sides, margin, ONE_SIDED, True, deterministic)
 
 
 def steadier(first: BySeed, second: BySeed) -> Amounts:
@@ -144,17 +143,25 @@ def _within(x_N: Floats, y_N: Floats, margin: float) -> tuple[Floats, ...]:
     return _moved(x_N, y_N, margin) + _moved(y_N, x_N, margin)
 
 
-def _order(x_N: Floats, y_N: Floats) -> tuple[Floats, ...]:
-    (amounts_N,) = _moved(x_N, y_N, 0.0)
-    return (np.sign(amounts_N),)
+def _order(x_N: Floats, y_N: Floats, margin: float) -> tuple[Floats, ...]:
+    return tuple(np.sign(amounts_N) for amounts_N in _moved(x_N, y_N, margin))
 
 
-def _sides(x_N: Floats, y_N: Floats, of: Reduction) -> tuple[Floats, ...]:
+def _side(x_N: Floats, y_N: Floats, margin: float) -> tuple[Floats, ...]:
+    return tuple(_larger_side(amounts_N) for amounts_N in _moved(x_N, y_N, margin))
+
+
+def _sides(x_N: Floats, y_N: Floats, margin: float) -> tuple[Floats, ...]:
+    return tuple(_larger_side(amounts_N) for amounts_N in _within(x_N, y_N, margin))
+
+
+def _larger_side(amounts_N: Floats) -> Floats:
     """The sign of each amount; what lies on neither side is given to the smaller one."""
-    return tuple(np.where(s_N == 0, -np.sign(s_N.sum()), s_N) for s_N in map(np.sign, of(x_N, y_N)))
+    signs_N = np.sign(amounts_N)
+    return np.where(signs_N == 0, -np.sign(signs_N.sum()), signs_N)
 
 
-def _steadiness(x_N: Floats, y_N: Floats) -> tuple[Floats, ...]:
+def _steadiness(x_N: Floats, y_N: Floats, _: float) -> tuple[Floats, ...]:
     low, high = np.quantile(x_N - y_N, MIDDLE)
     medians = np.median(x_N) - np.median(y_N)
     candidates = np.linspace(min(low, medians), max(high, medians), CENTRES)
