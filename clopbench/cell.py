@@ -7,6 +7,7 @@ form. So a feature added later does not make earlier records stale, and a defaul
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -27,6 +28,7 @@ from clopbench.parameters import (
 from clopbench.study import StudyConfig
 
 ID_DIGITS = 16
+CLASS_NUMBER = re.compile("0|[1-9][0-9]{0,8}")
 
 
 class MethodConfig(Strict):
@@ -56,14 +58,20 @@ class DataConfig(Strict):
     @classmethod
     def _numbers_as_text(cls, value: Any) -> Any:
         """YAML reads class numbers as integers; JSON, and so the identity, has only text for keys."""
-        return {str(key): share for key, share in value.items()} if isinstance(value, Mapping) else value
+        if not isinstance(value, Mapping):
+            return value
+        named = {str(key): share for key, share in value.items()}
+        if len(named) < len(value):
+            raise ValueError("a class is given twice, as a number and as text")
+        for number in named:
+            if not CLASS_NUMBER.fullmatch(number):
+                raise ValueError(f"maps class numbers to fractions: {number!r} is no number of a class")
+        return named
 
     @model_validator(mode="after")
     def _one_kind_of_imbalance(self) -> "DataConfig":
         if self.class_fractions is not None and self.imbalance_factor > 1:
             raise ValueError("class_fractions and imbalance_factor exclude each other")
-        if any(not number.isdigit() for number in self.class_fractions or ()):
-            raise ValueError("class_fractions maps class numbers to fractions")
         return self
 
 
@@ -266,8 +274,7 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in config.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):
-            inner = f"{prefix}" if key == "parameters" else f"{name}."
-            flat.update(flatten(value, inner))
+            flat |= flatten(value, prefix if key == "parameters" else f"{name}.")
         else:
             flat[name] = value
     return flat

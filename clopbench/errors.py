@@ -1,16 +1,47 @@
-"""The one error that a user can cause, and the wording of 'unknown name' messages."""
+"""The one error that a user can cause, the wording of its messages, and text that is safe to print."""
 
 import difflib
 from collections.abc import Iterable
 
+LONGEST_MESSAGE = 500
+
 
 class UserError(Exception):
-    """Bad input. The command line prints it as one line and exits with status 2."""
+    """Bad input: one problem or several. The command line prints a line for each and exits with status 2."""
+
+    def __init__(self, *problems: object):
+        self.problems = tuple(visible(str(problem)) for problem in problems)
+        super().__init__(*self.problems)
+
+    def __str__(self) -> str:
+        return "\n".join(self.problems)
+
+
+def visible(text: str) -> str:
+    r"""The text in one line: what ends a line, steers a terminal or is not seen becomes an escape like \x1b.
+
+    Files, their names and the messages of their errors were written by others: they may hold anything.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text
+    )
+
+
+def in_words(error: BaseException) -> str:
+    """'Class: message' of an exception that somebody else's code raised, in one line that is not too long."""
+    try:
+        message = str(error)
+    except Exception:  # A class of their own, whose message is broken too.
+        message = "(its message cannot be read)"
+    text = visible(f"{type(error).__name__}: {message}" if message else type(error).__name__)
+    return text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]} …"
 
 
 def nearest(given: str, available: Iterable[str]) -> str | None:
     """The available name closest to `given`, or None where nothing is close."""
-    matches = difflib.get_close_matches(given, list(available), n=1, cutoff=0.5)
+    matches = difflib.get_close_matches(given[:100], list(available), n=1, cutoff=0.5)
     return matches[0] if matches else None
 
 

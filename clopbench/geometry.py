@@ -7,6 +7,11 @@ Shapes: V views, B images, N embeddings, D embedding dimensions, K classes.
 import torch
 from torch import Tensor
 
+
+class NotFiniteError(ArithmeticError):
+    """Numbers that decide a run are NaN or infinite; the text says which."""
+
+
 BATCH_ROWS = 1024  # More of a batch than this would not change an epoch's figures, only their cost.
 LARGEST = 8
 """How many singular values each epoch's row keeps; the last embeddings' whole spectrum is in the record."""
@@ -16,8 +21,10 @@ def singular_values(z_ND: Tensor) -> Tensor:
     """Singular values of the embedding matrix / √N, descending [min(N, D)], not centred.
 
     Not centred, so that embeddings which are all equal have a single non-zero value (paper, Figure 1).
-    Their squares sum to 1.
+    Their squares sum to 1. Raises NotFiniteError.
     """
+    if not z_ND.isfinite().all():
+        raise NotFiniteError("embeddings")
     return torch.linalg.svdvals(z_ND.double() / len(z_ND) ** 0.5)
 
 

@@ -3,9 +3,10 @@
 A cell with a study is run by the module of studies/ that has the study's name.
 """
 
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from clopbench.parameters import Count, Fraction, NonNegative, Positive, Strict, kinds
 
@@ -16,6 +17,11 @@ class _Study(Strict):
     def deciding(self, canonical: dict[str, Any]) -> dict[str, Any]:
         """The part of a cell's canonical form that decides the study's numbers."""
         return canonical
+
+    @classmethod
+    def metrics(cls, given: Mapping[str, Iterable[Any]]) -> set[str]:
+        """The metrics that its cells have. given: field → all that a benchmark's cells may have there."""
+        return set()
 
 
 class SphereStudy(_Study):
@@ -45,6 +51,31 @@ class SphereStudy(_Study):
     classes: Count = 10
     label_fraction: Fraction = 1.0
 
+    @classmethod
+    def metrics(cls, given: Mapping[str, Iterable[Any]]) -> set[str]:
+        """Some are of each rate."""
+        names = [
+            *("pull_back", "sideways", "factor_error", "factor_error_on_sphere"),
+            *("shrinks_below", "best_rate", "safe_low", "safe_high", "worst_in_safe_range"),
+            *("gradient_equal", "gradient_colinear", "concentrates_from"),
+        ]
+        for field, measures in (
+            ("rates", ("ratio", "ratio_on_sphere")),
+            ("long_rates", ("mean_norm", "rank")),
+        ):
+            rates = (rate for value in given.get(field, ()) if isinstance(value, list) for rate in value)
+            names += [f"{one}_{rate:g}" for rate in rates if isinstance(rate, int | float) for one in measures]
+        return set(names)
+
+    @field_validator("rates", "long_rates")
+    @classmethod
+    def _rates_have_names_of_their_own(cls, rates: list[float]) -> list[float]:
+        names = [f"{rate:g}" for rate in rates]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two rates are called {name}, and their measures would be one")
+        return rates
+
     @model_validator(mode="after")
     def _fields_fit(self) -> "SphereStudy":
         if self.apart and self.positives != "views":
@@ -68,6 +99,10 @@ class OverheadStudy(_Study):
     kind: Literal["overhead"]
     pairs: Count
     warmup: Count = 2
+
+    @classmethod
+    def metrics(cls, given: Mapping[str, Iterable[Any]]) -> set[str]:
+        return {"overhead_time", "overhead_memory", "step_ms", "step_ms_base", "step_mib", "step_mib_base"}
 
 
 StudyConfig = Annotated[SphereStudy | OverheadStudy, Field(discriminator="kind")]

@@ -21,7 +21,7 @@ settings.register_profile(
 settings.register_profile("long", parent=settings.get_profile("same"), derandomize=False, max_examples=5000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
-pytest_plugins = ["lab", "patience"]
+pytest_plugins = ["lab", "patience", "programs"]
 
 
 @dataclass

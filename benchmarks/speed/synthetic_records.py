@@ -18,7 +18,7 @@ import yaml
 from engine import ROOT
 
 from clopbench.cell import Cell
-from clopbench.results.index import read_published
+from clopbench.results.published import read_published
 from clopbench.results.records import Record, Store
 from clopbench.suite.suite import Suite
 

@@ -34,7 +34,7 @@ def _cancel(store: "Store", tables: Sequence[str]) -> Iterator[str]:
     chosen: dict[tuple[Submission, int], list[Place]] = {}
     shared = 0
     for place in occupancy.places.values():
-        if place.queued is None or place.task is None:
+        if not place.ahead or place.task is None:
             continue
         mates = place.submission.tasks[place.task]
         if tables and not set(place.cell.tables) & set(tables):
@@ -53,6 +53,7 @@ def _cancel(store: "Store", tables: Sequence[str]) -> Iterator[str]:
             submission.cancel({task for owner, task in chosen if owner is submission})
     except OSError as error:  # Slurm is told all the same: that alone is enough, as long as it remembers.
         yield f"not noted in {store.root}: {error.strerror}"
-    squeue.cancel([place.job for places in chosen.values() for place in places[:1] if place.job])
+    # One that waits for room is no job yet: whoever waits sees that it was cancelled.
+    squeue.cancel([first.job for first, *_ in chosen.values() if first.queued and first.job])
     cells = sum(len(places) for places in chosen.values())
     yield f"cancelled {len(chosen)} tasks with {cells} cells; `bench retry` or `bench submit` brings them back"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clopbench.cli.options import Json, SuiteDir
-from clopbench.cli.terminal import EXIT_FAILED, console, print_json
+from clopbench.cli.terminal import EXIT_FAILED, console, print_json, say_damages
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
@@ -30,13 +30,16 @@ def diff(
     from clopbench.report import difference
     from clopbench.suite.suite import Suite
 
-    found = difference.compare(Suite.locate(suite), *map(difference.read_contents, (first, second)))
+    damages: list[str] = []
+    sides = [difference.read_contents(path, damages.append) for path in (first, second)]
+    found = difference.compare(Suite.locate(suite), *sides)
     if as_json:
         print_json({"equal": found.is_empty, **asdict(found)})
     else:
         out = console(160)
         for part in _shown(found, str(first), str(second)):
             out.print(part, markup=False)
+    say_damages(damages, as_json)
     raise typer.Exit(0 if found.is_empty else EXIT_FAILED)
 
 

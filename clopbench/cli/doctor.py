@@ -50,17 +50,25 @@ def _examine(suite: "Suite", store: "Store") -> Iterator[Finding]:
     yield Finding("cores", True, f"{os.cpu_count()}")
     yield Finding("precision", True, _bfloat16())
     yield Finding("suite", True, f"{suite.root}: {', '.join(suite.benchmark_names())}")
-    for name in suite.benchmark_names():
-        for scale in suite.scale_names():
-            yield from _attempt(f"{name} at {scale}", lambda n=name, s=scale: _compose(suite, n, s))
+    problems = suite.problems()
+    for problem in problems:
+        yield Finding("declarations", False, problem)
+    if not problems:
+        yield Finding(
+            "declarations", True, f"{len(suite.table_names())} tables fit their benchmarks at all scales"
+        )
     yield from _attempt("results", lambda: _results(store))
     for row in data.rows():
         how = f"; `{row['how']}`" if "how" in row else ""
         yield Finding(
             f"data {row['name']}", row["state"] != "damaged", f"{row['state']}: {row['summary']}{how}"
         )
-    for name in suite.plugins.names():
-        yield from _attempt(f"method {name}", lambda n=name: _load(suite, n))
+    from clopbench.suite import trial
+
+    for row in trial.rows(map(suite.plugins.get, suite.plugins.names())):
+        good = row["problem"] is None
+        text = f"version {row['version']} from {row['file']}" if good else row["problem"]
+        yield Finding(f"method {row['name']}", good, text)
     yield Finding("torch", True, _torch())
 
 
@@ -71,20 +79,10 @@ def _attempt(check: str, action) -> Iterator[Finding]:
         yield Finding(check, False, str(error))
 
 
-def _compose(suite: "Suite", name: str, scale: str) -> str:
-    return f"{len(suite.benchmark(name, scale).entries)} entries"
-
-
 def _results(store: "Store") -> str:
     store.ensure_writable()
     free = shutil.disk_usage(store.root).free
     return f"{store.root} is writable, {free / 2**30:.1f} GiB free"
-
-
-def _load(suite: "Suite", name: str) -> str:
-    plugin = suite.plugins.get(name)
-    plugin.load()
-    return f"version {plugin.signature.version} from {plugin.path}"
 
 
 def _torch() -> str:

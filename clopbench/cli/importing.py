@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from clopbench.cli.options import Results
-from clopbench.cli.terminal import say
+from clopbench.cli.terminal import say, say_damages
 
 
 def import_records(
@@ -18,5 +18,6 @@ def import_records(
     from clopbench.results.importing import import_records
     from clopbench.results.records import Store
 
-    new, known = import_records(path, Store(results))
-    say(f"{new} results imported into {results}, {known} were there already")
+    imported = import_records(path, Store(results))
+    say(f"{imported.new} results imported into {results}, {imported.known} were there already")
+    say_damages(imported.damages)

@@ -2,6 +2,7 @@
 
 from clopbench.cli.options import Json, SuiteDir
 from clopbench.cli.terminal import print_json, say
+from clopbench.errors import UserError
 
 
 def list_benchmarks(*, suite: SuiteDir = None, as_json: Json = False) -> None:
@@ -9,9 +10,12 @@ def list_benchmarks(*, suite: SuiteDir = None, as_json: Json = False) -> None:
     from clopbench.suite.suite import Suite
 
     found = Suite.locate(suite)
+    first = found.scale_names()[0]
+    if problems := found.problems([first]):
+        raise UserError(*problems)
     rows = []
     for name in found.benchmark_names():
-        benchmark = found.benchmark(name, found.scale_names()[0])
+        benchmark = found.benchmark(name, first)
         rows.append(
             {
                 "name": name,

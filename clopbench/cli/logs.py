@@ -13,6 +13,9 @@ from clopbench.errors import UserError
 if TYPE_CHECKING:
     from clopbench.results.records import Store
 
+LOG_BYTES = 2**24
+"""So much of a log is looked at, from its end."""
+
 
 def logs(
     *,
@@ -21,6 +24,7 @@ def logs(
     results: Results = Path("results"),
 ) -> None:
     """Show the log of a cell, and what its Slurm task printed."""
+    from clopbench.results.files import Unreadable, read_bytes, shown
     from clopbench.results.records import Store
 
     store = Store(results)
@@ -28,10 +32,13 @@ def logs(
     for path in [store.folder(id) / "run.log", *_task_logs(store, id)]:
         say(f"==> {path} <==")
         try:
-            shown = path.read_text(errors="replace").splitlines()[-lines:]
+            content = read_bytes(path, LOG_BYTES, last=LOG_BYTES)
+            last = content.decode(errors="replace").splitlines()[-lines:]
         except FileNotFoundError:
-            shown = ["(not there: it has not started)"]
-        for line in shown:
+            last = ["(not there: it has not started)"]
+        except Unreadable as damage:
+            last = [f"damaged: {shown(path)}: {damage}"]
+        for line in last:
             say(line)
 
 
@@ -49,6 +56,7 @@ def _the_one(store: "Store", prefix: str) -> str:
 
 def _task_logs(store: "Store", cell_id: str) -> Iterator[Path]:
     """The output of every Slurm task that had the cell."""
+    from clopbench.slurm import jobs
     from clopbench.slurm.submission import all_submissions
 
     for submission in all_submissions(store):
@@ -57,4 +65,5 @@ def _task_logs(store: "Store", cell_id: str) -> Iterator[Path]:
                 part = submission.part_of(number)
                 job = submission.job(part)
                 if job is not None:
-                    yield from sorted(submission.logs.glob(f"{job}_{number - part.first}_*"))
+                    bare, _ = jobs.split(job)
+                    yield from sorted(submission.logs.glob(f"{bare}_{number - part.first}_*"))

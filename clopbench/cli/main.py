@@ -16,6 +16,7 @@ from clopbench.cli import (
     data,
     diff,
     doctor,
+    forget,
     importing,
     listing,
     logs,
@@ -45,7 +46,12 @@ VERBS = {
         "diff": diff.diff,
     },
     "Run": {"run": run.run, "import": importing.import_records},
-    "Cluster": {"submit": submit.submit, "retry": retry.retry, "cancel": cancel.cancel},
+    "Cluster": {
+        "submit": submit.submit,
+        "retry": retry.retry,
+        "cancel": cancel.cancel,
+        "forget": forget.forget,
+    },
     "Report": {"report": report.report},
     "Suite": {"doctor": doctor.doctor, "data": data.app},
 }
@@ -85,12 +91,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         code = app(args=arguments, prog_name="bench", standalone_mode=False)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        for problem in error.problems:
+            print(f"error: {problem}", file=sys.stderr)
         code = EXIT_USAGE
     except typer.TyperException as error:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
         print(f"error: {' '.join(message.split())}", file=sys.stderr)
         code = EXIT_USAGE
-    except (typer.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt) as error:
+        if isinstance(
+            error.__cause__, EOFError
+        ):  # Taken for Ctrl-D at a question; we ask none, so it is a bug.
+            raise error.__cause__ from None
         code = EXIT_INTERRUPTED
     sys.exit(code if isinstance(code, int) else 0)

@@ -1,13 +1,18 @@
 """From the words of a command line to an order in Slurm's queue, for `bench submit` and `bench retry`."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import typer
+
 from clopbench.cli.request import DEVICES, Request
-from clopbench.errors import UserError, unknown
+from clopbench.cli.terminal import EXIT_INCOMPLETE, say, warn
+from clopbench.errors import unknown
 from clopbench.results.plan import Plan, PlannedCell
-from clopbench.slurm import sbatch, squeue
+from clopbench.slurm import sbatch
 from clopbench.slurm import submit as submitting
+from clopbench.slurm.handover import Handover
 from clopbench.slurm.occupancy import Occupancy, look
 from clopbench.slurm.profiles import load_profile
 from clopbench.slurm.submission import SubmittedCell
@@ -41,13 +46,14 @@ def submitted_cell(planned: PlannedCell) -> SubmittedCell:
 
 def preview(order: Order, plan: Plan) -> Iterator[str]:
     """The sbatch text for all unfinished cells. Slurm need not be there."""
+    yield from order.remarks()
     order.cells = [submitted_cell(planned) for planned in plan.to_run]
     yield from scripts(order) if order.cells else ["nothing to submit"]
 
 
 def scripts(order: Order) -> Iterator[str]:
     """The sbatch text of every array of an order."""
-    submission = order.describe(squeue.max_array_size() or submitting.ASSUMED_ARRAY_SIZE)
+    submission = order.describe(order.array_size())
     for part in submission.parts:
         before = sbatch.waits_for(submission.parts, part, order.at_once)
         dependency = f"afterany:<array {before.number + 1}>" if before else None
@@ -55,37 +61,50 @@ def scripts(order: Order) -> Iterator[str]:
         yield sbatch.text(submission, part, dependency)
 
 
-def submit(order: Order, plan: Plan) -> Iterator[str]:
-    """Submit what nobody is about to run. Raises UserError where Slurm does not take all of it."""
-    with submitting.alone(order.store):
-        free, skipped = without_queued(plan.to_run, look(order.store, plan.entries))
-        yield from (line for line in skipped)
-        if not free:
-            yield "nothing to submit"
-            return
-        order.cells = [submitted_cell(planned) for planned in free]
-        chosen = {cell.id for cell in order.cells}
-        order.others = [submitted_cell(planned) for planned in plan.cells if planned.id not in chosen]
-        order.preflight()
-        yield from place(order)
-    yield estimate_line(order, plan, free)
+def submit(order: Order, plan: Plan, wait: bool = False) -> Iterator[str]:
+    """Submit what nobody is about to run; wait: the rest too, when there is room.
+
+    Raises Incomplete where Slurm takes only a part of it, and UserError where it refuses.
+    """
+    yield from order.remarks()
+    with contextlib.ExitStack() as attendance:
+        with submitting.alone(order.store):
+            free, skipped = without_queued(plan.to_run, look(order.store, plan.entries))
+            yield from skipped
+            if not free:
+                yield "nothing to submit"
+                return
+            order.cells = [submitted_cell(planned) for planned in free]
+            chosen = {cell.id for cell in order.cells}
+            order.others = [submitted_cell(planned) for planned in plan.cells if planned.id not in chosen]
+            order.preflight()
+            handover = submitting.prepare(order)
+            if wait:
+                attendance.enter_context(submitting.attended(handover.submission))
+            submitting.submit(handover, wait)
+        yield from placed(order, handover)
+        yield estimate_line(order, plan, free)
+        if wait and handover.may_pass:
+            yield from submitting.the_rest(handover)
+        submitting.check_complete(handover)
 
 
 def place(order: Order) -> Iterator[str]:
-    """Submit an order's cells, and say what became of them."""
-    done = submitting.submit(order)
-    tasks = len(order.tasks())
-    if done.jobs:
-        yield f"submission {done.submission.name}: {len(order.cells)} cells in {tasks} tasks"
-    for part, job in done.jobs:
-        yield f"array {job}: {part.count} tasks, {part.parallelism} at a time"
-    if done.refusal is not None:
-        missing = sum(part.count for part in done.submission.parts) - sum(part.count for part, _ in done.jobs)
-        if not done.jobs:
-            raise done.refusal
-        raise UserError(
-            f"{done.refusal}; {missing} of {tasks} tasks are not in the queue: submit again for them"
-        )
+    """Submit an order's cells, and say what became of them. Raises as `submit`."""
+    yield from order.remarks()
+    handover = submitting.prepare(order)
+    submitting.submit(handover, patient=False)
+    yield from placed(order, handover)
+    submitting.check_complete(handover)
+
+
+def placed(order: Order, handover: Handover) -> Iterator[str]:
+    """What is in the queue, and what Slurm said besides."""
+    if handover.taken or handover.may_pass:
+        yield f"submission {handover.submission.name}: {len(order.cells)} cells in {handover.total} tasks"
+    for part, job in handover.taken:
+        yield submitting.array_line(part, job)
+    yield from (f"Slurm says: {words}" for words in handover.said)
 
 
 def without_queued(cells: Sequence[PlannedCell], occupancy: Occupancy) -> tuple[list[PlannedCell], list[str]]:
@@ -116,3 +135,13 @@ def estimate_line(order: Order, plan: Plan, cells: Sequence[PlannedCell]) -> str
         return f"time not known ({estimate.basis})"
     hours = estimate.seconds / order.profile.cells_per_task / 3600
     return f"about {seconds / 60:.1f} min once started, {hours:.2g} task-hours ({estimate.basis})"
+
+
+def say_orders(lines: Iterator[str]) -> None:
+    """Print lines as they come. Where not all is in the queue at the end, say so, and Exit with status 3."""
+    try:
+        for line in lines:
+            say(line)
+    except submitting.Incomplete as left:
+        warn(str(left))
+        raise typer.Exit(EXIT_INCOMPLETE) from None

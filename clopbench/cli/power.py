@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from clopbench.cli.options import Asked, Folders, Json, Results, Scale, SuiteDir, Tables
-from clopbench.cli.terminal import console, print_json, say
+from clopbench.cli.terminal import console, print_json, say, warn
 
 
 def power(
@@ -26,7 +26,10 @@ def power(
     from clopbench.report import planning
 
     folders = Folders(suite=suite, results=results)
-    found = Request(Asked(tables=tables, seeds=seeds, scale=scale, folders=folders)).tables(published=True)
+    request = Request(Asked(tables=tables, seeds=seeds, scale=scale, folders=folders))
+    found = request.tables(published=True)
+    for line in request.damages:
+        (warn if as_json else say)(line)
     if as_json:
         print_json(planning.as_data(found))
         return

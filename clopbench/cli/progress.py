@@ -46,7 +46,7 @@ class Reporter:
             self._line(f"[red]failed[/] {planned.label} ({planned.cell.id}): {escape(problem)}  log: {log}")
         elif record is not None and (self._bar is None or record.status != "done"):
             shown = "" if value is None else f"  {self.metric} {value:.4f}"
-            seconds = record.provenance.get("seconds", 0)
+            seconds = record.provenance.get("seconds") or 0
             self._line(f"{record.status} {planned.label} ({planned.cell.id}){shown}  {seconds:.1f} s")
 
     def tick(self, active: int, held: int) -> None:

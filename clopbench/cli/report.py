@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clopbench.cli.options import Results, SuiteDir
-from clopbench.cli.terminal import EXIT_FAILED, say
+from clopbench.cli.terminal import EXIT_FAILED, say, say_damages
 from clopbench.errors import UserError
 
 if TYPE_CHECKING:
@@ -42,19 +42,22 @@ def report(
     from clopbench.suite.suite import Suite
 
     found, store = Suite.locate(suite), Store(results)
+    damages: list[str] = []
     if html:
         if check or publish:
             raise UserError("--html: only writes a page, so it cannot go with --check or --publish")
-        say(f"wrote {_write_html(found, store, local, folder)}")
+        say(f"wrote {_write_html(found, store, local, folder, damages)}")
+        say_damages(damages)
         return
     if local and folder is None:
         raise UserError("--local: needs --out DIR, so that the published report is not overwritten")
     if check and publish:
         raise UserError("--check: changes nothing, so it cannot go with --publish")
     if publish:
-        for line in publication.publish_store(found, store):
+        for line in publication.publish_store(found, store, damages.append):
             say(line)
-    arms = publication.local_arms(found, store) if local else publication.published_arms(found)
+    mine = publication.local_arms(found, store, damages.append) if local else None
+    arms = publication.published_arms(found) if mine is None else mine
     document = make_report(found, arms, LocalAttachments(store) if local else None)
     target = folder or found.root
     if check:
@@ -67,16 +70,21 @@ def report(
         return
     for path in document.write(target):
         say(f"wrote {path}")
+    say_damages(damages)
 
 
-def _write_html(suite: "Suite", store: "Store", local: bool, path: Path | None) -> Path:
-    """Write the report as one HTML file and return its path; `path` may be a folder."""
+def _write_html(suite: "Suite", store: "Store", local: bool, path: Path | None, damages: list[str]) -> Path:
+    """Write the report as one HTML file and return its path; `path` may be a folder.
+
+    damages: gets a line for each record that could not be used.
+    """
     from clopbench.report import publication
     from clopbench.report.figures.attachments import LocalAttachments
     from clopbench.report.html import page
     from clopbench.results.records import write_atomic
 
-    records = publication.local_records(suite, store) if local else publication.published_records(suite)
+    mine = publication.local_records(suite, store, damages.append) if local else None
+    records = publication.published_records(suite) if mine is None else mine
     path = path or store.root
     if path.suffix != ".html":
         path = path / "report.html"

@@ -16,11 +16,10 @@ from clopbench.results.index import scan
 from clopbench.results.plan import STATES, Plan, make_plan, parse_seeds, running
 from clopbench.results.records import Store
 from clopbench.suite import overrides as override_grammar
+from clopbench.suite.declared import EVERYTHING
 from clopbench.suite.suite import Benchmark, Suite
 
 DEVICES = ("auto", "cpu", "cuda")
-EVERYTHING = "paper"
-"""Named in place of a table: all benchmarks that can be run at the scale."""
 
 
 class Request:
@@ -35,6 +34,8 @@ class Request:
         folders, words, seeds, device = asked.folders, asked.tables, asked.seeds, machine.device
         self.suite = Suite.locate(folders.suite, folders.methods_dir)
         self.store = Store(folders.results)
+        self.damages: list[str] = []
+        """'damaged: path: why' for what was found when tables were filled, and left out."""
         self.seeds = parse_seeds(seeds) if seeds is not None else None
         names = list(dict.fromkeys(word for word in words if "=" not in word))
         if not names:
@@ -114,6 +115,7 @@ class Request:
                 shown = "; ".join(", ".join(coordinates.values()) for coordinates in points)
                 lines.append(f"{benchmark.name} without {shown}: {reason}")
         lines += self._unlabelled_notes()
+        lines += dict.fromkeys(remark for benchmark in self.benchmarks for remark in benchmark.remarks)
         if not scale.is_paper:
             lines.append(self._scale_note())
         counts = ", ".join(f"{numbers[state]} {state}" for state in STATES)
@@ -125,10 +127,11 @@ class Request:
             time = f"about {seconds / 60:.1f} min" if seconds is not None else "time not known"
             basis = numbers["estimate_from"]
             lines.append(f"to run: {len(plan.to_run)} cells, {time} with {self.workers} workers ({basis})")
-        for planned in plan.cells:
-            if planned.state == "damaged" and planned.entry:
-                path = self.store.record_path(planned.cell.id)
-                lines.append(f"damaged: {path}: {planned.entry.damage}; move it away to run the cell again")
+        advice = "; move it away to run the cell again"
+        own = {planned.entry.id for planned in plan.cells if planned.state == "damaged" and planned.entry}
+        for entry in plan.entries.values():
+            damages = plan.entries.damages_of(entry)
+            lines += [f"{line}{advice}" if entry.id in own and entry.damage else line for line in damages]
         return lines
 
     def _unlabelled_notes(self) -> list[str]:
@@ -174,7 +177,9 @@ class Request:
         from clopbench.report.tables import build_table, judge_together, tables_at
 
         contents = published_contents(self.suite, self.scale) if published else {}
-        contents |= {id: entry.content for id, entry in scan(self.store).items() if entry.text}
+        entries = scan(self.store)
+        self.damages = entries.damages
+        contents |= {id: entry.content for id, entry in entries.items() if entry.text}
         arms = group_by_arm(contents.values())
         whole: dict[str, Any] = {}
         if not self.makes_other_cells:

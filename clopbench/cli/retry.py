@@ -1,7 +1,9 @@
 """`bench retry`: submit again the cells of a table that failed, stalled or were cancelled, as they were."""
 
+import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,13 +13,10 @@ from clopbench.cli.terminal import say
 from clopbench.errors import UserError, unknown
 
 if TYPE_CHECKING:
-    from clopbench.results.records import Store
     from clopbench.slurm.status import CellStatus
     from clopbench.slurm.submission import SubmittedCell
     from clopbench.suite.overrides import Override
     from clopbench.suite.suite import Suite
-
-RETRIED = ("failed", "stalled", "cancelled")
 
 
 def retry(
@@ -28,7 +27,10 @@ def retry(
             metavar="TABLE… [key=value …]", help="Tables; keys of the profile (mem_gb=96), launch.*."
         ),
     ],
-    kinds: Annotated[list[str], typer.Option("--class", help="Only failures of this class (repeatable).")] = [],
+    kinds: Annotated[
+        list[str],
+        typer.Option("--class", help="Only failures of this class, or cells in this state (repeatable)."),
+    ] = [],
     profile: Annotated[
         str | None, typer.Option(help="Another profile than before.", autocompletion=complete_profile)
     ] = None,
@@ -38,9 +40,10 @@ def retry(
 ) -> None:
     """Submit again what failed, stalled or was cancelled, with the code of now."""
     from clopbench.cli import orders
-    from clopbench.results.records import FAILURE_CLASSES, Store
-    from clopbench.slurm import submit
+    from clopbench.results.records import Store
+    from clopbench.slurm import settled, submit
     from clopbench.slurm.profiles import load_profile
+    from clopbench.slurm.status import Situation
     from clopbench.suite.suite import Suite
 
     suite, store = Suite.locate(folders.suite, folders.methods_dir), Store(folders.results)
@@ -49,50 +52,35 @@ def retry(
     if not tables:
         raise UserError("no table named")
     overrides = _launch_only([name for name in names if "=" in name])
-    for kind in kinds:
-        if kind not in FAILURE_CLASSES:
-            raise unknown("failure class", kind, FAILURE_CLASSES)
+    settled.check_kinds(kinds)
     with submit.alone(store):
-        chosen = _chosen(store, tables, kinds)
+        situation = Situation(store)
+        if situation.problem is not None:
+            raise UserError(situation.problem)
+        chosen = settled.to_retry(situation.tables(tables), kinds)
         if not chosen:
             say("nothing to retry")
-        for (name, device, before), statuses in _grouped(chosen, profile).items():
-            loaded = load_profile(name, suite.root, dict(before) | settings)
+        for (name, device, text), statuses in _grouped(chosen, profile).items():
+            before = json.loads(text)
+            loaded = load_profile(name, suite.root, before | settings)
             scale = statuses[0].place.submission.about["scale"]
-            order = submit.Order(
-                suite, store, loaded, scale, dict(before) | settings, device, live, sys.argv[1:]
-            )
+            order = submit.Order(suite, store, loaded, scale, before | settings, device, live, sys.argv[1:])
             order.cells = [_again(status.place.cell, overrides, suite) for status in statuses]
-            if not dry_run:
+            if dry_run:
+                orders.say_orders(chain(order.remarks(), orders.scripts(order)))
+            else:
                 order.preflight()
-            for line in orders.scripts(order) if dry_run else orders.place(order):
-                say(line)
-
-
-def _chosen(store: "Store", tables: Sequence[str], kinds: Sequence[str]) -> "list[CellStatus]":
-    """Each cell of the tables once that failed (in one of these ways), stalled or was cancelled."""
-    from clopbench.slurm.status import Situation
-
-    situation = Situation(store)
-    if situation.problem is not None:
-        raise UserError(situation.problem)
-    chosen = {
-        status.place.cell.id: status
-        for table in situation.tables(tables)
-        for status in table.cells
-        if status.state in RETRIED and (not kinds or status.details.get("class") in kinds)
-    }
-    return list(chosen.values())
+                orders.say_orders(orders.place(order))
 
 
 def _grouped(
     statuses: "Iterable[CellStatus]", profile: str | None
-) -> "Mapping[tuple[str, str, tuple[tuple[str, Any], ...]], list[CellStatus]]":
-    """By what an order has one of: profile, device, and the keys that were set on the command line."""
+) -> "Mapping[tuple[str, str, str], list[CellStatus]]":
+    """By what an order has one of: profile, device, and the keys set on the command line (as JSON)."""
     groups: dict[Any, list[CellStatus]] = {}
     for status in statuses:
         about = status.place.submission.about
-        settings = () if profile else tuple(about["settings"].items())
+        settings = json.dumps({} if profile else about["settings"], sort_keys=True)
         groups.setdefault((profile or about["profile"]["name"], about["device"], settings), []).append(status)
     return groups
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from clopbench.cli.options import Asked, Folders, Json, Methods, Scale
-from clopbench.cli.terminal import console, print_json, say
+from clopbench.cli.terminal import console, print_json, say, warn
 from clopbench.errors import UserError
 
 
@@ -33,6 +33,8 @@ def show(
             print_json(request.table_rows())
         else:
             request.show_tables(console())
+        for line in request.damages:
+            (warn if as_json else say)(line)
         return
     content = _cell_content(folders.results, what[0])
     if as_json:
@@ -43,17 +45,18 @@ def show(
 
 def _cell_content(results: Path, prefix: str) -> dict[str, Any]:
     """The record of the one cell whose id starts with `prefix`. Raises UserError for none or several."""
+    from clopbench.results.files import shown
     from clopbench.results.records import DamagedRecord, Store
 
     store = Store(results)
     ids = store.find(prefix)
     if len(ids) != 1:
-        found = f"{len(ids)} cells ({', '.join(ids[:5])} …)" if ids else "no table and no cell"
+        found = f"{len(ids)} cells ({', '.join(map(shown, ids[:5]))} …)" if ids else "no table and no cell"
         raise UserError(f"'{prefix}': {found} of that name in {results}")
     try:
         record = store.read(ids[0])
     except DamagedRecord as damage:
-        raise UserError(f"{store.record_path(ids[0])}: {damage}") from None
+        raise UserError(f"damaged: {shown(store.record_path(ids[0]))}: {damage}") from None
     if record is None:
         raise UserError(f"cell {ids[0]} has not ended yet; its log is {store.folder(ids[0]) / 'run.log'}")
     return record.to_json()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clopbench.cli.options import Json, Results, SubmittedTables
-from clopbench.cli.terminal import EXIT_FAILED, EXIT_INCOMPLETE, console, say
+from clopbench.cli.terminal import EXIT_FAILED, EXIT_INCOMPLETE, console, say, warn
 
 if TYPE_CHECKING:
     from clopbench.slurm.status import CellStatus, Situation, TableStatus
@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 WATCH_SECONDS = 5.0
 NOTHING_SUBMITTED = "nothing has been submitted to Slurm from this results folder"
 MOST_LINES = 12
-"""Of running, failed, cancelled and stalled cells each; --json has all."""
+"""Of running cells; --all lists all."""
 
 
 def status(
     *,
     tables: SubmittedTables = None,
     watch: Annotated[bool, typer.Option("--watch", help="Look again every few seconds, to the end.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="List cells that failed, stalled or were cancelled, one by one.")
+    ] = False,
     results: Results = Path("results"),
     as_json: Json = False,
 ) -> None:
@@ -42,45 +45,56 @@ def status(
         else:
             if watch and out.is_terminal:
                 out.clear()
-            for line in _lines(situation, found) if found else [NOTHING_SUBMITTED]:
+            for line in _lines(situation, found, everything) if found else [NOTHING_SUBMITTED]:
                 say(line)
-        code = _exit_status(found)
+        for line in situation.damages:
+            (warn if as_json else say)(line)
+        code = _exit_status(found) or (EXIT_FAILED if situation.damages else 0)
         if not watch or not any(table.counts["running"] + table.counts["queued"] for table in found):
             raise typer.Exit(code)
         time.sleep(WATCH_SECONDS)
 
 
-def _lines(situation: "Situation", tables: "Sequence[TableStatus]") -> Iterator[str]:
-    """The whole answer as plain lines."""
+def _lines(situation: "Situation", tables: "Sequence[TableStatus]", everything: bool) -> Iterator[str]:
+    """The whole answer as plain lines: what is under way first; settled cells one by one with `everything`."""
     if situation.problem is not None:
         yield f"{situation.problem}; what follows is what the files say"
     for table in tables:
-        yield from _table(table)
+        yield from _table(table, everything)
 
 
-def _table(table: "TableStatus") -> Iterator[str]:
+def _table(table: "TableStatus", everything: bool) -> Iterator[str]:
+    from clopbench.slurm.status import SETTLED
+
     counts = ", ".join(f"{number} {state}" for state, number in table.counts.items() if number)
     left = _left(table)
-    yield f"{table.table}: {len(table.cells)} cells: {counts}{f'; about {left} left' if left else ''}"
+    forgotten = f" ({table.forgotten} forgotten)" if table.forgotten else ""
+    there = f": {counts}" if counts else ""
+    yield f"{table.table}: {len(table.cells)} cells{there}{f'; about {left} left' if left else ''}{forgotten}"
+    most = None if everything else MOST_LINES
+    yield from _listed(table, "running", _running, most)
+    if table.counts["queued"]:
+        yield f"  queued: {_tally(table.tally('queued', 'reason'))}"
     notes = table.tally("done", "status")
     if notes.keys() - {"done"}:
         yield f"  done: {_tally(notes)}"
-    yield from _listed(table, "running", _running)
-    if table.counts["queued"]:
-        yield f"  queued: {_tally(table.tally('queued', 'reason'))}"
     if table.counts["failed"]:
         yield f"  failed: {_tally(table.tally('failed', 'class'))}"
-    for state in ("failed", "cancelled", "stalled"):
-        yield from _listed(table, state, lambda cell: cell.details.get("message", ""))
+    if not everything and any(table.counts[state] for state in SETTLED):
+        yield "  (--all lists what failed, stalled or was cancelled; `bench retry`, or `bench forget`)"
+    for state in SETTLED if everything else ():
+        yield from _listed(table, state, lambda cell: cell.details.get("message", ""), None)
 
 
-def _listed(table: "TableStatus", state: str, describe: "Callable[[CellStatus], str]") -> Iterator[str]:
+def _listed(
+    table: "TableStatus", state: str, describe: "Callable[[CellStatus], str]", most: int | None
+) -> Iterator[str]:
     cells = table.of(state)
-    for status in cells[:MOST_LINES]:
+    for status in cells[:most]:
         kind = f" {status.details['class']}" if "class" in status.details else ""
         yield f"  {state}{kind}  {status.place.cell.id}  {status.place.cell.label}: {describe(status)}"
-    if len(cells) > MOST_LINES:
-        yield f"  … and {len(cells) - MOST_LINES} more {state} (--json lists all)"
+    if most is not None and len(cells) > most:
+        yield f"  … and {len(cells) - most} more {state} (--all lists them)"
 
 
 def _running(status: "CellStatus") -> str:
@@ -126,7 +140,9 @@ def _duration(seconds: float) -> str:
 
 def _exit_status(tables: "Sequence[TableStatus]") -> int:
     """0: all cells have results; 3: some are on their way; 1: some failed, stalled or were cancelled."""
+    from clopbench.slurm.status import SETTLED
+
     states = {cell.state for table in tables for cell in table.cells}
-    if states & {"failed", "cancelled", "stalled"}:
+    if states & set(SETTLED):
         return EXIT_FAILED
     return EXIT_INCOMPLETE if states - {"done"} else 0

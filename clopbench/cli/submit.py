@@ -19,10 +19,15 @@ def submit(
     device: Device = "auto",
     dry_run: DryRun = False,
     live: Live = False,
+    wait: Annotated[
+        bool,
+        typer.Option("--wait", help="Where the queue is full, stay and submit the rest when there is room."),
+    ] = False,
 ) -> None:
     """Hand the cells that have no result to Slurm, and return. Submitting again adds only what is missing.
 
-    A key of the profile may be set too: timeout_min=120, slurm_partition=long.
+    A key of the profile may be set too (timeout_min=120, slurm_partition=long), or taken away (mem_gb=null).
+    Exit status: 0 all in the queue, 3 not all, because it is full.
     """
     from clopbench.cli import orders
     from clopbench.cli.request import Request
@@ -33,5 +38,4 @@ def submit(
     plan = request.plan()
     for line in request.headline(plan, local=False):
         say(line)
-    for line in orders.preview(order, plan) if dry_run else orders.submit(order, plan):
-        say(line)
+    orders.say_orders(orders.preview(order, plan) if dry_run else orders.submit(order, plan, wait))

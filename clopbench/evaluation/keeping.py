@@ -12,11 +12,11 @@ from torch import nn
 
 from clopbench.contrastive import normalised
 from clopbench.data.colour import to_float
+from clopbench.results.embeddings import FILE
 from clopbench.results.records import write_atomic
 from clopbench.training.feed import Images
 from clopbench.training.model import Model
 
-FILE = "embeddings.npz"
 SEED = 0
 """Cells of this seed keep theirs: a figure shows one run, and a thousand would fill a disk."""
 IMAGES = 500

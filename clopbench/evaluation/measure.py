@@ -15,6 +15,7 @@ from clopbench.contrastive import normalised
 from clopbench.data.augment import recipe
 from clopbench.evaluation import probe as probes
 from clopbench.evaluation.trained_probe import ProbeTraining
+from clopbench.geometry import NotFiniteError
 from clopbench.training.feed import Images
 from clopbench.training.model import Model
 
@@ -44,15 +45,16 @@ class Frozen:
 def measure(frozen: Frozen) -> tuple[Metrics, tuple[float, ...]]:
     """All metrics, and the singular values of the test embeddings.
 
-    Where the weights are no longer finite there is nothing to measure, and no metrics are given.
+    Raises NotFiniteError where there is nothing to measure: features or embeddings are not finite, or so large
+    that their norms are not, so that normalised they would all be zero.
     """
     model, y_M = frozen.model, frozen.y_M
     train_NF = probes.extract(model.encoder, frozen.train)
     test_MF = probes.extract(model.encoder, frozen.test)
     network = nn.Sequential(model.encoder, model.head)
-    z_MD = normalised(probes.extract(network, frozen.test))
-    if not all(output.isfinite().all() for output in (train_NF, test_MF, z_MD)):
-        return {}, ()
+    embedding_MD = probes.extract(network, frozen.test)
+    _check(train_NF, test_MF, embedding_MD)
+    z_MD = normalised(embedding_MD)
     knn, knn100 = probes.nearest_neighbours(
         train_NF, frozen.all_N, test_MF, y_M, (frozen.cell.evaluation.knn, AUTHORS_KNN), frozen.num_classes
     )
@@ -72,6 +74,14 @@ def measure(frozen: Frozen) -> tuple[Metrics, tuple[float, ...]]:
         own, other = geometry.prototype_cosines(z_MD, y_M, prototype_KD)
         metrics |= {"prototype_cosine_own": own, "prototype_cosine_other": other}
     return metrics, tuple(singular.tolist())
+
+
+def _check(*outputs: Tensor) -> None:
+    """Raise NotFiniteError unless all numbers, and the norms of all rows, are finite as float32."""
+    if not all(output.isfinite().all() for output in outputs):
+        raise NotFiniteError("features")
+    if not all(output.float().norm(dim=1).isfinite().all() for output in outputs):
+        raise NotFiniteError("norms of the features")
 
 
 def _probes(frozen: Frozen, train_NF: Tensor, test_MF: Tensor) -> Metrics:

@@ -9,6 +9,7 @@ import torch
 
 from clopbench.evaluation import probe
 from clopbench.evaluation.measure import Frozen, Metrics, measure
+from clopbench.geometry import NotFiniteError
 from clopbench.training.feed import Images
 from clopbench.training.loop import Row, Trainer
 
@@ -53,6 +54,9 @@ class Selection:
             return {}
         self.trainer.model.encoder.load_state_dict(best["modules"]["encoder"])
         self.trainer.model.head.load_state_dict(best["modules"]["head"])
-        found, _ = measure(frozen)
+        try:
+            found, _ = measure(frozen)
+        except NotFiniteError:
+            found = dict.fromkeys(CHOSEN)
         chosen = {f"{name}_best": found[name] for name in CHOSEN if name in found}
         return chosen | {"epoch_best": float(best["epoch"]), "validation_top1_best": best["validation_top1"]}

@@ -6,6 +6,7 @@ Shapes: B images, M test images, F features, K classes.
 
 import hashlib
 import io
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 from clopbench import seeds
 from clopbench.cell import Cell, TrainingConfig
 from clopbench.data.augment import recipe, to_float
-from clopbench.evaluation.probe import BATCH, Accuracy, top_k
+from clopbench.evaluation.probe import BATCH, TOP, Accuracy, top_k
 from clopbench.results.records import write_atomic
 from clopbench.training.feed import Images, in_order
 from clopbench.training.loop import draw_views
@@ -45,12 +46,15 @@ class ProbeTraining:
     def accuracy(self, protocol: str, y_N: Tensor, test: Images, y_M: Tensor) -> Accuracy:
         """Top-1 and top-5 on the test images after training on the images with a label that is not −1.
 
+        NaN where the probe has diverged: its scores rank nothing.
         protocol: the name under which this probe is saved.
         """
         linear = self._train(protocol, y_N)
         batches = test.batches(in_order(len(test), BATCH))
         with torch.no_grad():
             score_MK = torch.cat([linear(self._features(to_float(image_BCHW))) for image_BCHW in batches])
+        if not score_MK.isfinite().all():
+            return (math.nan,) * len(TOP)
         return top_k(score_MK, torch.arange(self.num_classes, device=score_MK.device), y_M)
 
     def schedule(self) -> TrainingConfig:

@@ -101,7 +101,13 @@ class LocalLauncher:
             problem = ours.recv()
         except EOFError:
             process.join()
-            raise RuntimeError("the check of the cells crashed; its traceback is above") from None
+            if process.exitcode == 1:
+                raise RuntimeError("the check of the cells crashed; its traceback is above") from None
+            names = ", ".join(sorted({cell.method.name for cell in cells}))
+            raise UserError(
+                f"the check of the cells ended with status {process.exitcode}: a method ({names}) ends the "
+                "process that imports and builds it; `bench methods` says which"
+            ) from None
         process.join()
         if problem:
             raise UserError(problem)

@@ -81,7 +81,8 @@ def failure_of_error(error: BaseException) -> Failure:
         kind = "out_of_memory"
     lines = [line[:LONGEST_LINE] for line in "".join(traceback.format_exception(error)).splitlines()]
     try:
-        message = f"{type(error).__name__}: {error}".splitlines()[0][:LONGEST_LINE]
+        words = "".join(str(error).splitlines()[:1])[:LONGEST_LINE]
+        message = f"{type(error).__name__}: {words}" if words else type(error).__name__
     except Exception:  # Of a third party's error: even its text may fail.
         message = type(error).__name__
     if not isinstance(error, Exception):  # SystemExit, KeyboardInterrupt: nobody but a method raises them.

@@ -9,6 +9,7 @@ import time
 import traceback
 from typing import Any
 
+import numpy as np
 import torch
 
 from clopbench.cell import Cell
@@ -19,6 +20,8 @@ from clopbench.evaluation import detection, keeping, transfer
 from clopbench.evaluation.measure import Frozen, measure
 from clopbench.evaluation.selection import Selection
 from clopbench.evaluation.trained_probe import ProbeTraining
+from clopbench.geometry import NotFiniteError
+from clopbench.launch.judging import finite, judge, what_diverged
 from clopbench.launch.messages import Failure
 from clopbench.launch.outcomes import failure_of_error
 from clopbench.launch.provenance import describe_run
@@ -45,7 +48,7 @@ def run_cell(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -
     """
     started = time.time()
     try:
-        record = _run(cell, plugins, device, hooks)
+        record = finite(_run(cell, plugins, device, hooks))
     except BaseException as error:  # A method may raise SystemExit, or worse: that is its failure.
         if _is_stop(error, hooks):
             raise
@@ -78,7 +81,7 @@ def _is_stop(error: BaseException, hooks: Hooks) -> bool:
 def preflight(cell: Cell, plugins: Plugins) -> None:
     """Find out what can be wrong with a cell before any time is spent: build its model, train nothing.
 
-    Raises UserError. A plug-in's own ValueError or TypeError counts as a refusal of its parameters.
+    Raises UserError. Whatever a plug-in's constructor raises counts as a refusal of its parameters.
     """
     study = study_of(cell, plugins)
     if study is not None:
@@ -93,10 +96,9 @@ def preflight(cell: Cell, plugins: Plugins) -> None:
             f"training.batch_size: {cell.training.batch_size} is more than the {images} training images "
             f"that this cell keeps of {cell.data.name}"
         )
-    try:
-        model = build_model(cell, plugins, data.train.shape[0], data.num_classes, "meta")
-    except (TypeError, ValueError) as error:
-        raise UserError(f"method {cell.method.name} refuses its parameters: {error}") from error
+    if len(np.unique(data.train.labels[data.train.labels >= 0])) < 2:
+        raise UserError(f"data.name: the training images of {cell.data.name} show a single class")
+    model = build_model(cell, plugins, data.train.shape[0], data.num_classes, "meta")
     for name in model.method.views or ():
         recipe(name)
     for task in DOWNSTREAM:
@@ -105,27 +107,42 @@ def preflight(cell: Cell, plugins: Plugins) -> None:
 
 def _run(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Record:
     study = study_of(cell, plugins)
-    if study is not None:
-        return _measured(study, lambda of: prepare(of, plugins, device, hooks))
+    if study is None:
+        return _trained(cell, plugins, device, hooks)
+    try:
+        return _studied(study, lambda of: prepare(of, plugins, device, hooks))
+    except ArithmeticError as error:
+        return Record(cell, "diverged", notes={"diverged": what_diverged(error)})
+
+
+def _studied(study: StudyKind, prepare: Preparing) -> Record:
+    """The record of a study."""
+    found = study.measure(prepare)
+    history = _to_csv(found.history)
+    return Record(study.cell, "done", found.metrics, {}, found.pairing, found.provenance, history=history)
+
+
+def _trained(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Record:
     ready = prepare(cell, plugins, device, hooks)
     trainer, pairing = ready.trainer, ready.pairing
     selection = _selection(ready, hooks)
     resumed = _train(trainer, hooks, selection)
     frozen = _frozen(ready, hooks)
-    metrics, spectrum = measure(frozen)
+    metrics, spectrum, lost = _measured(frozen)
     if cell.seed == keeping.SEED and metrics:
         keeping.keep_embeddings(trainer.model, frozen.test, frozen.y_M, hooks.checkpoint.parent)
-    status, notes = _judge(cell, trainer.diverged, metrics)
     downstream, hashes = _downstream(trainer, hooks) if metrics else ({}, {})
-    provenance = {
-        "data_sha256": ready.data.sha256,
+    unknown = [name for name, value in downstream.items() if value is None]
+    if unknown:
+        lost = lost or f"{', '.join(unknown)}: not finite"
+    status, notes = judge(cell, trainer.diverged or lost, metrics)
+    provenance = _data_provenance(ready) | {
         "resumed": resumed,
         "compiled": ready.compiled,
         "train_seconds": round(trainer.seconds, 3),
         "views_per_second": round(trainer.views / max(trainer.seconds, 1e-9), 1),
-    } | hashes
-    if ready.unlabelled:
-        provenance["unlabelled_images"] = ready.unlabelled
+        **hashes,
+    }
     history = _to_csv(trainer.history)
     metrics = metrics | downstream
     if selection is not None and metrics:
@@ -133,11 +150,19 @@ def _run(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -> Re
     return Record(cell, status, metrics, notes, pairing, provenance, history=history, spectrum=spectrum)
 
 
-def _measured(study: StudyKind, prepare: Preparing) -> Record:
-    """The record of a study."""
-    found = study.measure(prepare)
-    history = _to_csv(found.history)
-    return Record(study.cell, "done", found.metrics, {}, found.pairing, found.provenance, history=history)
+def _data_provenance(ready: Prepared) -> dict[str, Any]:
+    """The data's hash, and how many images without a label it has, where it has some."""
+    unlabelled = {"unlabelled_images": ready.unlabelled} if ready.unlabelled else {}
+    return {"data_sha256": ready.data.sha256} | unlabelled
+
+
+def _measured(frozen: Frozen) -> tuple[dict[str, float | None], tuple[float, ...], str | None]:
+    """Metrics and spectrum; and what was not finite, if anything was."""
+    try:
+        metrics, spectrum = measure(frozen)
+    except NotFiniteError as error:
+        return {}, (), f"{what_diverged(error)} after the last step"
+    return metrics, spectrum, None
 
 
 def _frozen(ready: Prepared, hooks: Hooks) -> Frozen:
@@ -198,18 +223,6 @@ def _train(trainer: Trainer, hooks: Hooks, selection: Selection | None = None) -
     trainer.leave()
     hooks.stop.training = False
     return resumed
-
-
-def _judge(cell: Cell, diverged: str | None, metrics: dict[str, float | None]) -> tuple[str, dict[str, str]]:
-    rank = metrics.get("effective_rank")
-    if diverged:
-        return "diverged", {"diverged": diverged}
-    if rank is None:
-        return "diverged", {"diverged": "features not finite after the last step"}
-    if rank < cell.evaluation.collapse_rank:
-        rule = f"effective rank {rank:.3f} < evaluation.collapse_rank = {cell.evaluation.collapse_rank:g}"
-        return "collapsed", {"collapsed": rule}
-    return "done", {}
 
 
 def _to_csv(history: list[dict[str, Any]]) -> str:

@@ -64,6 +64,8 @@ def check(cells: list[Mapping[str, Any]], method_folders: list[str], data: str, 
             preflight(Cell.from_config(cell), plugins)
     except UserError as error:
         answer.send(str(error))
+    except (SystemExit, KeyboardInterrupt) as error:
+        answer.send(f"a method ended its process while it was being built ({type(error).__name__}: {error})")
     else:
         answer.send(None)
 

@@ -4,7 +4,8 @@ Cells are compared by their results alone (`Record.result_digest`): who ran them
 count. Two records of a cell with equal digests came to the same bits.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from clopbench.report.claims.tested import Claim
 from clopbench.report.formats import wording
 from clopbench.report.observations import Number, group_by_arm
 from clopbench.report.tables import Table, build_table, judge_together
-from clopbench.results.index import INDEX, read_published, scan
+from clopbench.results.files import is_folder, shown
+from clopbench.results.index import INDEX, scan
+from clopbench.results.published import sound_records
 from clopbench.results.records import RESULT_STATUSES, Store
 from clopbench.suite.suite import Suite
 
@@ -68,22 +71,35 @@ class Difference:
         return sum(cell.kind == kind for cell in self.cells)
 
 
-def read_contents(path: Path) -> dict[str, Content]:
+def read_contents(path: Path, tell: Callable[[str], object] = lambda _: None) -> dict[str, Content]:
     """Cell id → content, from a file of published records, a folder of them, or a results folder.
 
-    Raises UserError where there is no such thing, or no record in it.
+    tell: hears 'damaged: path: why' of what cannot be trusted; of a results folder it is also among the cells,
+    with status 'damaged'. Raises UserError where there is no such thing, or no record in it.
     """
-    if path.is_file():
-        files = [path]
-    elif path.is_dir():
+    if is_folder(path):
         files = [file for file in sorted(path.glob("*.parquet")) if file.name != INDEX]
+    elif os.path.lexists(path):
+        files = [path]
     else:
-        raise UserError(f"{path}: no such results folder or file of published records")
-    found: dict[str, Content] = {r.cell.id: r.to_json() for file in files for r in read_published(file)}
-    for entry in scan(Store(path)).values() if path.is_dir() else ():
-        found[entry.id] = entry.content or {"id": entry.id, "status": "damaged", "damage": entry.damage}
+        raise UserError(f"{shown(path)}: no such results folder or file of published records")
+    found: dict[str, Content] = {}
+    damages: list[str] = []
+    for file in files:
+        for record in sound_records(file):
+            if isinstance(record, str):
+                damages.append(f"damaged: {shown(file)}: {record}")
+            else:
+                found[record.cell.id] = record.to_json()
+    if is_folder(path):
+        entries = scan(Store(path))
+        damages += entries.damages
+        for entry in entries.values():
+            found[entry.id] = entry.content or {"id": entry.id, "status": "damaged", "damage": entry.damage}
     if not found:
-        raise UserError(f"{path}: holds no records")
+        raise UserError(damages[0] if damages else f"{shown(path)}: holds no records")
+    for line in damages:
+        tell(line)
     return found
 
 

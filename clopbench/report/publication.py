@@ -1,21 +1,31 @@
 """Which records a report is made of: results/published/<scale>.parquet, or a results folder."""
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from clopbench.report.figures.attachments import PUBLISHED, cells_to_embed, publish_embeddings
 from clopbench.report.observations import Arms, group_by_arm
-from clopbench.results import index
-from clopbench.results.index import publish, read_published, scan
-from clopbench.results.records import RESULT_STATUSES, Record, Store
+from clopbench.results import published
+from clopbench.results.files import shown
+from clopbench.results.index import Entry, scan
+from clopbench.results.published import publish, read_published
+from clopbench.results.records import RESULT_STATUSES, DamagedRecord, Record, Store
 from clopbench.suite.suite import Suite
+
+Tell = Callable[[str], object]
+"""Who is told 'damaged: path: why' of each record that cannot be trusted, and is left out."""
+
+
+def _nobody(_: str) -> None:
+    pass
 
 
 def published_contents(suite: Suite, scale: str) -> dict[str, dict[str, Any]]:
     """Cell id → what its record.json holds, for the published records of a scale (none: empty)."""
     path = suite.root / PUBLISHED / f"{scale}.parquet"
-    return index.published_contents(path) if path.exists() else {}
+    return published.published_contents(path) if os.path.lexists(path) else {}
 
 
 def published_arms(suite: Suite) -> dict[str, Arms]:
@@ -28,11 +38,24 @@ def published_records(suite: Suite) -> dict[str, list[Record]]:
     return {path.stem: read_published(path) for path in sorted((suite.root / PUBLISHED).glob("*.parquet"))}
 
 
-def local_records(suite: Suite, store: Store) -> dict[str, list[Record]]:
+def local_records(suite: Suite, store: Store, tell: Tell = _nobody) -> dict[str, list[Record]]:
     """Scale → the results of a results folder, as they would be published (the same for every scale)."""
-    read = [store.read(entry.id) for entry in scan(store).values() if entry.status in RESULT_STATUSES]
-    records = [without_host(record) for record in read if record is not None]
+    entries = scan(store)
+    for line in entries.damages:
+        tell(line)
+    records = [without_host(record) for entry in entries.values() for record in _result(store, entry, tell)]
     return dict.fromkeys(suite.scale_names(), records)
+
+
+def _result(store: Store, entry: Entry, tell: Tell) -> Iterator[Record]:
+    """The record of an entry, if it is a result and has not been damaged since it was looked at."""
+    if entry.status in RESULT_STATUSES:
+        try:
+            record = store.read(entry.id)
+        except DamagedRecord as damage:
+            tell(f"damaged: {shown(store.record_path(entry.id))}: {damage}")
+        else:
+            yield from [record] if record is not None else []
 
 
 def arms_of(records: Iterable[Record]) -> Arms:
@@ -40,18 +63,23 @@ def arms_of(records: Iterable[Record]) -> Arms:
     return group_by_arm(record.to_json() for record in records)
 
 
-def local_arms(suite: Suite, store: Store) -> dict[str, Arms]:
+def local_arms(suite: Suite, store: Store, tell: Tell = _nobody) -> dict[str, Arms]:
     """Scale → the arms of a results folder (the same for every scale: tables pick theirs)."""
-    arms = group_by_arm(entry.content for entry in scan(store).values() if entry.text)
+    entries = scan(store)
+    for line in entries.damages:
+        tell(line)
+    arms = group_by_arm(entry.content for entry in entries.values() if entry.text)
     return dict.fromkeys(suite.scale_names(), arms)
 
 
-def publish_store(suite: Suite, store: Store) -> Iterator[str]:
+def publish_store(suite: Suite, store: Store, tell: Tell = _nobody) -> Iterator[str]:
     """Add the results that belong to a declared table to the published files; yield a line per file.
 
     A local record replaces a published one of the same cell. Cells that belong to no table any more go.
     """
     entries = scan(store)
+    for line in entries.damages:
+        tell(line)
     embedded: set[str] = set()
     for scale in suite.scale_names():
         wanted = {
@@ -60,12 +88,11 @@ def publish_store(suite: Suite, store: Store) -> Iterator[str]:
             for entry in suite.benchmark(name, scale).entries
         }
         path = suite.root / PUBLISHED / f"{scale}.parquet"
-        earlier = read_published(path) if path.exists() else []
+        earlier = read_published(path) if os.path.lexists(path) else []
         records = {record.cell.id: record for record in earlier if record.cell.arm in wanted}
         for entry in entries.values():
             if entry.status in RESULT_STATUSES and entry.content["arm"] in wanted:
-                record = store.read(entry.id)
-                if record is not None:
+                for record in _result(store, entry, tell):
                     records[entry.id] = without_host(record)
         if records:
             publish(records.values(), path)

@@ -1,8 +1,10 @@
 """Reading files that may be anything: it takes no longer, and no more memory, than the file itself asks for."""
 
+import json
 import os
 import stat
 from pathlib import Path
+from typing import Any, NoReturn
 
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -14,7 +16,7 @@ _KINDS = {
 
 
 class Unreadable(Exception):
-    """There is something, but no content can be had from it; the message says why."""
+    """There is something, but nothing that can be used; the message says why."""
 
 
 def read_bytes(path: Path, most: int, last: int | None = None) -> bytes:
@@ -29,26 +31,83 @@ def read_bytes(path: Path, most: int, last: int | None = None) -> bytes:
         if os.path.lexists(path):
             raise Unreadable("a link that leads nowhere") from None
         raise
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise Unreadable(_unopened(path) or reason(error)) from None
+    except ValueError as error:  # A name that no system takes.
         raise Unreadable(reason(error)) from None
-    with os.fdopen(handle, "rb", buffering=0) as file:
+    try:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
-            raise Unreadable(f"{_KINDS.get(stat.S_IFMT(found.st_mode), 'something')} in place of a file")
-        if found.st_size > most:
+            raise Unreadable(_in_place(found))
+        if found.st_size > most and last is None:
             raise Unreadable(f"{found.st_size} bytes long, where {most} are the most that is read")
-        try:
-            if last is not None:
-                file.seek(max(0, found.st_size - last))
-            return _all(file.fileno(), most)
-        except OSError as error:
-            raise Unreadable(reason(error)) from None
+        if last is not None:
+            os.lseek(handle, max(0, found.st_size - last), os.SEEK_SET)
+        return _all(handle, most if last is None else last)
+    except OSError as error:
+        raise Unreadable(reason(error)) from None
+    finally:
+        os.close(handle)
+
+
+def read_json(path: Path, most: int) -> Any:
+    """What a JSON file holds. Raises FileNotFoundError, and Unreadable as `read_bytes` and `parse_json` do."""
+    return parse_json(read_bytes(path, most))
+
+
+def parse_json(content: bytes | str) -> Any:
+    """Plain data of JSON in the strict sense, in UTF-8. Raises Unreadable for anything else."""
+    try:
+        text = content if isinstance(content, str) else content.decode()
+        value = json.loads(text, parse_constant=_refuse)
+        if r"\ud" in text:  # Half of a surrogate pair could be neither printed nor stored.
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
+    except UnicodeError as error:
+        raise Unreadable(f"not UTF-8 text ({str(error).rpartition(': ')[2]})") from None
+    except json.JSONDecodeError:
+        raise Unreadable("not valid JSON, perhaps truncated") from None
+    except RecursionError:
+        raise Unreadable("not valid JSON of ours (nested too deep)") from None
+    except ValueError as error:  # Numbers of thousands of digits, NaN.
+        raise Unreadable(f"not valid JSON of ours ({str(error).partition(';')[0]})") from None
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder that one may go to; a link to itself leads to none."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def reason(error: Exception) -> str:
     """What went wrong, without the path, which stands beside it."""
     words = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return f"{words[0].lower()}{words[1:]}"
+
+
+def shown(path: str | Path) -> str:
+    """A path as text on one line that can be printed and stored, whatever bytes it is made of."""
+    text = os.fsencode(path).decode(errors="backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _in_place(found: os.stat_result) -> str:
+    return f"{_KINDS.get(stat.S_IFMT(found.st_mode), 'something')} in place of a file"
+
+
+def _unopened(path: Path) -> str | None:
+    """What a path is that cannot even be opened, a socket say; None for a file, or where nobody can tell."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return None if stat.S_ISREG(found.st_mode) else _in_place(found)
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
 
 
 def _all(handle: int, most: int) -> bytes:

@@ -9,6 +9,7 @@ another's lease, so two takers cannot both succeed. The highest number is the le
 import contextlib
 import json
 import os
+import re
 import socket
 import threading
 import time
@@ -17,8 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clopbench.results.files import Unreadable, read_json
+
 HEARTBEAT_SECONDS = 10.0
 STALE_SECONDS = 120.0
+MOST_BYTES = 2**16
+MOST_NUMBER = 2**62
+_NAME = re.compile(r"lease\.([0-9]{1,9})")
+_NUMBERS = {"pid": int, "epoch": int, "epochs": int, "views_per_second": float, "seconds_per_epoch": float}
 
 
 @dataclass(frozen=True)
@@ -39,8 +46,9 @@ class Lease:
         """True where the holder is known to be gone, or has not been heard of for STALE_SECONDS."""
         if self.holder.get("host") == _host():
             pid, started = self.holder.get("pid"), self.holder.get("started")
-            return pid is None or _process_start(int(pid)) != started
-        return self.age > STALE_SECONDS
+            return pid is None or _process_start(pid) != started
+        # A heartbeat from the future is none: somebody has copied the file, or set its time.
+        return abs(self.age) > STALE_SECONDS
 
 
 class Held:
@@ -62,7 +70,8 @@ class Held:
         self._thread.join()
         for path, number in _numbered(self.path.parent):
             if number <= int(self.path.suffix[1:]):
-                path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
 
     def report(self, **progress: Any) -> None:
         """Say how far the cell is; readers see it in `Lease.holder`."""
@@ -113,16 +122,29 @@ def current(folder: Path, now: float | None = None) -> Lease | None:
     """The lease in force in a cell's folder, or None. now: from `filesystem_now`, where many are looked at."""
     for path, _ in sorted(_numbered(folder), key=lambda entry: -entry[1]):
         try:
-            touched = path.stat().st_mtime
-            text = path.read_text()
-        except FileNotFoundError:
+            touched = path.lstat().st_mtime  # Of a link itself: it takes the name, wherever it leads.
+        except OSError:
             continue
-        try:
-            holder = json.loads(text)
-        except json.JSONDecodeError:
-            holder = {}
-        return Lease(path, holder, (filesystem_now(folder) if now is None else now) - touched)
+        return Lease(path, _holder(path), (filesystem_now(folder) if now is None else now) - touched)
     return None
+
+
+def _holder(path: Path) -> dict[str, Any]:
+    """What a lease says, as far as it is of the kind that we write; what is not is left out."""
+    try:
+        said = read_json(path, MOST_BYTES)
+    except (FileNotFoundError, Unreadable):
+        return {}
+    if not isinstance(said, dict):
+        return {}
+    return {key: value for key, value in said.items() if _is_sound(value, _NUMBERS.get(key))}
+
+
+def _is_sound(value: Any, kind: type | None) -> bool:
+    if kind is None:
+        return isinstance(value, str | int | float | None)
+    number = isinstance(value, kind if kind is int else int | float) and not isinstance(value, bool)
+    return number and 0 <= value < MOST_NUMBER
 
 
 def _encoded(holder: dict[str, Any]) -> bytes:
@@ -131,11 +153,10 @@ def _encoded(holder: dict[str, Any]) -> bytes:
 
 def _numbered(folder: Path) -> Iterator[tuple[Path, int]]:
     # os.listdir, because this is done for thousands of folders, most of which are not there or hold no lease.
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+    with contextlib.suppress(OSError):
         for name in os.listdir(folder):
-            stem, _, number = name.partition(".")
-            if stem == "lease" and number.isdigit():
-                yield folder / name, int(number)
+            if named := _NAME.fullmatch(name):
+                yield folder / name, int(named[1])
 
 
 def filesystem_now(folder: Path) -> float:

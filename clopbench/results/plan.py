@@ -9,7 +9,7 @@ from typing import Any
 from clopbench.cell import Cell, flatten
 from clopbench.errors import UserError
 from clopbench.results import leases
-from clopbench.results.index import Entry, scan
+from clopbench.results.index import Entries, Entry, scan
 from clopbench.results.records import RESULT_STATUSES, Store
 from clopbench.suite.declarations import Coordinates, LaunchConfig, ScaleDeclaration
 from clopbench.suite.suite import Benchmark
@@ -17,6 +17,9 @@ from clopbench.suite.suite import Benchmark
 STATES = ("done", "missing", "failed", "damaged")
 # A cell that differs in more fields than this is another experiment, not an earlier version of this one.
 MOST_STALE_FIELDS = 3
+MOST_SEEDS = 100_000
+LARGEST_SEED = 2**63 - 1
+"""What the index of a results folder can hold."""
 
 
 Changes = Mapping[str, tuple[Any, Any]]
@@ -64,7 +67,7 @@ class Plan:
     """The cells of some benchmarks × seeds, each once."""
 
     cells: list[PlannedCell]
-    entries: Mapping[str, Entry]
+    entries: Entries
     _nearest: dict[str, list[tuple[Changes, set[int]]]] = field(default_factory=dict, init=False, repr=False)
     """Arm → what `_near` found, because cells of one arm differ from others in the same fields."""
 
@@ -168,23 +171,27 @@ def make_plan(benchmarks: Iterable[Benchmark], seeds: Sequence[int], store: Stor
 
 
 def parse_seeds(text: str) -> list[int]:
-    """'10' → seeds 0–9, '0-9' → a range, '0,3,7' → a list. Raises UserError for anything else."""
+    """'10' → seeds 0–9, '0-9' → a range, '0,3,7' → a list. Raises UserError for others, and for too many."""
     wrong = UserError(f"--seeds: a count (10), a range (0-9) or a list (0,3,7), not '{text}'")
     try:
         if "," in text:
-            seeds = [int(part) for part in text.split(",")]
+            seeds: Sequence[int] = [int(part) for part in text.split(",")]
         elif "-" in text[1:]:
             first, last = (int(part) for part in text.split("-"))
-            seeds = list(range(first, last + 1))
+            seeds = range(first, last + 1)
         else:
-            seeds = list(range(int(text)))
+            seeds = range(int(text))
     except ValueError:
         raise wrong from None
+    if seeds[MOST_SEEDS:]:
+        raise UserError(f"--seeds: at most {MOST_SEEDS} seeds (got '{text}')")
     if not seeds:
         raise UserError(f"--seeds: at least one seed is needed (got '{text}')")
     if min(seeds) < 0 or len(set(seeds)) != len(seeds):
         raise wrong
-    return seeds
+    if max(seeds) > LARGEST_SEED:
+        raise UserError(f"--seeds: at most {LARGEST_SEED} (got '{max(seeds)}')")
+    return list(seeds)
 
 
 def running(plan: Plan, store: Store) -> list[PlannedCell]:

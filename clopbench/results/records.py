@@ -17,17 +17,21 @@ from typing import Any
 
 import numpy as np
 
-from clopbench.cell import Cell, digest
+from clopbench.cell import ID_DIGITS, Cell, digest, identity
 from clopbench.errors import UserError
+from clopbench.results.arrays import read_npy
+from clopbench.results.files import Unreadable, read_bytes, read_json
+from clopbench.results.schema import FAILURE_CLASSES, RESULT_STATUSES, SCHEMA, problem
 
-SCHEMA = 1
-RESULT_STATUSES = ("done", "collapsed", "diverged")
+__all__ = ["FAILURE_CLASSES", "RESULT_STATUSES", "SCHEMA"]
 PARTIAL = ".partial-"
-FAILURE_CLASSES = ("out_of_memory", "timeout", "node", "killed", "error")
+RECORD, HISTORY, SPECTRUM = "record.json", "history.csv", "spectrum.npy"
+MOST_BYTES = {RECORD: 2**22, HISTORY: 2**26, SPECTRUM: 2**24}
+"""No file of ours comes near: epochs by the million, embeddings of a million dimensions."""
 
 
 class DamagedRecord(Exception):
-    """A record.json that cannot be trusted; the message says why."""
+    """A record that cannot be trusted; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -83,16 +87,28 @@ class Record:
         schema = content.get("schema")
         if schema != SCHEMA:
             raise DamagedRecord(f"schema {schema}, this version reads {SCHEMA}")
-        if content.get("checksum") != digest({k: v for k, v in content.items() if k != "checksum"}):
-            raise DamagedRecord("altered after it was written (checksum)")
         try:
-            cell = Cell.from_config(content["config"])
+            return cls._from_json(content, history, spectrum)
         except UserError as error:
             raise DamagedRecord(f"config not understood: {error}") from None
+        except (ValueError, TypeError, RecursionError) as error:  # Of digests: no numbers, or nested too deep.
+            raise DamagedRecord(f"not the content of a record ({error})") from None
+
+    @classmethod
+    def _from_json(cls, content: Mapping[str, Any], history: str, spectrum: tuple[float, ...]) -> "Record":
+        if content.get("checksum") != digest({k: v for k, v in content.items() if k != "checksum"}):
+            raise DamagedRecord("altered after it was written (checksum)")
+        if (wrong := problem(content)) is not None:
+            raise DamagedRecord(wrong)
+        cell = Cell.from_config(content["config"])
         kept = ("status", "metrics", "notes", "pairing", "provenance", "failure")
         record = cls(cell, **{key: content[key] for key in kept}, history=history, spectrum=spectrum)
-        if record.cell.id != content["id"]:
+        canonical = cell.canonical()
+        if identity(canonical) != content["id"]:
             raise DamagedRecord("its id does not belong to its config")
+        seed = canonical.pop("seed")
+        if (seed, digest(canonical)[:ID_DIGITS]) != (content["seed"], content["arm"]):
+            raise DamagedRecord("its arm or seed does not belong to its config")
         if record.result_digest != content["result_digest"]:
             raise DamagedRecord("history.csv or spectrum.npy does not belong to it")
         return record
@@ -133,25 +149,16 @@ class Store:
         """What record.json holds and the record that it makes, or None."""
         folder = self.folder(cell_id)
         try:
-            text = (folder / "record.json").read_text()
+            content = read_json(folder / RECORD, MOST_BYTES[RECORD])
         except FileNotFoundError:
             return None
-        except (OSError, UnicodeDecodeError) as error:
-            raise DamagedRecord(f"not readable ({error})") from None
-        try:
-            content = json.loads(text)
-        except json.JSONDecodeError:
-            raise DamagedRecord("not valid JSON, perhaps truncated") from None
+        except Unreadable as damage:
+            raise DamagedRecord(str(damage)) from None
         if not isinstance(content, dict) or content.get("id") != cell_id:
             raise DamagedRecord("it does not belong to its folder")
-        try:
-            if content.get("status") not in RESULT_STATUSES:
-                return content, Record.from_json(content, "", ())
-            history = (folder / "history.csv").read_text()
-            spectrum = tuple(np.load(folder / "spectrum.npy", allow_pickle=False).tolist())
-            return content, Record.from_json(content, history, spectrum)
-        except (OSError, KeyError, TypeError, ValueError) as error:
-            raise DamagedRecord(f"incomplete ({type(error).__name__}: {error})") from None
+        if content.get("status") not in RESULT_STATUSES:
+            return content, Record.from_json(content, "", ())
+        return content, Record.from_json(content, _history(folder), read_spectrum(folder))
 
     def write(self, record: Record) -> Path:
         """Write a record so that a reader sees all of it or nothing. Returns the path of record.json."""
@@ -174,10 +181,35 @@ class Store:
 
     def find(self, prefix: str) -> list[str]:
         """Ids of the cells with a folder whose id starts with `prefix` (two digits at least)."""
-        folder = self.root / prefix[:2]
-        if len(prefix) < 2 or not folder.is_dir():
+        if len(prefix) < 2:
             return []
-        return sorted(entry.name for entry in folder.iterdir() if entry.name.startswith(prefix))
+        try:
+            names = os.listdir(self.root / prefix[:2])
+        except (OSError, ValueError):  # No such folder, or none that can be looked into.
+            return []
+        return sorted(name for name in names if name.startswith(prefix))
+
+
+def _history(folder: Path) -> str:
+    try:
+        return read_bytes(folder / HISTORY, MOST_BYTES[HISTORY]).decode()
+    except FileNotFoundError:
+        raise DamagedRecord(f"{HISTORY} is gone") from None
+    except (Unreadable, UnicodeDecodeError) as damage:
+        raise DamagedRecord(f"{HISTORY}: {damage}") from None
+
+
+def read_spectrum(folder: Path) -> tuple[float, ...]:
+    """The singular values in a cell's folder. Raises DamagedRecord where there are none to be read."""
+    try:
+        spectrum = read_npy(folder / SPECTRUM, MOST_BYTES[SPECTRUM])
+    except FileNotFoundError:
+        raise DamagedRecord(f"{SPECTRUM} is gone") from None
+    except Unreadable as damage:
+        raise DamagedRecord(f"{SPECTRUM}: {damage}") from None
+    if spectrum.ndim != 1 or spectrum.dtype.kind != "f" or not np.isfinite(spectrum).all():
+        raise DamagedRecord(f"{SPECTRUM}: not a row of finite numbers")
+    return tuple(spectrum.tolist())
 
 
 def up_to_date(content: dict[str, Any], record: Record) -> dict[str, Any]:

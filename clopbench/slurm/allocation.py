@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from clopbench.slurm import squeue
+from clopbench.slurm.commands import Refused, client
 from clopbench.slurm.squeue import JobState
 
 # Slurm looks at time limits every 30 s and may warn up to a minute before the time that was asked for.
@@ -56,7 +57,7 @@ class Allocation:
         """What Slurm says now; None where it does not answer."""
         try:
             return squeue.queue([self.job], ended=True).get(self.job)
-        except squeue.Refused:
+        except Refused:
             return None
 
     def cause(self, warned: bool) -> str:
@@ -88,8 +89,8 @@ class Allocation:
             if attempt:
                 time.sleep(RETRY_SECONDS)
             try:
-                squeue.client("scontrol", "requeue", self.job)
-            except squeue.Refused as error:
+                client("scontrol", "requeue", self.job)
+            except Refused as error:
                 print(error, flush=True)
                 state = self.ask()
                 if state is None or state.restarts <= self.restarts:
@@ -100,5 +101,5 @@ class Allocation:
         return False
 
     def _start_after(self, delay: float) -> None:
-        with contextlib.suppress(squeue.Refused):  # Then it starts earlier, and comes back once more.
-            squeue.client("scontrol", "update", f"JobId={self.job}", f"StartTime=now+{int(delay)}")
+        with contextlib.suppress(Refused):  # Then it starts earlier, and comes back once more.
+            client("scontrol", "update", f"JobId={self.job}", f"StartTime=now+{int(delay)}")

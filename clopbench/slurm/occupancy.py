@@ -7,6 +7,7 @@ from functools import cached_property
 from clopbench.results import leases
 from clopbench.results.index import Entry
 from clopbench.results.records import RESULT_STATUSES, Store
+from clopbench.slurm import jobs as ids
 from clopbench.slurm import squeue
 from clopbench.slurm.squeue import JobState
 from clopbench.slurm.submission import Submission, SubmittedCell, all_submissions
@@ -23,11 +24,18 @@ class Place:
     job: str | None
     """123_4; None where Slurm never took it."""
     queued: JobState | None
+    awaited: bool = False
+    """A living `bench submit --wait` will hand it to Slurm when there is room."""
+
+    @property
+    def ahead(self) -> bool:
+        """Something will still happen to it without anybody's doing."""
+        return self.queued is not None or self.awaited
 
     @property
     def sort_key(self) -> tuple[bool, bool, str]:
-        """A queued place says more than one that has left the queue; then the newer one does."""
-        return self.queued is not None, self.task is not None, self.submission.name
+        """A place that is ahead says more than one that has left the queue; then the newer one does."""
+        return self.ahead, self.task is not None, self.submission.name
 
 
 class Occupancy:
@@ -36,8 +44,10 @@ class Occupancy:
     def __init__(self, store: Store, queue: Mapping[str, JobState], entries: Mapping[str, Entry]):
         self.store, self.entries = store, entries
         self.queue = dict(queue)
-        self.submissions = all_submissions(store)
+        self.damages: list[str] = []
+        self.submissions = all_submissions(store, self.damages.append)
         self._cancelled: dict[str, set[int]] = {}
+        self._forgotten: dict[str, set[str]] = {}
 
     @cached_property
     def places(self) -> dict[str, Place]:
@@ -64,24 +74,33 @@ class Occupancy:
 
     def _of(self, submission: Submission) -> Iterator[Place]:
         for part in submission.parts:
-            array = submission.job(part) or self._adopt(submission, submission.job_name(part))
+            array = submission.job(part) or self._adopt(submission.job_name(part))
+            cancelled = submission.cancelled if array is None and self._attended(submission) else None
             for number in range(part.count):
                 task = part.first + number
-                queued = self.queue.get(f"{array}_{number}")
+                job = ids.task(array, number) if array else None
+                queued = self.queue.get(job) if job else None
+                if queued is not None and not submission.owns(queued.name):
+                    queued = None
+                awaited = cancelled is not None and task not in cancelled
                 for cell in submission.tasks[task]:
-                    yield Place(submission, task, cell, f"{array}_{number}" if array else None, queued)
+                    yield Place(submission, task, cell, job, queued, awaited)
         for cell in submission.others:
             yield Place(submission, None, cell, None, None)
 
-    def _adopt(self, submission: Submission, name: str) -> str | None:
+    def _attended(self, submission: Submission) -> bool:
+        claim = leases.current(submission.folder)
+        return claim is not None and not claim.stale
+
+    def _adopt(self, name: str) -> str | None:
         """The id of an array that Slurm took just before `bench submit` was killed."""
         named = (job for job in self.queue.values() if job.name.endswith(name))
-        return next((state.job.partition("_")[0] for state in named), None)
+        return next((ids.array(state.job) for state in named), None)
 
     def is_queued(self, cell_id: str) -> bool:
-        """True where a task in the queue, waiting or running, is going to see to this cell."""
+        """True where a task in the queue (waiting, running or yet to come) is going to see to this cell."""
         place = self.places.get(cell_id)
-        if place is None or place.queued is None:
+        if place is None or not place.ahead:
             return False
         entry = self.entries.get(cell_id)
         if entry is None or entry.status in RESULT_STATUSES or entry.damage:
@@ -97,6 +116,13 @@ class Occupancy:
             self._cancelled[name] = place.submission.cancelled
         return place.task in self._cancelled[name]
 
+    def is_forgotten(self, place: Place) -> bool:
+        """True where `bench forget` took the cell off the status, in the submission that says most about it."""
+        name = place.submission.name
+        if name not in self._forgotten:
+            self._forgotten[name] = place.submission.forgotten
+        return place.cell.id in self._forgotten[name]
+
     def lease(self, cell_id: str) -> leases.Lease | None:
         """Who trains the cell, if anybody does."""
         return leases.current(self.store.folder(cell_id), now=self._clock)
@@ -111,21 +137,18 @@ class Occupancy:
         return leases.filesystem_now(self.store.root)
 
 
-def all_jobs(submissions: Iterable[Submission]) -> list[str | None]:
-    """Job ids of all arrays; None for one that Slurm has not (as far as we know) taken."""
-    return [submission.job(part) for submission in submissions for part in submission.parts]
-
-
 def look(store: Store, entries: Mapping[str, Entry]) -> Occupancy:
     """Ask the folders and squeue. Raises Refused where Slurm does not answer."""
     occupancy = Occupancy(store, {}, entries)
-    occupancy.queue = ask_queue(all_jobs(occupancy.submissions))
+    occupancy.queue = ask_queue(occupancy.submissions)
     return occupancy
 
 
-def ask_queue(jobs: Iterable[str | None], ended: bool = False) -> dict[str, JobState]:
+def ask_queue(submissions: Iterable[Submission], ended: bool = False) -> dict[str, JobState]:
     """What squeue says of arrays; ended: also of tasks that have, as long as it remembers. Raises Refused."""
-    known = set(jobs)
+    jobs = [(each.cluster, each.job(part)) for each in submissions for part in each.parts]
     # By id, because a colleague may have submitted them; mine by name, in case an id was lost in a crash.
-    found = squeue.queue([job for job in known if job is not None], ended)
-    return found | squeue.queue() if None in known else found
+    found = squeue.queue([job for _, job in jobs if job is not None], ended)
+    for cluster in {cluster for cluster, job in jobs if job is None}:
+        found |= squeue.queue(cluster=cluster)
+    return found

@@ -1,42 +1,49 @@
-"""The sbatch script of an array, written and submitted by submitit around our own command.
+"""The sbatch script of an array, written by submitit around our own command, and its submission.
 
 Tasks read plain data from the submission folder; submitit's pickles are not used. What the script says is
 held by tests/slurm/sbatch.golden.sh.
 """
 
-import contextlib
-import io
+import re
 import shlex
-import subprocess
 import warnings
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from submitit import SlurmExecutor
-from submitit.core.utils import FailedJobError, FailedSubmissionError
 
 from clopbench.errors import UserError
-from clopbench.slurm import squeue
+from clopbench.results.records import write_atomic
+from clopbench.slurm import jobs as ids
+from clopbench.slurm import options, squeue
+from clopbench.slurm.commands import NoAnswer, QueueFull, Refused, client, complaint
 from clopbench.slurm.snapshot import SNAPSHOT
 from clopbench.slurm.submission import Part, Submission
 
-SBATCH_SECONDS = 120
-TIMED_OUT = 124  # The status of timeout(1).
-DEFAULT_PARALLELISM = 256  # submitit's own.
+SBATCH_SECONDS = 120.0
 # Slurm's warning would end a task that does not listen yet. Preemption and time limits send SIGTERM after it.
-DEAF_UNTIL_READY = ["sh", "-c", "trap '' USR2; exec \"$@\"", "task"]
+DEAF_UNTIL_READY = ["/bin/sh", "-c", "trap '' USR2; exec \"$@\"", "task"]
+# With sbatch --export=NONE, srun would give its processes no variables: none of ours, and no PATH.
+SRUN_ARGUMENTS = ["--export=ALL"]
+# '123', or '123;west' where a cluster was named: what sbatch --parsable prints, on a line of its own.
+JOB_ID = re.compile(r"\d+(?:;[\w.-]+)?")
 
 
 class _ArrayExecutor(SlurmExecutor):
-    """submitit's executor, also where no Slurm is installed (--dry-run), with a limit on sbatch's time."""
+    """submitit's executor, also where no Slurm is installed (--dry-run)."""
 
     @classmethod
     def affinity(cls) -> int:
         return 2
 
-    def _make_submission_command(self, submission_file_path: Path) -> list[str]:
-        return ["timeout", str(SBATCH_SECONDS), *super()._make_submission_command(submission_file_path)]
+
+@dataclass(frozen=True)
+class Taken:
+    """An array that Slurm has taken. said: what Slurm, or a script of the site, printed besides."""
+
+    job: str
+    said: str
 
 
 def text(submission: Submission, part: Part, dependency: str | None = None) -> str:
@@ -44,27 +51,44 @@ def text(submission: Submission, part: Part, dependency: str | None = None) -> s
     return _executor(submission, part, dependency)._make_submission_file_text(command(submission, part), "")
 
 
-def submit(submission: Submission, part: Part, dependency: str | None = None) -> str:
-    """Hand one part to Slurm; returns the array's job id.
+def submit(submission: Submission, part: Part, dependency: str | None = None) -> Taken:
+    """Hand one part to Slurm.
 
-    Raises Refused with Slurm's own words, and NoAnswer where nobody knows whether Slurm took it.
+    Raises Refused with Slurm's own words, QueueFull where there is no room now, and NoAnswer where nobody knows
+    whether Slurm took it.
     """
-    executor = _executor(submission, part, dependency)
+    script = submission.logs / f"sbatch-{part.number}.sh"
     try:
-        with contextlib.redirect_stderr(io.StringIO()):  # submitit prints what it also raises.
-            return executor._submit_command(command(submission, part)).job_id
-    except FailedJobError as error:
-        words = squeue.complaint(str(error))
-        cause = error.__cause__
-        if isinstance(cause, subprocess.CalledProcessError) and cause.returncode == TIMED_OUT:
-            raise squeue.NoAnswer(f"Slurm gave no answer to sbatch within {SBATCH_SECONDS} s") from None
-        if squeue.NO_CONTROLLER.search(words):
-            raise squeue.NoAnswer(f"Slurm's controller does not answer sbatch: {words}") from None
-        raise squeue.Refused(f"Slurm refused the job: {words}") from None
-    except FailedSubmissionError as error:
-        raise squeue.NoAnswer(squeue.complaint(str(error))) from None
+        write_atomic(script, text(submission, part, dependency).encode())
     except OSError as error:
-        raise squeue.Refused(f"sbatch cannot be run: {(error.strerror or 'error').lower()}") from None
+        raise UserError(f"{script} cannot be written: {(error.strerror or 'error').lower()}") from None
+    try:
+        answer = client("sbatch", "--parsable", str(script), seconds=SBATCH_SECONDS, what="the job")
+    except QueueFull as full:
+        # It was ended while it tried again, so it may have come through at the last moment.
+        job = find(submission, part) if full.cut_short else None
+        if job is None:
+            raise
+        return Taken(job, "")
+    lines = [line.strip() for line in answer.out.splitlines()]
+    found = [line for line in lines if JOB_ID.fullmatch(line)]
+    others = [line for line in lines if line not in found]
+    # A number that somebody else printed looks the same: then the name decides, which is unlike any other.
+    job = found[0] if len(found) == 1 else find(submission, part)
+    if job is None:
+        words = complaint(answer.out) or "nothing"
+        raise NoAnswer(f"sbatch printed no job id that squeue knows ({words})")
+    return Taken(job, complaint("\n".join([answer.err, *others])))
+
+
+def find(submission: Submission, part: Part) -> str | None:
+    """The array of a part by its name, among my jobs; None where Slurm knows none. Raises NoAnswer."""
+    name = submission.job_name(part)
+    try:
+        known = squeue.queue(ended=True, cluster=submission.cluster)
+    except Refused as error:
+        raise NoAnswer(f"whether Slurm took the job is not known: {error}") from None
+    return next((ids.array(job) for job, state in known.items() if state.name.endswith(name)), None)
 
 
 def command(submission: Submission, part: Part) -> str:
@@ -72,18 +96,6 @@ def command(submission: Submission, part: Part) -> str:
     python = submission.about["environment"]["python"]
     words = [python, "-u", "-m", "clopbench.slurm.task", str(submission.folder), str(part.first)]
     return shlex.join([*DEAF_UNTIL_READY, *words])
-
-
-def parallelism(parameters: Mapping[str, Any]) -> int:
-    """Tasks at once over the whole submission."""
-    return int(parameters.get("slurm_array_parallelism") or DEFAULT_PARALLELISM)
-
-
-def processes(parameters: Mapping[str, Any]) -> int:
-    """Processes that srun starts for one task."""
-    nodes = parameters.get("nodes") or parameters.get("slurm_nodes") or 1
-    names = ("tasks_per_node", "slurm_tasks_per_node", "slurm_ntasks_per_node")
-    return int(nodes) * int(next((parameters[name] for name in names if parameters.get(name)), 1))
 
 
 def split(tasks: int, limit: int, at_once: int) -> list[Part]:
@@ -109,15 +121,18 @@ def waits_for(parts: Sequence[Part], part: Part, at_once: int) -> Part | None:
 
 
 def _executor(submission: Submission, part: Part, dependency: str | None) -> _ArrayExecutor:
-    given = dict(submission.about["profile"]["parameters"])
+    profile = submission.about["profile"]
+    given = dict(profile["parameters"])
     settings = {key.removeprefix("slurm_"): value for key, value in given.items()}
     settings.setdefault("stderr_to_stdout", True)
     settings.setdefault("wckey", None)  # submitit would set its own name, which accounting may refuse.
     settings["array_parallelism"] = part.parallelism
     settings["setup"] = [*(settings.get("setup") or []), *_exports(submission)]
-    if processes(given) > 1:  # That one process is killed is for the others to see, and to record.
-        settings["srun_args"] = [*(settings.get("srun_args") or []), "--kill-on-bad-exit=0"]
-    settings["additional_parameters"] = {"requeue": True} | (settings.get("additional_parameters") or {})
+    # What the profile says comes later, and so counts.
+    settings["srun_args"] = [*SRUN_ARGUMENTS, *(settings.get("srun_args") or [])]
+    if options.processes(given) > 1:  # That one process is killed is for the others to see, and to record.
+        settings["srun_args"].append("--kill-on-bad-exit=0")
+    settings["additional_parameters"] = _additional(profile) | (settings.get("additional_parameters") or {})
     if dependency is not None:
         settings["dependency"] = ",".join(filter(None, [settings.get("dependency"), dependency]))
     prefix = settings.pop("name", None) or settings.pop("job_name", None)
@@ -129,15 +144,22 @@ def _executor(submission: Submission, part: Part, dependency: str | None) -> _Ar
             memory = {"mem": settings.pop("mem")} if isinstance(settings.get("mem"), str) else {}
             executor.update_parameters(**executor._convert_parameters(settings), **memory)
         except (TypeError, ValueError) as error:
-            name = submission.about["profile"]["name"]
-            raise UserError(f"profile {name}: {' '.join(str(error).split())}") from None
+            raise UserError(f"profile {profile['name']}: {' '.join(str(error).split())}") from None
     executor.parameters["map_count"] = part.count
     return executor
+
+
+def _additional(profile: dict[str, Any]) -> dict[str, Any]:
+    """Our own keys as options of sbatch."""
+    found: dict[str, Any] = {"requeue" if profile.get("requeue", True) else "no-requeue": True}
+    return found | {name: profile[name] for name in ("export", "clusters") if profile.get(name) is not None}
 
 
 def _exports(submission: Submission) -> list[str]:
     """What tasks need in their environment, after the profile's own set-up lines."""
     lines = [
+        # A shell that was started without one has a PATH of its own, and keeps it to itself.
+        "export PATH",
         # Since Slurm 22.05 srun does not take over the CPUs of sbatch, and would bind the task to one of them.
         "export ${SLURM_CPUS_PER_TASK:+SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK}",
         # Without it `python -m` would put the working folder before PYTHONPATH, and so before the snapshot.

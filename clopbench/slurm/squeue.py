@@ -5,17 +5,14 @@ the records. `squeue` forgets a job some minutes after its end, so a job that it
 and nothing more is known of it.
 """
 
-import os
 import re
-import signal
-import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from clopbench.errors import UserError
+from clopbench.slurm import jobs as ids
+from clopbench.slurm.commands import NoAnswer, Refused, client, visible
 
-CLIENT_SECONDS = 30.0
 HISTORY_SECONDS = 10.0
 CANCELLED_AT_ONCE = 1000  # Tasks named in one scancel; a list of all would outgrow a command line.
 
@@ -26,30 +23,19 @@ ENDED = {
 }
 WAITING = {"PENDING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "RESV_DEL_HOLD", "SPECIAL_EXIT"}
 
+# The first one's mark tells our rows from a cluster's name and from what a site's script prints around them.
 # The name comes last because it may hold the separator.
+MARK = "|bench|"
 FIELDS = [
-    *("ArrayJobID", "ArrayTaskID", "State", "Reason", "TimeLeft", "StartTime", "NodeList", "RestartCnt"),
-    *("exit_code", "Name"),
+    *("ArrayTaskID", "State", "Reason", "TimeLeft", "StartTime", "NodeList", "RestartCnt", "exit_code", "Name"),
 ]
+COLUMNS = ",".join([f"ArrayJobID:{MARK}", *(f"{field}:|" for field in FIELDS)])
+OURS = re.compile(rf"\s*(\d+){re.escape(MARK)}")
+ROW = re.compile(OURS.pattern + 6 * r"([^|]*)\|" + r"(\d+)\|([^|]*)\|(.*?)\|?\s*")
 # JobID, State (also 'CANCELLED by 0'), ExitCode, NodeList. The rest of an array, still pending, has brackets.
 ACCOUNT = re.compile(r"([\d_]+)\|(\w+)[^|]*\|(\d+):(\d+)\|(.*)")
-NO_CONTROLLER = re.compile(
-    r"unable to contact|connection refused|socket timed out|zero bytes|not connected|address not found|"
-    r"unable to establish|could not establish a configuration source",
-    re.IGNORECASE,
-)
-# Users set these to see other columns or only their jobs: their answers are not for us.
-HIDDEN = ("SQUEUE_", "SACCT_", "SCANCEL_", "SLURM_TIME_FORMAT")
-# Waiting tasks of an array come as one expression, which squeue otherwise cuts off.
+# Users set LC_ALL for themselves; waiting tasks of an array come as one expression, which squeue would cut off.
 UNABRIDGED = {"LC_ALL": "C", "SLURM_BITSTR_LEN": "0"}
-
-
-class Refused(UserError):
-    """Slurm did not do what was asked. The message is one line with Slurm's own words."""
-
-
-class NoAnswer(Refused):
-    """Slurm is not installed, its controller is down, or it took too long: whether it acted is not known."""
 
 
 @dataclass(frozen=True)
@@ -85,34 +71,35 @@ class JobState:
         return self.state in WAITING
 
 
-def queue(jobs: Iterable[str] | None = None, ended: bool = False) -> dict[str, JobState]:
-    """What is in the queue, by job id, from one call of squeue.
+def queue(
+    jobs: Iterable[str] | None = None, ended: bool = False, cluster: str | None = None
+) -> dict[str, JobState]:
+    """What is in the queue, by job id, from one call of squeue for each cluster.
 
     jobs: ids of arrays or jobs, whoever submitted them ('123' stands for all tasks of array 123); None: all of
-    mine. ended: also jobs that have ended, as long as squeue remembers them. Jobs that Slurm does not know are
-    absent. Raises Refused, NoAnswer.
+    mine, on `cluster`. ended: also jobs that have ended, as long as squeue remembers them. Jobs that Slurm does
+    not know are absent. Raises Refused, NoAnswer.
     """
-    wanted = None if jobs is None else set(jobs)
-    if wanted is None:
-        which = ["--me"]
-    elif wanted:
-        which = ["--jobs=" + _arrays(wanted)]
-    else:
-        return {}
+    if jobs is None:
+        return {state.job: state for state in _ask(["--me"], ended, cluster)}
+    wanted = dict.fromkeys(jobs)
+    found: dict[str, JobState] = {}
+    for name, numbers in ids.by_cluster(wanted).items():
+        try:
+            states = _ask(["--jobs=" + _arrays(numbers)], ended, name)
+        except Refused as error:
+            # Only where a single id is asked for; of several, squeue leaves unknown ones out.
+            if "Invalid job id" in str(error):
+                continue
+            raise
+        found |= {state.job: state for state in states if state.job in wanted or ids.array(state.job) in wanted}
+    return found
+
+
+def _ask(which: Sequence[str], ended: bool, cluster: str | None) -> list[JobState]:
     states = ["--states=all"] if ended else []
-    columns = ",".join(f"{field}:|" for field in FIELDS)
-    try:
-        answer = client("squeue", "--noheader", *which, *states, f"--Format={columns}")
-    except Refused as error:
-        # Only where a single id is asked for; of several, squeue leaves unknown ones out.
-        if "Invalid job id" in str(error):
-            return {}
-        raise
-    return {
-        state.job: state
-        for state in _parsed(answer)
-        if wanted is None or state.job in wanted or state.job.partition("_")[0] in wanted
-    }
+    command = ["squeue", "--noheader", *ids.on(cluster), *which, *states, f"--Format={COLUMNS}"]
+    return list(_parsed(client(*command, settings=UNABRIDGED).out, cluster))
 
 
 def history(jobs: Iterable[str], seconds: float = HISTORY_SECONDS) -> dict[str, JobState] | None:
@@ -121,21 +108,21 @@ def history(jobs: Iterable[str], seconds: float = HISTORY_SECONDS) -> dict[str, 
     None where sacct is missing, disabled, failing or slower than `seconds`, as on many clusters. What it says
     is a few seconds old. A failed node's jobs are NODE_FAIL there although they may be about to run again.
     """
-    arrays = _arrays(jobs)
-    if not arrays:
-        return {}
     columns = "--format=JobID,State,ExitCode,NodeList"
-    command = ["sacct", "--noheader", "--parsable2", "--allocations", columns, f"--jobs={arrays}"]
-    try:
-        answer = client(*command, seconds=seconds)
-    except Refused:
-        return None
     found: dict[str, JobState] = {}
-    for line in answer.splitlines():
-        if fields := ACCOUNT.fullmatch(line):
-            job, state, code, number, node = fields.groups()
-            node = "" if node == "None assigned" else node
-            found[job] = JobState(job, state, node=node, exit_code=int(code), signal=int(number) or None)
+    for cluster, numbers in ids.by_cluster(jobs).items():
+        which = [*ids.on(cluster), f"--jobs={_arrays(numbers)}"]
+        command = ["sacct", "--noheader", "--parsable2", "--allocations", columns, *which]
+        try:
+            answer = client(*command, seconds=seconds, settings=UNABRIDGED).out
+        except Refused:
+            return None
+        for line in answer.splitlines():
+            if fields := ACCOUNT.fullmatch(line):
+                bare, state, code, number, node = fields.groups()
+                node = "" if node == "None assigned" else node
+                job = ids.joined(bare, cluster)
+                found[job] = JobState(job, state, node=node, exit_code=int(code), signal=int(number) or None)
     return found
 
 
@@ -145,59 +132,24 @@ def cancel(jobs: Iterable[str], signal_name: str | None = None) -> None:
     Raises Refused, say where the jobs are somebody else's, and NoAnswer.
     """
     signals = [f"--signal={signal_name}"] if signal_name else []
-    for ids in _grouped(jobs):
-        client("scancel", "--quiet", *signals, *ids)
+    for cluster, numbers in ids.by_cluster(jobs).items():
+        for group in _grouped(numbers):
+            client("scancel", "--quiet", *ids.on(cluster), *signals, *group)
 
 
-def max_array_size() -> int | None:
-    """How many tasks one array of this cluster may have (its MaxArraySize); None where nobody answers.
+def max_array_size(cluster: str | None = None) -> int | None:
+    """How many tasks one array of a cluster may have (its MaxArraySize); None where nobody answers.
 
     Raises Refused where the cluster allows no arrays.
     """
     try:
-        answer = client("scontrol", "show", "config")
+        answer = client("scontrol", *ids.on(cluster), "show", "config").out
     except NoAnswer:
         return None
     found = re.search(r"^MaxArraySize\s*=\s*(\d+)", answer, re.MULTILINE)
     if found is None or int(found[1]) == 0:
         raise Refused("this cluster allows no job arrays (MaxArraySize in scontrol show config)")
     return int(found[1])
-
-
-def client(*command: str, seconds: float = CLIENT_SECONDS) -> str:
-    """Run one of Slurm's commands; returns what it prints.
-
-    Raises Refused with Slurm's words where it fails, NoAnswer where nobody answers within `seconds`.
-    """
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(HIDDEN)}
-    try:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, errors="replace", env=environment | UNABRIDGED, process_group=0,
-        )  # fmt: skip
-    except OSError as error:
-        raise NoAnswer(f"Slurm's {command[0]} cannot be run: {(error.strerror or 'error').lower()}") from None
-    with process:
-        try:
-            out, err = process.communicate(timeout=seconds)
-        except BaseException as error:
-            # The group, because some clusters wrap the commands in scripts whose children would stay.
-            os.killpg(process.pid, signal.SIGKILL)
-            if isinstance(error, subprocess.TimeoutExpired):
-                raise NoAnswer(f"Slurm gave no answer to {command[0]} within {seconds:g} s") from None
-            raise
-    if process.returncode == 0:
-        return out
-    words = complaint(err or out) or f"status {process.returncode}"
-    if NO_CONTROLLER.search(words):
-        raise NoAnswer(f"Slurm's controller does not answer {command[0]}: {words}")
-    raise Refused(f"Slurm refused {command[0]}: {words}")
-
-
-def complaint(message: str) -> str:
-    """Slurm's words on one line, without the prefixes of its commands."""
-    lines = [re.sub(r"^(?:\w+: )?(?:error: |fatal: )?", "", line).strip() for line in message.splitlines()]
-    return "; ".join(dict.fromkeys(line for line in lines if line))
 
 
 def duration(text: str) -> float | None:
@@ -214,15 +166,19 @@ def _arrays(jobs: Iterable[str]) -> str:
     return ",".join(sorted({job.partition("_")[0] for job in jobs}))
 
 
-def _parsed(answer: str) -> Iterator[JobState]:
+def _parsed(answer: str, cluster: str | None) -> Iterator[JobState]:
+    """The jobs of an answer; lines that are not ours are passed over. Raises Refused for a row that is odd."""
     for line in answer.splitlines():
-        array, tasks, state, reason, left, start, node, restarts, status, name = line.split(
-            "|", len(FIELDS) - 1
-        )
+        if not OURS.match(line):
+            continue
+        row = ROW.fullmatch(line)
+        if row is None:
+            raise Refused(f"squeue's answer cannot be read: {visible(line.strip())}")
+        array, tasks, state, reason, left, start, node, restarts, status, name = row.groups()
         code = int(status) if state in ENDED and status.isdigit() else None  # A status as from waitpid.
         for suffix in _suffixes(tasks):
             yield JobState(
-                job=array + suffix,
+                job=ids.joined(array + suffix, cluster),
                 state=state,
                 reason="" if reason == "None" else reason,
                 node=node,
@@ -231,7 +187,7 @@ def _parsed(answer: str) -> Iterator[JobState]:
                 restarts=int(restarts),
                 exit_code=None if code is None else code >> 8,
                 signal=None if code is None else code & 127 or None,
-                name=name.removesuffix("|"),
+                name=name,
             )
 
 

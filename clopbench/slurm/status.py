@@ -13,11 +13,15 @@ from clopbench.errors import unknown
 from clopbench.results.index import Entry, scan
 from clopbench.results.leases import Lease
 from clopbench.results.records import RESULT_STATUSES, Store
+from clopbench.slurm import jobs as ids
 from clopbench.slurm import squeue
-from clopbench.slurm.occupancy import Occupancy, Place, all_jobs, ask_queue
+from clopbench.slurm.commands import Refused
+from clopbench.slurm.occupancy import Occupancy, Place, ask_queue
 from clopbench.slurm.squeue import JobState
 
 STATES = ("done", "running", "queued", "failed", "cancelled", "stalled")
+SETTLED = ("failed", "cancelled", "stalled")
+"""Without a result, and nothing will happen to them until a person does something."""
 ACCOUNTING_SECONDS = 2.0
 # Slurm's last word on a task that left no record → what a record would have said.
 CLASSES = {
@@ -58,6 +62,8 @@ class TableStatus:
 
     table: str
     cells: Sequence[CellStatus]
+    forgotten: int = 0
+    """Settled cells besides, which `bench forget` took off."""
 
     def of(self, state: str) -> list[CellStatus]:
         return [cell for cell in self.cells if cell.state == state]
@@ -77,6 +83,7 @@ class TableStatus:
             "table": self.table,
             "total": len(self.cells),
             **self.counts,
+            "forgotten": self.forgotten,
             "failed_by_class": self.tally("failed", "class"),
             "queued_by_reason": self.tally("queued", "reason"),
             "cells": [cell.as_dict() for cell in self.cells],
@@ -90,10 +97,12 @@ class Situation:
         self.problem: str | None = None
         entries = scan(store)
         self.occupancy = Occupancy(store, {}, entries)
+        self.damages = [*entries.damages, *self.occupancy.damages]
+        """'damaged: path: why' for each record and submission that cannot be used."""
         states: dict[str, JobState] = {}
         try:
-            states = ask_queue(all_jobs(self.occupancy.submissions), ended=True)
-        except squeue.Refused as error:
+            states = ask_queue(self.occupancy.submissions, ended=True)
+        except Refused as error:
             self.problem = str(error)
         self.occupancy.queue = {job: state for job, state in states.items() if not state.ended}
         self._ended = {job: state for job, state in states.items() if state.ended}
@@ -107,7 +116,11 @@ class Situation:
                 raise unknown("submitted table", name, found)
         wanted = list(names) or list(found)
         self._learn_ends(place for name in wanted for place in found[name])
-        return [TableStatus(name, [self.cell(place) for place in found[name]]) for name in wanted]
+        return [self._table(name, [self.cell(place) for place in found[name]]) for name in wanted]
+
+    def _table(self, name: str, cells: Sequence[CellStatus]) -> TableStatus:
+        shown = [c for c in cells if c.state not in SETTLED or not self.occupancy.is_forgotten(c.place)]
+        return TableStatus(name, shown, len(cells) - len(shown))
 
     def _learn_ends(self, places: Iterable[Place]) -> None:
         """Ask sacct, where it answers, about tasks that squeue has forgotten and that left no record."""
@@ -135,8 +148,9 @@ class Situation:
         lease = self.occupancy.lease(cell_id)
         if lease is not None and not lease.stale:
             return CellStatus(place, "running", _progress(lease, place.queued))
-        if self.occupancy.is_queued(cell_id) and place.queued is not None:
-            return CellStatus(place, "queued", _waiting(place.queued))
+        if self.occupancy.is_queued(cell_id):
+            waiting = _waiting(place.queued) if place.queued else {"reason": "no room in Slurm's queue yet"}
+            return CellStatus(place, "queued", waiting)
         if entry is not None:
             failure = entry.content["failure"]
             return CellStatus(place, "failed", {"class": failure["class"], "message": failure["message"]})
@@ -153,8 +167,8 @@ class Situation:
         if self.problem is not None:
             return CellStatus(place, "queued", {"reason": "Slurm does not answer"})
         # Tasks that were cancelled before they started have no line of their own: the array's says so.
-        last = self._ended.get(place.job) or self._ended.get(place.job.partition("_")[0])
-        if last is None:
+        last = self._ended.get(place.job) or self._ended.get(ids.array(place.job))
+        if last is None or not place.submission.owns(last.name):
             heard = f", last heard of {lease.age:.0f} s ago" if lease is not None else ""
             return CellStatus(place, "stalled", {"message": f"not in the queue{heard}"})
         if last.state == "CANCELLED":
@@ -180,7 +194,9 @@ def _progress(lease: Lease, task: JobState | None) -> dict[str, Any]:
     keys = ("epoch", "epochs", "views_per_second", "slurm_job", "slurm_node")
     shown = {key: lease.holder[key] for key in keys if key in lease.holder}
     pace = lease.holder.get("seconds_per_epoch")
-    if pace is not None and "epoch" in shown:
+    if not {"epoch", "epochs"} <= shown.keys():
+        shown = {key: value for key, value in shown.items() if key not in ("epoch", "epochs")}
+    elif pace is not None:
         shown["seconds_left"] = round((shown["epochs"] - shown["epoch"]) * pace, 1)
     shown["heartbeat_seconds"] = round(lease.age, 1)
     if task is not None and task.seconds_left is not None:

@@ -9,56 +9,31 @@ results/submissions/<name>/ holds
     jobs/<part>.json  the array's job id, once Slurm has given one
     events/<task>.jsonl  what happened to a task: starts, time-outs, requeues
     cancelled.json    the tasks that `bench cancel` took back
+    forgotten.json    the cells that `bench forget` took off the status
     logs/             sbatch scripts and the output of tasks
 The folder is complete before Slurm hears of it, so a crash at any moment loses nothing.
 """
 
+import contextlib
 import json
 import os
 import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from clopbench.results.files import Unreadable, is_folder, parse_json, read_bytes, read_json, reason, shown
 from clopbench.results.records import PARTIAL, Store, write_atomic
+from clopbench.slurm.submitted import Part, SubmittedCell, cells_of, checked_about
 
 SUBMISSIONS = "submissions"
 SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class SubmittedCell:
-    """A cell as plain data, and where it is shown: pairs of benchmark and coordinates."""
-
-    id: str
-    config: Mapping[str, Any]
-    launch: Mapping[str, Any]
-    places: Sequence[tuple[str, Mapping[str, str]]]
-
-    @property
-    def tables(self) -> list[str]:
-        return list(dict.fromkeys(name for name, _ in self.places))
-
-    @property
-    def label(self) -> str:
-        """'table7 orthonormal, seed 3'."""
-        name, coordinates = self.places[0]
-        return f"{name} {' '.join(coordinates.values())}, seed {self.config['seed']}"
-
-
-@dataclass(frozen=True)
-class Part:
-    """One Slurm array: tasks first … first + count − 1, so many at a time."""
-
-    number: int
-    first: int
-    count: int
-    parallelism: int
+MOST_BYTES = 2**30
 
 
 class Submission:
@@ -75,43 +50,61 @@ class Submission:
 
     @cached_property
     def about(self) -> dict[str, Any]:
-        return json.loads((self.folder / "submission.json").read_text())
+        return checked_about(read_json(self.folder / "submission.json", MOST_BYTES))
 
-    @cached_property
+    @property
     def parts(self) -> list[Part]:
         return [Part(**part) for part in self.about["parts"]]
 
+    def set_parts(self, parts: Sequence[Part]) -> None:
+        """Write down other arrays than planned, for the same tasks. Raises OSError."""
+        self.about["parts"] = [asdict(part) for part in parts]
+        write_atomic(self.folder / "submission.json", _text_of(self.about))
+
+    @property
+    def cluster(self) -> str | None:
+        """The cluster that its tasks are sent to; None: the one that commands ask by themselves."""
+        return self.about["profile"].get("clusters")
+
     @cached_property
     def tasks(self) -> list[list[SubmittedCell]]:
-        return [_cells_of(line) for line in self._lines()]
+        return [cells_of(line) for line in self._lines("plan.jsonl")]
 
     @cached_property
     def others(self) -> list[SubmittedCell]:
         """Cells that the tables have besides: finished, or on their way, when this was submitted."""
-        lines = (self.folder / "others.jsonl").read_text().splitlines()
-        return [SubmittedCell(**json.loads(line)) for line in lines]
+        return [cell for line in self._lines("others.jsonl") for cell in cells_of(f"[{line}]")]
 
     def task(self, number: int) -> list[SubmittedCell]:
-        """The cells of one task, without reading the others into memory."""
-        for position, line in enumerate(self._lines()):
+        """The cells of one task alone."""
+        for position, line in enumerate(self._lines("plan.jsonl")):
             if position == number:
-                return _cells_of(line)
+                return cells_of(line)
         raise IndexError(f"{self.folder} has no task {number}")
 
-    def _lines(self) -> Iterator[str]:
-        with (self.folder / "plan.jsonl").open() as file:
-            yield from file
+    def _lines(self, name: str) -> Iterator[str]:
+        try:
+            yield from read_bytes(self.folder / name, MOST_BYTES).decode().splitlines()
+        except UnicodeDecodeError as error:
+            raise Unreadable(f"not UTF-8 text ({error.reason})") from None
+
+    def owns(self, job_name: str) -> bool:
+        """False for the name of a job that is another's: ids come again where a cluster is set up anew."""
+        return not job_name or f"{self.name}." in job_name
 
     def job_name(self, part: Part) -> str:
         """Unlike any other's, so that an array whose id was lost in a crash can be found in the queue."""
         return f"{self.name}.{part.number}"
 
     def job(self, part: Part) -> str | None:
-        """The array's job id, or None where Slurm has not (as far as we know) taken it."""
+        """The array's job id ('123', or '123;west'); None where Slurm has not (as far as we know) taken it."""
         try:
-            return json.loads(self._job_path(part).read_text())["job"]
+            job = read_json(self._job_path(part), MOST_BYTES)
         except FileNotFoundError:
             return None
+        if not isinstance(job, dict) or not isinstance(job.get("job"), str):
+            raise Unreadable("names no job")
+        return job["job"]
 
     def set_job(self, part: Part, job: str) -> None:
         write_atomic(self._job_path(part), json.dumps({"job": job, "unix": time.time()}).encode())
@@ -132,28 +125,57 @@ class Submission:
 
     def events(self, task: int) -> list[dict[str, Any]]:
         """What happened to a task so far; a line that is only half there is passed over."""
-        try:
-            lines = (self.folder / "events" / f"{task}.jsonl").read_text().splitlines()
-        except FileNotFoundError:
-            return []
         found = []
-        for line in lines:
-            try:
-                found.append(json.loads(line))
-            except json.JSONDecodeError:
-                continue
-        return found
+        with contextlib.suppress(FileNotFoundError, Unreadable):
+            for line in read_bytes(self.folder / "events" / f"{task}.jsonl", MOST_BYTES).splitlines():
+                with contextlib.suppress(Unreadable):
+                    found.append(parse_json(line))
+        return [event for event in found if isinstance(event, dict) and "event" in event]
 
     @property
     def cancelled(self) -> set[int]:
         """Tasks that `bench cancel` took back."""
         try:
-            return set(json.loads((self.folder / "cancelled.json").read_text()))
+            tasks = read_json(self.folder / "cancelled.json", MOST_BYTES)
         except FileNotFoundError:
             return set()
+        if not isinstance(tasks, list) or not all(type(task) is int for task in tasks):
+            raise Unreadable("not a list of tasks")
+        return set(tasks)
+
+    def damage(self) -> str | None:
+        """'damaged: path: why' for the first file that cannot be used; None where all is well."""
+        parts: dict[str, Callable[[], object]] = {
+            "submission.json": lambda: self.parts,
+            "plan.jsonl": lambda: self.tasks,
+            "others.jsonl": lambda: self.others,
+            "jobs": lambda: [self.job(part) for part in self.parts],
+            "cancelled.json": lambda: self.cancelled,
+        }
+        for name, read in parts.items():
+            try:
+                read()
+            except FileNotFoundError:
+                return f"damaged: {shown(self.folder / name)}: is gone"
+            except Unreadable as damage:
+                return f"damaged: {shown(self.folder / name)}: {damage}"
+        if sum(part.count for part in self.parts) != len(self.tasks):
+            return f"damaged: {shown(self.folder / 'plan.jsonl')}: has not the tasks of submission.json"
+        return None
 
     def cancel(self, tasks: set[int]) -> None:
         write_atomic(self.folder / "cancelled.json", json.dumps(sorted(self.cancelled | tasks)).encode())
+
+    @property
+    def forgotten(self) -> set[str]:
+        """Ids of cells that `bench forget` took off the status."""
+        try:
+            return set(json.loads((self.folder / "forgotten.json").read_text()))
+        except FileNotFoundError:
+            return set()
+
+    def forget(self, cells: set[str]) -> None:
+        write_atomic(self.folder / "forgotten.json", json.dumps(sorted(self.forgotten | cells)).encode())
 
     def remove(self) -> None:
         """For a submission that Slurm refused as a whole."""
@@ -197,21 +219,30 @@ def write(
         fill(partial)
         write_atomic(partial / "plan.jsonl", "".join(plan).encode())
         write_atomic(partial / "others.jsonl", "".join(besides).encode())
-        write_atomic(partial / "submission.json", (json.dumps(submission.about, indent=1) + "\n").encode())
+        write_atomic(partial / "submission.json", _text_of(submission.about))
         partial.rename(submission.folder)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
 
 
-def all_submissions(store: Store) -> list[Submission]:
-    """The submissions of a results folder, oldest first."""
+def all_submissions(store: Store, tell: Callable[[str], object] = lambda _: None) -> list[Submission]:
+    """The submissions of a results folder that can be used, oldest first. tell: hears of the others."""
+    folder = store.root / SUBMISSIONS
+    found = []
     try:
-        entries = sorted(entry.name for entry in os.scandir(store.root / SUBMISSIONS) if entry.is_dir())
+        for name in sorted(os.listdir(folder)):
+            if not name.startswith((PARTIAL, "lease.")) and is_folder(folder / name):
+                submission = Submission(folder / name)
+                damage = submission.damage()
+                found += [submission] if damage is None else []
+                tell(damage) if damage is not None else None
     except FileNotFoundError:
-        return []
-    return [Submission(store.root / SUBMISSIONS / name) for name in entries if not name.startswith(PARTIAL)]
+        pass
+    except OSError as error:
+        tell(f"damaged: {shown(folder)}: its submissions cannot be looked at ({reason(error)})")
+    return found
 
 
-def _cells_of(line: str) -> list[SubmittedCell]:
-    return [SubmittedCell(**content) for content in json.loads(line)]
+def _text_of(about: Mapping[str, Any]) -> bytes:
+    return (json.dumps(about, indent=1) + "\n").encode()

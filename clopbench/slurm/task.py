@@ -16,6 +16,7 @@ from clopbench.errors import UserError
 from clopbench.launch.devices import slots
 from clopbench.launch.team import Missing, Seat, follow, lead
 from clopbench.results.records import Store, write_atomic
+from clopbench.slurm import options
 from clopbench.slurm.allocation import Allocation
 from clopbench.slurm.packing import Ended, Packing, StopSignals
 from clopbench.slurm.submission import Submission, SubmittedCell
@@ -28,7 +29,8 @@ given another turn. Slurm's accounting shows them, and nothing here rests on the
 # A cell that another process is training: a GPU does not wait for it longer than this, but comes back later.
 PATIENCE_SECONDS = 150.0
 COME_BACK_SECONDS = 600.0
-DEFAULT_SIGNAL_SECONDS = 90  # submitit's own.
+# Why a task is stopped that would go on in another turn → the class of failure where it gets none, and words.
+NO_END = {"timeout": ("timeout", "out of time"), "preempted": ("killed", "preempted")}
 
 
 class Turn:
@@ -37,8 +39,7 @@ class Turn:
     def __init__(self, submission: Submission, first: int, stop: StopSignals):
         self.submission, self.stop, self.seat = submission, stop, Seat.in_slurm()
         self.profile: dict[str, Any] = submission.about["profile"]
-        delay = self.profile["parameters"].get("slurm_signal_delay_s", DEFAULT_SIGNAL_SECONDS)
-        self.allocation = Allocation.current(delay)
+        self.allocation = Allocation.current(options.signal_delay(self.profile["parameters"]))
         self.number = first + self.allocation.index
         self.provenance = {
             **submission.about["source"],
@@ -116,6 +117,8 @@ class Turn:
         saved, waiting = len(ended.stopped), len(ended.waiting) + len(ended.held)
         self.note("stop", cause=cause, saved=saved, waiting=waiting)
         print(f"stopped ({cause}): {saved} cells saved, {waiting} not begun", flush=True)
+        if cause in NO_END and not self.may_requeue and not self.is_cancelled:
+            return self._last_turn(packing, ended, cause)
         if cause == "timeout":
             turns = self._turns_in_vain(saved + waiting)
             enough = bool(ended.stopped) and turns > self.profile["requeues"]
@@ -124,7 +127,7 @@ class Turn:
                 self._give_up(packing, ended.stopped, turns)
                 if not waiting:
                     return EXIT_FAILED
-        if cause in ("timeout", "preempted") and not self.is_cancelled:
+        if cause in NO_END and not self.is_cancelled:
             self.note("requeue", cause=cause, accepted=self.allocation.requeue())
         return EXIT_STOPPED
 
@@ -144,9 +147,17 @@ class Turn:
         )
         self._fail(packing, cells, "timeout", message)
 
+    def _last_turn(self, packing: Packing, ended: Ended, cause: str) -> int:
+        """There is no other turn: what this one leaves without a result has failed, and is said to have."""
+        kind, what = NO_END[cause]
+        message = f"{what} (profile {self.profile['name']}: requeue false)"
+        for cell in ended.waiting:
+            packing.record_failure(cell, _failure(kind, f"not begun: {message}"))
+        return self._fail(packing, ended.stopped, kind, f"{message}; the checkpoint is kept for `bench retry`")
+
     def _fail(self, packing: Packing, cells: list[SubmittedCell], kind: str, message: str) -> int:
         for cell in cells:
-            packing.record_failure(cell, {"class": kind, "message": message, "traceback": ""})
+            packing.record_failure(cell, _failure(kind, message))
         print(message, flush=True)
         self.note("end", failed=len(cells))
         return EXIT_FAILED
@@ -155,9 +166,13 @@ class Turn:
         """Another process trains these cells and is alive. Free the GPU, and look again in a while."""
         for cell in ended.held:
             print(f"{cell.id} {cell.label}: another process is training it", flush=True)
-        if not self.is_cancelled:
+        if self.may_requeue and not self.is_cancelled:
             accepted = self.allocation.requeue(COME_BACK_SECONDS)
             self.note("requeue", cause="held", accepted=accepted)
+
+    @property
+    def may_requeue(self) -> bool:
+        return self.profile.get("requeue", True)
 
     @property
     def is_cancelled(self) -> bool:
@@ -171,6 +186,10 @@ class Turn:
             )
         except OSError as error:
             print(f"event {event} not noted: {error}", flush=True)
+
+
+def _failure(kind: str, message: str) -> dict[str, str]:
+    return {"class": kind, "message": message, "traceback": ""}
 
 
 def meeting_point(submission: Submission) -> Path:

@@ -2,16 +2,20 @@
 
 Positive speaks for the claim. Sides are mappings from seed to value, signed so that higher is better; seeds
 that only one side has are left out. What each kind takes as its null hypothesis stands in its docstring.
+Shapes: N seeds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from clopbench.statistics.flips import Floats
 
 BySeed = Mapping[int, float]
+Reduction = Callable[[Floats, Floats, float], tuple[Floats, ...]]
+"""The values of both sides, [N] each, and a margin → amounts [N], for each bound that must be cleared."""
 
 NO_DIFFERENCE = 1e-12
 """Values that differ by less, relative to the larger, are equal: metrics are averages of thousands of terms."""
@@ -25,7 +29,7 @@ MIDDLE = (0.3, 0.7)
 
 @dataclass(frozen=True)
 class Amounts:
-    """One comparison of a claim: seed → amount, for each bound that must be cleared (two where |x| < margin).
+    """One comparison of a claim. It has one bound, or two where a difference must lie within a margin.
 
     The comparison agrees with the claim where all bounds are cleared, and contradicts it where one is missed.
     in_favour: the part of the claim's error that a verdict in its favour may use. constant: whether a row is
@@ -33,36 +37,48 @@ class Amounts:
     so that nothing is tested.
     """
 
-    bounds: tuple[BySeed, ...]
+    first: BySeed
+    second: BySeed
+    reduction: Reduction
+    margin: float = 0.0
     in_favour: float = 0.5
     constant: bool = False
     deterministic: bool = False
 
+    @cached_property
+    def seeds(self) -> list[int]:
+        """Those that both sides have."""
+        return sorted(self.first.keys() & self.second.keys())
+
     @property
     def n(self) -> int:
-        """Seeds that are compared."""
-        return len(self.bounds[0])
+        return len(self.seeds)
 
-    def without(self, seed: int) -> "Amounts":
-        """The same without one seed."""
-        left = tuple({s: amount for s, amount in bound.items() if s != seed} for bound in self.bounds)
-        return replace(self, bounds=left)
+    @cached_property
+    def bounds(self) -> tuple[Floats, ...]:
+        """Amounts by seed [N] for each bound; none where no seed is compared."""
+        x_N, y_N = (np.array([side[s] for s in self.seeds], dtype=float) for side in (self.first, self.second))
+        return self.reduction(x_N, y_N, self.margin) if self.n else ()
+
+    def at(self, seeds: Collection[int]) -> "Amounts":
+        """The same comparison with these seeds alone."""
+        first, second = ({s: side[s] for s in side if s in seeds} for side in (self.first, self.second))
+        return replace(self, first=first, second=second)
 
 
 def difference(first: BySeed, second: BySeed, deterministic: bool = False) -> Amounts:
     """First > second. Null hypothesis: the two rows are exchangeable within a seed."""
-    return Amounts((_shifted(first, second, 0.0),), deterministic=deterministic)
+    return Amounts(first, second, _moved, deterministic=deterministic)
 
 
 def not_worse(first: BySeed, second: BySeed, margin: float, deterministic: bool = False) -> Amounts:
-    """First > second - margin (non-inferiority). Null hypothesis: first + margin and second are exchangeable."""
-    return Amounts((_shifted(first, second, margin),), ONE_SIDED, deterministic=deterministic)
+    """First > second - margin (non-inferiority). Null hypothesis: first + margin and second exchange."""
+    return Amounts(first, second, _moved, margin, ONE_SIDED, deterministic=deterministic)
 
 
 def within(first: BySeed, second: BySeed, margin: float, deterministic: bool = False) -> Amounts:
-    """|first - second| < margin: both one-sided null hypotheses of `not_worse` (Schuirmann 1987; Berger 1982)."""
-    bounds = _shifted(first, second, margin), _shifted(second, first, margin)
-    return Amounts(bounds, ONE_SIDED, deterministic=deterministic)
+    """|first - second| < margin: both null hypotheses of `not_worse` (Schuirmann 1987; Berger 1982)."""
+    return Amounts(first, second, _within, margin, ONE_SIDED, deterministic=deterministic)
 
 
 def later(first: BySeed, second: BySeed, deterministic: bool = False) -> Amounts:
@@ -70,9 +86,7 @@ def later(first: BySeed, second: BySeed, deterministic: bool = False) -> Amounts
 
     Equal values count for neither. Null hypothesis: of two that differ, either is as likely the larger.
     """
-    amounts = _shifted(first, second, 0.0)
-    signs = np.sign(list(amounts.values())).tolist()
-    return Amounts((dict(zip(amounts, signs, strict=True)),), deterministic=deterministic)
+    return Amounts(first, second, _order, deterministic=deterministic)
 
 
 def above(values: BySeed, limit: float, deterministic: bool = False) -> Amounts:
@@ -83,15 +97,12 @@ def above(values: BySeed, limit: float, deterministic: bool = False) -> Amounts:
     seed in five collapses in none of ten with a chance of 11 %. A value that equals the limit counts
     against whatever the others say.
     """
-    bound = _shifted(values, dict.fromkeys(values, limit), 0.0)
-    return Amounts((_sides(bound),), ONE_SIDED, True, deterministic)
+    return Amounts(values, dict.fromkeys(values, limit), _side, 0.0, ONE_SIDED, True, deterministic)
 
 
 def near(values: BySeed, number: float, margin: float, deterministic: bool = False) -> Amounts:
-    """|values - number| < margin, in the median: both one-sided null hypotheses of `above`."""
-    constant = dict.fromkeys(values, number)
-    bounds = _shifted(values, constant, margin), _shifted(constant, values, margin)
-    return Amounts(tuple(_sides(bound) for bound in bounds), ONE_SIDED, True, deterministic)
+    """|values - number| < margin, in the median: both null hypotheses of `above`."""
+    return Amounts(values, dict.fromkeys(values, number), _sides, margin, ONE_SIDED, True, deterministic)
 
 
 def steadier(first: BySeed, second: BySeed) -> Amounts:
@@ -104,46 +115,66 @@ def steadier(first: BySeed, second: BySeed) -> Amounts:
     paired differences. The amounts are those at the d that speaks least for either side, and 0 where two
     of them disagree.
     """
-    seeds = sorted(first.keys() & second.keys())
-    x_N, y_N = (np.array([side[seed] for seed in seeds], dtype=float) for side in (first, second))
-    if not seeds:
-        return Amounts(({},))
-    low, high = np.quantile(x_N - y_N, MIDDLE)
-    medians = np.median(x_N) - np.median(y_N)
-    candidates = np.linspace(min(low, medians), max(high, medians), CENTRES)
-    amounts_CN = np.stack([_spread_amounts(x_N - d, y_N) for d in candidates])
-    scale_C = np.sqrt(np.sum(amounts_CN**2, axis=1))
-    total_C = np.sum(amounts_CN, axis=1)
-    strength_C = np.divide(total_C, scale_C, out=np.zeros_like(total_C), where=scale_C > 0)
-    agree = len(set(np.sign(np.round(strength_C, 9)))) == 1
-    weakest = amounts_CN[np.argmin(np.abs(strength_C))] * float(agree)
-    return Amounts((dict(zip(seeds, weakest.tolist(), strict=True)),))
+    return Amounts(first, second, _steadiness)
 
 
-def matrix(bounds: list[BySeed], seeds: list[int]) -> Floats:
-    """Columns of amounts [N, K], 0 where a seed is missing."""
-    return np.array([[bound.get(seed, 0.0) for bound in bounds] for seed in seeds], dtype=float)
+def matrix(comparisons: Sequence[Amounts], seeds: Sequence[int]) -> Floats:
+    """The bounds of all comparisons as columns [N, K], with 0 where a seed is missing."""
+    at = {seed: row for row, seed in enumerate(seeds)}
+    found = np.zeros((len(seeds), sum(len(one.bounds) for one in comparisons)))
+    column = 0
+    for one in comparisons:
+        rows = [at[seed] for seed in one.seeds]
+        for bound_N in one.bounds:
+            found[rows, column] = bound_N
+            column += 1
+    return found
 
 
-def _shifted(first: BySeed, second: BySeed, margin: float) -> dict[int, float]:
-    """Seed → first - second + margin, and 0 for what is only rounding error."""
-    seeds = sorted(first.keys() & second.keys())
-    x_N, y_N = (np.array([side[seed] for seed in seeds], dtype=float) for side in (first, second))
+def _moved(x_N: Floats, y_N: Floats, margin: float) -> tuple[Floats, ...]:
+    """The amounts x - y + margin, and 0 for what is only rounding error."""
     amounts_N = x_N - y_N + margin
     size_N = np.maximum(np.maximum(np.abs(x_N), np.abs(y_N)), margin)
     amounts_N[np.abs(amounts_N) <= NO_DIFFERENCE * size_N] = 0.0
-    return dict(zip(seeds, amounts_N.tolist(), strict=True))
+    return (amounts_N,)
 
 
-def _sides(amounts: BySeed) -> dict[int, float]:
+def _within(x_N: Floats, y_N: Floats, margin: float) -> tuple[Floats, ...]:
+    return _moved(x_N, y_N, margin) + _moved(y_N, x_N, margin)
+
+
+def _order(x_N: Floats, y_N: Floats, margin: float) -> tuple[Floats, ...]:
+    return tuple(np.sign(amounts_N) for amounts_N in _moved(x_N, y_N, margin))
+
+
+def _side(x_N: Floats, y_N: Floats, margin: float) -> tuple[Floats, ...]:
+    return tuple(_larger_side(amounts_N) for amounts_N in _moved(x_N, y_N, margin))
+
+
+def _sides(x_N: Floats, y_N: Floats, margin: float) -> tuple[Floats, ...]:
+    return tuple(_larger_side(amounts_N) for amounts_N in _within(x_N, y_N, margin))
+
+
+def _larger_side(amounts_N: Floats) -> Floats:
     """The sign of each amount; what lies on neither side is given to the smaller one."""
-    signs_N = np.sign(list(amounts.values()))
-    signs_N[signs_N == 0] = -np.sign(signs_N.sum())
-    return dict(zip(amounts, signs_N.tolist(), strict=True))
+    signs_N = np.sign(amounts_N)
+    return np.where(signs_N == 0, -np.sign(signs_N.sum()), signs_N)
 
 
-def _spread_amounts(x_N: Floats, y_N: Floats) -> Floats:
+def _steadiness(x_N: Floats, y_N: Floats, _: float) -> tuple[Floats, ...]:
+    low, high = np.quantile(x_N - y_N, MIDDLE)
+    medians = np.median(x_N) - np.median(y_N)
+    candidates = np.linspace(min(low, medians), max(high, medians), CENTRES)
+    amounts_CN = np.stack([_closer(x_N - d, y_N) for d in candidates])
+    scale_C = np.sqrt(np.sum(amounts_CN**2, axis=1))
+    strength_C = np.divide(amounts_CN.sum(axis=1), scale_C, out=np.zeros(CENTRES), where=scale_C > 0)
+    agree = len(set(np.sign(np.round(strength_C, 9)))) == 1
+    return (amounts_CN[np.argmin(np.abs(strength_C))] * float(agree),)
+
+
+def _closer(x_N: Floats, y_N: Floats) -> Floats:
+    """How much nearer x lies to the centre of all values than y."""
     centre = np.median(np.concatenate([x_N, y_N]))
-    found_N = np.abs(y_N - centre) - np.abs(x_N - centre)
+    closer_N = np.abs(y_N - centre) - np.abs(x_N - centre)
     size = max(np.abs(x_N).max(), np.abs(y_N).max())
-    return np.where(np.abs(found_N) <= NO_DIFFERENCE * size, 0.0, found_N)
+    return np.where(np.abs(closer_N) <= NO_DIFFERENCE * size, 0.0, closer_N)

@@ -3,12 +3,12 @@
 A claim is a set of comparisons. It is *supported* if all of them are significant in its favour, *contradicted*
 if one is significantly against it, else *undecided*; both directions are counted together.
 
-The flips of clopbench/statistics/flips.py correct over all claims. For a false *supported* one comparison must fool us that
-does not hold, and the weakest is the one that a claim hangs on (Berger 1982), so a claim's score in favour is
-that of its weakest comparison. For a false *contradicted* any comparison may fool us, so the score against is
-the largest of all, and each has its part of the error only. Claims fall in two groups that share the
-error: of rows with rows, and of rows with constants. In the latter only the side of each seed counts, and
-their few possible p values would else set the limit for all others.
+The flips of clopbench/statistics/flips.py correct over all claims. A claim's score in favour is that of its
+weakest comparison, on which it hangs: to be supported falsely it needs one comparison that fools us (Berger
+1982). The score against is the largest of all, because any comparison may fool us there, and each has its
+part of the error only. Claims fall in two groups that share the error: of rows with rows, and of rows with
+constants. In the latter only the side of each seed counts, and their few possible p values would else set the
+limit for all others.
 """
 
 from collections.abc import Sequence
@@ -79,20 +79,21 @@ def judge(claims: Sequence[Claim], level: float = LEVEL, drawn: int = DRAWN) -> 
     tested = [place for place, claim in enumerate(claims) if _is_tested(claim)]
     of_constants = [place for place in tested if any(one is not None and one.constant for one in claims[place])]
     of_rows = [place for place in tested if place not in of_constants]
-    share = CONSTANT_SHARE if of_rows else 1.0
+    both = bool(of_constants and of_rows)
+    share, rest = (CONSTANT_SHARE, 1 - CONSTANT_SHARE) if both else (1.0, 1.0)
     constants = _Group([claims[place] for place in of_constants], share, level, drawn)
-    rows = _Group([claims[place] for place in of_rows], 1 - share if of_constants else 1.0, level, drawn)
+    rows = _Group([claims[place] for place in of_rows], rest, level, drawn)
     found = dict(zip(of_constants, constants.verdicts(rows.largest), strict=True))
     found |= zip(of_rows, rows.verdicts(constants.largest), strict=True)
     return [found[place] if place in found else compare(claim) for place, claim in enumerate(claims)]
 
 
 def compare(claim: Claim) -> Verdict:
-    """The verdict on a claim of deterministic measurements, without a test: no p, and no spread is asked for."""
+    """The verdict on a claim of deterministic measurements, without a test: no p, no spread."""
     known = [comparison for comparison in claim if comparison is not None and comparison.n]
     if not known:
         return Verdict(NOT_RUN)
-    sides = [[{float(np.sign(x)) for x in bound.values()} for bound in one.bounds] for one in known]
+    sides = [[{float(np.sign(amount)) for amount in bound_N} for bound_N in one.bounds] for one in known]
     if any({-1.0} in bounds for bounds in sides):
         return Verdict(CONTRADICTED)
     if all(bound == {1.0} for bounds in sides for bound in bounds):
@@ -112,9 +113,9 @@ def undone(claims: Sequence[Claim], verdicts: Sequence[Verdict], level: float = 
     counts: list[int | None] = [0 if one.decided and one.p is not None else None for one in verdicts]
     if all(count is None for count in counts):
         return counts
-    seeds = sorted({s for claim in claims for one in claim if one is not None for b in one.bounds for s in b})
-    for seed in seeds:
-        left = [[None if one is None else one.without(seed) for one in claim] for claim in claims]
+    seeds = {seed for claim in claims for one in claim if one is not None for seed in one.seeds}
+    for seed in sorted(seeds):
+        left = [[None if one is None else one.at(seeds - {seed}) for one in claim] for claim in claims]
         for place, again in enumerate(judge(left, level, FRAGILE_FLIPS)):
             count = counts[place]
             if count is not None and again.verdict != verdicts[place].verdict:
@@ -141,8 +142,10 @@ class _Group:
 
     @property
     def largest(self) -> float:
-        """The largest corrected p of the group by itself. Where even that is significant, the other group may
-        use the whole level (Holm 1979, for two groups with unequal parts)."""
+        """The largest corrected p of the group by itself.
+
+        Where even that is significant the other group may use the whole level (Holm 1979, with unequal parts).
+        """
         hanging = [self._p(one, one.parts[one.weakest]) for one in self.scored if one is not None]
         return max(hanging, default=1.0) / self.share
 

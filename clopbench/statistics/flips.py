@@ -104,7 +104,7 @@ def together(scores_FC: Floats, observed_C: Floats) -> Steps:
     set_against: list[Floats] = [largest_F] * len(observed_C)
     for c in order_C[::-1]:
         largest_F = np.maximum(largest_F, scores_FC[:, c])
-        stepwise_C[c] = share_beyond(largest_F, observed_C[c])
+        stepwise_C[c] = share_beyond(largest_F, float(observed_C[c]))
         set_against[c] = largest_F
     adjusted_C, floor_C = np.empty_like(stepwise_C), np.zeros_like(stepwise_C)
     adjusted_C[order_C] = np.maximum.accumulate(stepwise_C[order_C])

@@ -59,12 +59,13 @@ def score(claims: Sequence[Claim], fewest: int, drawn: int) -> list[Scores | Non
     kept = [
         [(at, one) for at, one in enumerate(claim) if one is not None and one.n >= fewest] for claim in claims
     ]
-    columns = [bound for claim in kept for _, one in claim for bound in one.bounds]
-    if not columns:
+    comparisons = [one for claim in kept for _, one in claim]
+    if not comparisons:
         return [None] * len(claims)
-    seeds = sorted({seed for bound in columns for seed in bound})
-    statistics_HK = flips.statistics(matrix(columns, seeds), flips.signs(len(seeds), drawn))
-    evidence_HK = flips.evidence(statistics_HK, np.array([len(bound) for bound in columns]))
+    seeds = sorted({seed for one in comparisons for seed in one.seeds})
+    n_K = np.array([one.n for one in comparisons for _ in one.bounds])
+    statistics_HK = flips.statistics(matrix(comparisons, seeds), flips.signs(len(seeds), drawn))
+    evidence_HK = flips.evidence(statistics_HK, n_K)
     found: list[Scores | None] = []
     start = 0
     for claim, ready in zip(claims, kept, strict=True):

@@ -114,7 +114,7 @@ def measure(
     milliseconds = 1000 * np.median(seconds, 0)
     metrics: dict[str, float | None] = {
         "overhead_time": float(np.median(seconds[:, 0] / seconds[:, 1]) - 1),
-        "overhead_memory": peak / peak_base - 1,
+        "overhead_memory": peak / peak_base - 1 if peak_base else None,
         "step_ms": float(milliseconds[0]),
         "step_ms_base": float(milliseconds[1]),
         "step_mib": peak / MIB,

@@ -5,10 +5,12 @@ axis that a claim does not name stands for all its points: the claim must then h
 second set of points (`than`, `among`) does not name an axis, it takes the point of the first.
 """
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from clopbench.errors import unknown
 from clopbench.parameters import PointName, Positive, Strict
 
 Direction = Literal["higher", "lower"]
@@ -20,8 +22,21 @@ def as_list(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
-Points = dict[str, Annotated[list[PointName], BeforeValidator(as_list), Field(min_length=1)]]
+def _each_once(points: list[str]) -> list[str]:
+    for point in points:
+        if points.count(point) > 1:
+            raise ValueError(f"'{point}' is listed twice")
+    return points
+
+
+Points = dict[
+    str, Annotated[list[PointName], BeforeValidator(as_list), Field(min_length=1), AfterValidator(_each_once)]
+]
 """Axis → the points meant (one may be written without a list)."""
+Axes = Mapping[str, Sequence[str]]
+"""Axis of a benchmark → its points."""
+Misfit = tuple[str, str]
+"""The field that does not fit a benchmark, and the rule that it breaks."""
 
 
 class _Claim(Strict):
@@ -41,6 +56,10 @@ class _Claim(Strict):
     def sides(self) -> dict[str, Points]:
         """Field → the points that it names. Nothing else that a claim says is a dictionary."""
         return {field: value for field, value in self if isinstance(value, dict)}
+
+    def misfits(self, axes: Axes, thresholds: Mapping[str, str]) -> Iterator[Misfit]:
+        """What only this kind can have wrong, given a benchmark's axes and the thresholds (name → axis)."""
+        yield from ()
 
 
 class BetterClaim(_Claim):
@@ -120,6 +139,11 @@ class LessSensitiveClaim(_Claim):
     than: Points
     to: str
 
+    def misfits(self, axes: Axes, thresholds: Mapping[str, str]) -> Iterator[Misfit]:
+        if self.to not in axes:
+            yield "to", str(unknown("axis", self.to, axes))
+        yield from _named(self, self.to, "to", "`to` runs along")
+
 
 class HigherThresholdClaim(_Claim):
     """The table's threshold of this name lies higher for `candidate` than for `than`, seed by seed."""
@@ -134,6 +158,18 @@ class HigherThresholdClaim(_Claim):
         if self.metric or self.direction or self.format:
             raise ValueError("metric, direction and format are those of the threshold, so give none here")
         return self
+
+    def misfits(self, axes: Axes, thresholds: Mapping[str, str]) -> Iterator[Misfit]:
+        if self.threshold not in thresholds:
+            yield "threshold", str(unknown("threshold", self.threshold, thresholds))
+        else:
+            yield from _named(self, thresholds[self.threshold], "threshold", "the threshold lies on")
+
+
+def _named(claim: _Claim, axis: str, field: str, role: str) -> Iterator[Misfit]:
+    """Rows run along an axis as a whole: no side may name points of it."""
+    if any(axis in points for points in claim.sides.values()):
+        yield field, f"axis '{axis}' is what {role}, so name no point of it"
 
 
 class NearClaim(_Claim):

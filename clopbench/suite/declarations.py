@@ -2,15 +2,27 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from clopbench.parameters import Count, NonNegative, PointName, Positive, Strict
-from clopbench.suite.claims import ClaimDeclaration, Direction, Format, as_list
+from clopbench.parameters import ByPoint, Count, NonNegative, PointName, Positive, Strict
+from clopbench.suite.claims import ClaimDeclaration, Direction, Format, Points
 from clopbench.suite.figures import DEFAULT, FigureDeclaration, shared_name
 from clopbench.suite.thresholds import ThresholdDeclaration
 
-Overrides = dict[str, Any]
+Overrides = dict[Any, Any]
 Coordinates = dict[str, str]
+SECTIONS = (
+    "method",
+    "data",
+    "encoder",
+    "projection",
+    "training",
+    "augmentation",
+    "evaluation",
+    "study",
+    "launch",
+)
+"""The fields of a benchmark that hold settings; all but `launch` decide what is computed."""
 
 
 class ScaleDeclaration(Strict):
@@ -40,19 +52,20 @@ class LaunchConfig(Strict):
 class Skip(Strict):
     """Points that are not run at some scales (all scales where none is named), and why."""
 
-    at: dict[str, Annotated[list[PointName], BeforeValidator(as_list), Field(min_length=1)]] = {}
+    at: Points = {}
     """Axis → points; an axis that is not named means all its points."""
     scales: list[str] | None = None
     reason: str = Field(min_length=1)
 
 
 class BenchmarkDeclaration(Strict):
-    """benchmarks/*.yaml, composed with a scale. Sections of the cell stay raw until an entry is made."""
+    """benchmarks/*.yaml, composed with a scale. Sections of settings stay raw until an entry is made."""
 
     title: str
     scale: ScaleDeclaration
-    axes: dict[str, dict[PointName, Overrides]] = Field(min_length=1)
-    """Axis → point → the values that the point sets, by dotted key."""
+    axes: dict[str, Annotated[ByPoint[Overrides], Field(min_length=1)]] = Field(min_length=1)
+    """Axis → point → the values that it sets, by dotted key or nested. `same_as: POINT` says that it is
+    meant to have the cells of that point, whose values it takes."""
     method: dict[str, Any]
     data: dict[str, Any]
     encoder: dict[str, Any]
@@ -60,7 +73,7 @@ class BenchmarkDeclaration(Strict):
     training: dict[str, Any]
     augmentation: dict[str, Any]
     evaluation: dict[str, Any]
-    launch: LaunchConfig = LaunchConfig()
+    launch: dict[str, Any] = {}
     at_scale: dict[str, Overrides] = {}
     """Scale → values by dotted key that hold there for all points; a point's own values come after them."""
     skip: list[Skip] = []
@@ -121,7 +134,7 @@ class TableDeclaration(Strict):
     """Metrics shown in columns of their own; verdicts rest on `metric` alone."""
     metrics_across: bool = False
     """The columns are `metric` and those of `also`, and each has numbers of the paper of its own."""
-    labels: dict[PointName, str] = {}
+    labels: ByPoint[str] = {}
     """Point → how it is written in the table."""
     diverged_as: dict[str, float] = {}
     """Scale → the metric that a diverged cell is given (say, chance level). Elsewhere it has no value."""

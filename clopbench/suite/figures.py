@@ -3,13 +3,15 @@
 `points` says which points of the axes are shown; an axis that it does not name shows all of its points.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from clopbench.parameters import PointName, Positive, Strict, Whole
-from clopbench.suite.claims import Points
+from clopbench.errors import unknown
+from clopbench.parameters import ByPoint, Positive, Strict, Whole
+from clopbench.suite.claims import Axes, Misfit, Points
 
 FigureName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -36,6 +38,17 @@ class _Figure(Strict):
         """The metrics that it names."""
         return []
 
+    def misfits(self, axes: Axes) -> Iterator[Misfit]:
+        """What does not fit a benchmark whose axes and points it names are all there."""
+        drawn = self.drawn_axes
+        if len(set(drawn.values())) < len(drawn):
+            yield "", f"{', '.join(drawn)} must name different axes"
+        for axis, points in axes.items() if drawn else ():
+            chosen = self.points.get(axis, points)
+            if axis not in drawn.values() and len(chosen) > 1:
+                rule = f"axis '{axis}' is not drawn, so points must name one of it ({', '.join(chosen)})"
+                yield "points", rule
+
 
 class PairedDots(_Figure):
     """Each seed's value in each row of the table, a panel for each point of the other axes."""
@@ -60,7 +73,7 @@ class Curve(_Figure):
     metrics: list[str] = []
     """The table's metric, or some of its further ones (`also`); none named: the table's metric."""
     x: Literal["linear", "log"] = "linear"
-    values: dict[PointName, float] = {}
+    values: ByPoint[float] = {}
     """Point → its number, for points whose name is not one."""
 
     @property
@@ -70,6 +83,21 @@ class Curve(_Figure):
     @property
     def named_metrics(self) -> list[str]:
         return self.metrics
+
+    def misfits(self, axes: Axes) -> Iterator[Misfit]:
+        yield from super().misfits(axes)
+        points = self.points.get(self.along, axes[self.along])
+        for point in self.values:
+            if point not in points:
+                yield "values", str(unknown(f"point of axis {self.along}", point, points))
+        for point in points:
+            try:
+                number = self.number(point)
+            except ValueError:
+                yield "", f"point '{point}' is no number; values must say what it is"
+                continue
+            if (self.x == "log" and not number > 0) or not math.isfinite(number):
+                yield "", f"point '{point}' is {number:g}, which a {self.x} axis cannot show"
 
     def number(self, point: str) -> float:
         """Where a point lies on the horizontal axis. Raises ValueError where that is not known."""

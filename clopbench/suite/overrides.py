@@ -7,21 +7,11 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
-from clopbench import cell
-from clopbench.errors import UserError, unknown
-from clopbench.study import STUDIES
-from clopbench.suite.declarations import BenchmarkDeclaration, LaunchConfig
+from clopbench.errors import UserError, in_words, unknown
+from clopbench.parameters import shown
+from clopbench.suite.declared import Declared
 from clopbench.suite.plugins import Plugin
-
-SECTIONS = {
-    "data": cell.DataConfig,
-    "encoder": cell.EncoderConfig,
-    "projection": cell.ProjectionConfig,
-    "training": cell.TrainingConfig,
-    "augmentation": cell.AugmentationConfig,
-    "evaluation": cell.EvaluationConfig,
-    "launch": LaunchConfig,
-}
+from clopbench.suite.settings import known_keys
 
 
 @dataclass(frozen=True)
@@ -53,6 +43,10 @@ def parse(texts: Sequence[str]) -> tuple[list[Override], str | None]:
             value = parsed.value()
         except HydraException as error:
             raise UserError(f"override '{text}': {' '.join(str(error).split())}") from None
+        except (ValueError, RecursionError) as error:  # A number of thousands of digits, brackets without end.
+            raise UserError(f"override {shown(text)}: {in_words(error)}") from None
+        if parsed.package is not None:
+            raise UserError(f"override '{text}': a key is written section.field, without '@'")
         if parsed.is_delete():
             raise UserError(f"override '{text}': fields cannot be deleted, only set")
         if parsed.is_sweep_override():
@@ -78,21 +72,17 @@ def apply(
 
 
 def check_keys(
-    benchmark: str, overrides: Sequence[Override], declaration: BenchmarkDeclaration, methods: Sequence[Plugin]
+    benchmark: str, overrides: Sequence[Override], declared: Declared, methods: Sequence[Plugin]
 ) -> None:
-    """Raise UserError for a key that does not exist, or that is an axis of the benchmark."""
-    keys = {f"{section}.{field}" for section, model in SECTIONS.items() for field in model.model_fields}
-    if declaration.study is not None and (study := STUDIES.get(declaration.study.get("kind", ""))):
-        keys |= {f"study.{field}" for field in study.model_fields}
-    keys -= {"data.version", "evaluation.detection_version", "study.kind"}
-    keys |= {f"method.{name}" for method in methods for name in method.signature.parameters}
+    """Raise UserError for a key that does not exist, or that is what an axis of the benchmark varies."""
+    parameters = {name for method in methods for name in method.signature.parameters}
+    keys = known_keys(declared.declaration, parameters)
     for override in overrides:
-        for axis, points in declaration.axes.items():
-            if any(override.key in sets for sets in points.values()):
-                raise UserError(
-                    f"override '{override.key}': it is what {benchmark}'s axis '{axis}' varies "
-                    f"({', '.join(points)}); choose points with --only {axis}=POINT"
-                )
+        if (axis := declared.grid.varies(override.key)) is not None:
+            raise UserError(
+                f"override '{override.key}': it is what {benchmark}'s axis '{axis}' varies "
+                f"({', '.join(declared.grid.axes[axis])}); choose points with --only {axis}=POINT"
+            )
         if override.key == "method.name":
             raise UserError(f"override 'method.name': use --method {override.value} to add a method's row")
         if override.key not in keys:

@@ -1,68 +1,55 @@
 """What a benchmark says of some scales only: settings that hold there, and points that are not run there."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from clopbench.errors import UserError, unknown
+from clopbench.errors import unknown
+from clopbench.parameters import Fault, FieldPath
 from clopbench.suite.declarations import BenchmarkDeclaration, Coordinates
-
-SECTIONS = (
-    "method",
-    "data",
-    "encoder",
-    "projection",
-    "training",
-    "augmentation",
-    "evaluation",
-    "launch",
-    "study",
-)
+from clopbench.suite.settings import Settings, dotted, refusals
 
 
-def at_scale(
-    declaration: BenchmarkDeclaration, name: str, scale: str, scales: Sequence[str]
-) -> BenchmarkDeclaration:
-    """The declaration with its settings for this scale put in, and without the skips of other scales.
-
-    Raises UserError where it names a scale, a section, an axis or a point that does not exist.
-    """
-    _check(declaration, f"benchmarks/{name}.yaml", scales)
-    sections: dict[str, Any] = {}
-    for key, value in declaration.at_scale.get(scale, {}).items():
-        section, _, field = key.partition(".")
-        before = sections.get(section, getattr(declaration, section))
-        if section == "launch":
-            sections[section] = before.model_copy(update={field: value})
-        else:
-            sections[section] = (before or {}) | {field: value}
-    skips = [skip for skip in declaration.skip if skip.scales is None or scale in skip.scales]
-    return declaration.model_copy(update=sections | {"skip": skips})
+def settings_at(declaration: BenchmarkDeclaration, scale: str) -> Settings:
+    """What holds at this scale for all points; a point's own values come after it."""
+    return dotted(declaration.at_scale.get(scale, {}), ("at_scale", scale))[0]
 
 
-def skip_reason(declaration: BenchmarkDeclaration, coordinates: Coordinates) -> str | None:
-    """Why a point is not run at the scale of `at_scale`; None where it is."""
+def skip_reason(declaration: BenchmarkDeclaration, scale: str, coordinates: Coordinates) -> str | None:
+    """Why a point is not run at a scale; None where it is."""
     for skip in declaration.skip:
-        if all(coordinates[axis] in points for axis, points in skip.at.items()):
+        here = skip.scales is None or scale in skip.scales
+        if here and all(coordinates.get(axis) in points for axis, points in skip.at.items()):
             return skip.reason
     return None
 
 
-def _check(declaration: BenchmarkDeclaration, where: str, scales: Sequence[str]) -> None:
-    for scale, settings in declaration.at_scale.items():
+def faults(
+    declaration: BenchmarkDeclaration,
+    scales: Sequence[str],
+    axes: Mapping[str, Any],
+    fields: Mapping[str, Sequence[str]],
+) -> Iterator[Fault]:
+    """Scales, sections, fields, axes and points that do not exist, at whichever scale they are named.
+
+    axes: with their points. fields: section → those that may be set.
+    """
+    for scale, values in declaration.at_scale.items():
+        path: FieldPath = ("at_scale", scale)
         if scale not in scales:
-            raise UserError(f"{where}: at_scale: {unknown('scale', scale, scales)}")
-        for key in settings:
-            section, _, field = key.partition(".")
-            if section not in SECTIONS or not field:
-                raise UserError(f"{where}: at_scale.{scale}: {unknown('section', section, SECTIONS)}")
-    for skip in declaration.skip:
-        for scale in skip.scales or ():
+            yield Fault(path, str(unknown("scale", scale, scales)), "at_scale")
+        settings, wrong = dotted(values, path)
+        yield from wrong
+        yield from refusals(settings.items(), "scale", fields)
+    for place, skip in enumerate(declaration.skip):
+        for number, scale in enumerate(skip.scales or ()):
             if scale not in scales:
-                raise UserError(f"{where}: skip: {unknown('scale', scale, scales)}")
+                path = ("skip", place, "scales", number)
+                yield Fault(path, str(unknown("scale", scale, scales)), "skip")
         for axis, points in skip.at.items():
-            if axis not in declaration.axes:
-                raise UserError(f"{where}: skip: {unknown('axis', axis, declaration.axes)}")
+            if axis not in axes:
+                yield Fault(("skip", place, "at", axis), str(unknown("axis", axis, axes)), "skip")
+                continue
             for point in points:
-                if point not in declaration.axes[axis]:
-                    problem = unknown(f"point of axis {axis}", point, declaration.axes[axis])
-                    raise UserError(f"{where}: skip: {problem}")
+                if point not in axes[axis]:
+                    rule = str(unknown(f"point of axis {axis}", point, axes[axis]))
+                    yield Fault(("skip", place, "at", axis), rule, "skip")

@@ -1,58 +1,27 @@
-"""Declarations → benchmarks: finds the suite's folder, composes its YAML with Hydra, validates it all."""
+"""A suite: the folder of declarations, and the benchmarks and tables that they make."""
 
 import os
-from collections.abc import Mapping, Sequence
-from copy import deepcopy
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-import yaml
-from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
-from clopbench.cell import Cell, identity
-from clopbench.data import sources
 from clopbench.errors import UserError, unknown
-from clopbench.parameters import validated
-from clopbench.suite import grid
-from clopbench.suite.declarations import (
-    BenchmarkDeclaration,
-    Coordinates,
-    LaunchConfig,
-    Overrides,
-    ScaleDeclaration,
-    TableDeclaration,
-)
-from clopbench.suite.overrides import Override, apply, check_keys
+from clopbench.parameters import Fault, checked
+from clopbench.suite import grid, reading
+from clopbench.suite.composing import Composer
+from clopbench.suite.declarations import Coordinates, LaunchConfig, ScaleDeclaration, TableDeclaration
+from clopbench.suite.declared import Declared
+from clopbench.suite.entries import Entry, Maker, same_cells
+from clopbench.suite.fitting import Fitting, references
+from clopbench.suite.overrides import Override, check_keys
 from clopbench.suite.plugins import Plugins
-from clopbench.suite.scales import at_scale, skip_reason
+from clopbench.suite.salvage import Salvaged
+from clopbench.suite.workable import remarks
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # The same, ten times as fast, where libyaml is.
 DEFAULT_SCALE = "laptop"
-CELL_SECTIONS = ("data", "encoder", "projection", "training", "augmentation", "evaluation")
 
-
-@dataclass(frozen=True)
-class Entry:
-    """One entry of a table, before it is repeated over seeds."""
-
-    coordinates: Coordinates
-    template: Cell
-
-    def cell(self, seed: int) -> Cell:
-        return self.template.model_copy(update={"seed": seed})
-
-    def cell_id(self, seed: int) -> str:
-        """`cell(seed).id`, without writing down all the rest of the cell for each seed anew."""
-        return identity(self._canonical | {"seed": seed})
-
-    @cached_property
-    def _canonical(self) -> dict[str, Any]:
-        return self.template.canonical()
+__all__ = ["DEFAULT_SCALE", "Benchmark", "Entry", "Suite"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +38,8 @@ class Benchmark:
     declared_axes: dict[str, list[str]]
     skipped: list[tuple[Coordinates, str]]
     """Points that are not run at this scale, and why."""
+    remarks: list[str] = field(default_factory=list)
+    """What a user should know before these cells are run."""
 
     @property
     def skip_reasons(self) -> dict[str, list[Coordinates]]:
@@ -80,7 +51,11 @@ class Benchmark:
 
 
 class Suite:
-    """A folder with benchmarks/, methods/ and tables/. Benchmarks are composed once and then remembered."""
+    """A folder with benchmarks/, methods/ and tables/. Files are read once and then remembered.
+
+    Whoever asks for a benchmark gets it with its tables checked: a claim about a point that does not exist is
+    found before anything is trained.
+    """
 
     def __init__(self, root: Path, methods_dirs: Sequence[Path] = ()):
         self.root = Path(root).resolve()
@@ -89,8 +64,8 @@ class Suite:
         for folder in methods_dirs:
             if not folder.is_dir():
                 raise UserError(f"--methods-dir: no folder {folder}")
-        self._read: dict[str, tuple[str, TableDeclaration]] = {}
-        self._composed: dict[tuple[str, str], dict[str, Any]] = {}
+        self._tables: dict[str, tuple[tuple[int, int], reading.Document]] = {}
+        self._composer = Composer(self.root / "benchmarks")
         self.method_folders = [self.root / "methods", *(Path(folder).resolve() for folder in methods_dirs)]
 
     @classmethod
@@ -111,40 +86,33 @@ class Suite:
         return Plugins(self.method_folders)
 
     def benchmark_names(self) -> list[str]:
-        return _stems(self.root / "benchmarks")
+        return reading.names(self.root / "benchmarks")
 
     def scale_names(self) -> list[str]:
-        return _stems(self.root / "benchmarks" / "scale")
+        """Raises UserError where there is none: no benchmark could be run."""
+        folder = self.root / "benchmarks" / "scale"
+        if not (found := reading.names(folder)):
+            raise UserError(f"{folder}: holds no scale (NAME.yaml), and no benchmark can be run without one")
+        return found
+
+    def table_names(self) -> list[str]:
+        return reading.names(self.root / "tables")
 
     def scales_of(self, name: str) -> list[str]:
         """The scales at which a benchmark has a point that can be run."""
-        scales = self.scale_names()
-        declaration = self._compose(name, scales[0])  # What is skipped where is the benchmark's own to say.
-        points = grid.points(declaration, {}, ())
-        at = {scale: at_scale(declaration, name, scale, scales) for scale in scales}
-        return [scale for scale in scales if any(skip_reason(at[scale], point) is None for point, _ in points)]
-
-    def table_names(self) -> list[str]:
-        return _stems(self.root / "tables")
+        names = self.scale_names()
+        declared = self._declared(name, names[0])  # What is skipped where is the benchmark's own to say.
+        return [one for one in names if any(declared.reason(point, one) is None for point in declared.points)]
 
     def table(self, name: str) -> TableDeclaration:
-        """Read tables/<name>.yaml. Raises UserError for an unknown name, a syntax error or a wrong field."""
+        """Read tables/<name>.yaml. Raises UserError for an unknown name, and for all that is wrong in it."""
         if name not in self.table_names():
             raise unknown("table", name, self.table_names())
-        path = self.root / "tables" / f"{name}.yaml"
-        text = path.read_text()
-        if name not in self._read or self._read[name][0] != text:
-            self._read[name] = text, self._table(name, text, path)
-        return self._read[name][1]
-
-    def _table(self, name: str, text: str, path: Path) -> TableDeclaration:
-        try:
-            content = yaml.load(text, LOADER)
-        except yaml.MarkedYAMLError as error:
-            raise _yaml_error(error, path) from None
-        if not isinstance(content, dict):
-            raise UserError(f"{path}: expected a mapping of fields")
-        return validated(TableDeclaration, content, f"tables/{name}.yaml")
+        document = self._document(name)
+        found, wrong = checked(TableDeclaration, document.content)
+        if found is None:
+            raise UserError(*map(document.problem, wrong))
+        return found
 
     def benchmark(
         self,
@@ -157,93 +125,112 @@ class Suite:
         """Compose benchmarks/<name>.yaml with a scale and overrides.
 
         only: axis → points to keep. extra_methods: methods that get a row of their own, in place of the
-        axes that set only method parameters. Raises UserError for anything that is unknown or invalid.
+        axes that set only method parameters. Raises UserError for all that is unknown or invalid, in the
+        benchmark and in its tables; a command line is looked at once these are right.
         """
         if name not in self.benchmark_names():
             raise unknown("table", name, self.benchmark_names())
         if scale not in self.scale_names():
             raise unknown("scale", scale, self.scale_names())
-        declaration = at_scale(self._compose(name, scale), name, scale, self.scale_names())
-        every = grid.points(declaration, only or {}, extra_methods)
-        reasons = [skip_reason(declaration, coordinates) for coordinates, _ in every]
-        points = [point for point, reason in zip(every, reasons, strict=True) if reason is None]
-        known_methods = [_method_block(declaration, sets)["name"] for _, sets in every]
-        check_keys(name, overrides, declaration, [self.plugins.get(n) for n in known_methods])
-        entries = [
-            Entry(coordinates, self._template(declaration, sets, overrides)) for coordinates, sets in points
-        ]
-        launch = apply(declaration.launch.model_dump(), "launch", overrides)
+        declared = self._declared(name, scale)
+        maker = Maker(declared, self.plugins)
+        maker.check()
+        maker.problems |= dict.fromkeys(self._misfits(declared))
+        points = declared.points
+        if not maker.problems:
+            points = declared.grid.points(only or {}, extra_methods)
+            methods = [plugin for point in points if (plugin := maker.plugin(point)) is not None]
+            check_keys(name, overrides, declared, methods)
+            maker.overrides = overrides
+        reasons = [declared.reason(point) for point in points]
+        run = [point for point, reason in zip(points, reasons, strict=True) if reason is None]
+        made = [(point, maker.entry(point)) for point in run]
+        launch = maker.launch()
+        if not maker.problems:
+            maker.refuse(same_cells([one for point, one in made if one and not point.alone], declared.grid))
+        entries = [entry for _, entry in made if entry is not None]
+        if not maker.problems and not only and not extra_methods:
+            maker.problems |= dict.fromkeys(self._misfits(declared, entries))
+        if maker.problems or launch is None:
+            raise UserError(*maker.problems)
         return Benchmark(
             name,
-            declaration.title,
-            declaration.scale,
-            validated(LaunchConfig, launch, "launch"),
-            grid.axes_of(points),
+            declared.declaration.title,
+            declared.declaration.scale,
+            launch,
+            grid.axes_of(run),
             entries,
-            {axis: list(named) for axis, named in declaration.axes.items()},
-            [(at, reason) for (at, _), reason in zip(every, reasons, strict=True) if reason is not None],
+            declared.axes,
+            [(at.coordinates, why) for at, why in zip(points, reasons, strict=True) if why is not None],
+            remarks([entry.template for entry in entries], {override.key for override in overrides}),
         )
 
-    def _compose(self, name: str, scale: str) -> BenchmarkDeclaration:
-        if (name, scale) not in self._composed:  # Hydra takes 60 ms, and a report asks several times.
-            self._composed[name, scale] = self._composition(name, scale)
-        return validated(BenchmarkDeclaration, deepcopy(self._composed[name, scale]), f"benchmarks/{name}.yaml")
+    def problems(self, scales: Sequence[str] = ()) -> list[str]:
+        """All that is wrong with the declarations, a line each. scales: those of the benchmarks; else all."""
+        found: dict[str, None] = {}
+        chosen = scales or self.scale_names()
+        for one in self.scale_names():
+            found |= dict.fromkeys(self._composer.problems(one))
+        for name in self.benchmark_names():
+            for scale in chosen:
+                try:
+                    self.benchmark(name, scale)
+                except UserError as error:
+                    found |= dict.fromkeys(error.problems)
+        for table in self.table_names():
+            found |= dict.fromkeys(self._table_problems(table, None))
+        for folder in ("benchmarks", "benchmarks/scale", "tables"):
+            for path in sorted((self.root / folder).glob("[!.]*.yml")):
+                found[f"{folder}/{path.name}: is not read: the name of a declaration ends with .yaml"] = None
+        return list(found)
 
-    def _composition(self, name: str, scale: str) -> dict[str, Any]:
-        folder = self.root / "benchmarks"
+    def _declared(self, name: str, scale: str) -> Declared:
+        return Declared(name, scale, self._composer.compose(name, scale), self.scale_names())
+
+    def _document(self, table: str) -> reading.Document:
+        name = f"tables/{table}{reading.SUFFIX}"
+        path = self.root / name
+        stamp = _stamp(path)
+        if table not in self._tables or self._tables[table][0] != stamp:
+            self._tables[table] = stamp, reading.read(path, name)
+        return self._tables[table][1]
+
+    def _misfits(self, declared: Declared, entries: Sequence[Entry] | None = None) -> Iterator[str]:
+        """What is wrong with the tables of a benchmark: those that name it, and the one that is called like it.
+
+        entries: all of the benchmark; then only what needs them is looked at.
+        """
+        for table in self.table_names():
+            try:
+                of = self._document(table).content.get("benchmark")
+            except UserError:
+                of = None
+            if of == declared.name or (table == declared.name and of not in self.benchmark_names()):
+                yield from self._table_problems(table, declared, entries)
+
+    def _table_problems(
+        self, table: str, declared: Declared | None, entries: Sequence[Entry] | None = None
+    ) -> list[str]:
         try:
-            with initialize_config_dir(str(folder), version_base="1.3"):
-                config = compose(name, overrides=[f"scale={scale}"])
-            content = OmegaConf.to_container(config, resolve=True)
-        except yaml.MarkedYAMLError as error:
-            raise _yaml_error(error, folder / f"{name}.yaml") from None
-        except (HydraException, OmegaConfBaseException) as error:
-            if isinstance(error.__cause__, yaml.MarkedYAMLError):
-                raise _yaml_error(error.__cause__, folder / f"{name}.yaml") from None
-            raise UserError(f"benchmarks/{name}.yaml: {' '.join(str(error).split())}") from None
-        assert isinstance(content, dict)
-        return {str(key): value for key, value in content.items()}
-
-    def _template(
-        self, declaration: BenchmarkDeclaration, sets: Overrides, overrides: Sequence[Override]
-    ) -> Cell:
-        """The cell of one grid point, at seed 0. Precedence: scale < benchmark < point < command line."""
-        config: dict[str, Any] = {}
-        for section in CELL_SECTIONS:
-            values = dict(getattr(declaration, section))
-            values |= {k.partition(".")[2]: v for k, v in sets.items() if k.startswith(f"{section}.")}
-            config[section] = apply(values, section, overrides)
-        config["evaluation"] = sources.with_versions(config["evaluation"])
-        if declaration.study is not None:
-            study = declaration.study | {
-                k.partition(".")[2]: v for k, v in sets.items() if k.startswith("study.")
-            }
-            config["study"] = apply(study, "study", overrides)
-        source = sources.source(config["data"].get("name", ""))
-        config["data"]["version"] = source.version
-        block = _method_block(declaration, sets)
-        plugin = self.plugins.get(block.pop("name"))
-        given = apply(block, "method", overrides, known=plugin.signature.parameters)
-        config["method"] = {
-            "name": plugin.name,
-            "version": plugin.signature.version,
-            "parameters": plugin.resolve(given),
-        }
-        return Cell.from_config(config | {"seed": 0})
+            document = self._document(table)
+        except UserError as error:
+            return list(error.problems)
+        salvaged = Salvaged(TableDeclaration, document.content)
+        wrong = list(salvaged.faults)
+        if salvaged.found is not None and salvaged.found.benchmark not in self.benchmark_names():
+            rule = str(unknown("benchmark", salvaged.found.benchmark, self.benchmark_names()))
+            wrong.append(Fault(("benchmark",), rule))
+        elif salvaged.found is not None and declared is not None:
+            fitting = Fitting(declared.axes, declared.metrics, declared.all_scales)
+            own = fitting.faults(salvaged.found) if entries is None else references(salvaged.found, entries)
+            wrong += map(salvaged.original, own)
+        return list(map(document.problem, sorted(wrong, key=lambda one: document.find(one.path)[1])))
 
 
-def _method_block(declaration: BenchmarkDeclaration, sets: Overrides) -> dict[str, Any]:
-    """The method of a grid point: a point may replace the benchmark's method, or set its parameters."""
-    block = dict(sets.get("method", declaration.method))
-    return block | {k.partition(".")[2]: v for k, v in sets.items() if k.startswith("method.")}
-
-
-def _stems(folder: Path) -> list[str]:
-    return sorted(path.stem for path in folder.glob("*.yaml") if path.is_file())
-
-
-def _yaml_error(error: yaml.MarkedYAMLError, path: Path) -> UserError:
-    mark = error.problem_mark
-    name = mark.name if mark and Path(mark.name).suffix == ".yaml" else str(path)
-    line = f":{mark.line + 1}" if mark else ""
-    return UserError(f"{name}{line}: not valid YAML: {error.problem}")
+def _stamp(path: Path) -> tuple[int, int]:
+    """Changes with a file."""
+    try:
+        state = path.stat()
+    except OSError:
+        return 0, 0
+    return state.st_mtime_ns, state.st_size

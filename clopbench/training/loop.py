@@ -17,16 +17,13 @@ from clopbench import geometry, seeds
 from clopbench.cell import Cell
 from clopbench.contrastive import normalised
 from clopbench.data.augment import Recipe, recipe, views
-from clopbench.method import Embedded
+from clopbench.geometry import NotFiniteError
+from clopbench.method import Embedded, LossError, scalars
 from clopbench.training.feed import Images
 from clopbench.training.model import Model, Teacher, backward_in_chunks, embed_in_chunks
 from clopbench.training.optim import build_optimizer, learning_rate, set_learning_rate
 
 Row = dict[str, Any]
-
-
-class NotFiniteError(Exception):
-    """The loss is NaN or infinite."""
 
 
 class Trainer:
@@ -64,7 +61,7 @@ class Trainer:
 
         Calls `after_step` after each step, and `on_epoch` with each finished epoch's row: mean losses, learning
         rate, geometry of the last batch's embeddings. A loss that is not finite ends the run before that
-        step is taken, and `diverged` says where.
+        step is taken, embeddings that are not end it with their epoch, and `diverged` says where.
         """
         while self.epoch < self.cell.training.epochs and self.diverged is None:
             order = seeds.numpy_generator(self.cell.seed, "order", self.epoch).permutation(len(self.images))
@@ -75,8 +72,8 @@ class Trainer:
                 begin = time.perf_counter()
                 try:
                     self.rows.append(self._step(next(batches), positions))
-                except NotFiniteError:
-                    self.diverged = f"loss not finite at epoch {self.epoch + 1}, step {self.step + 1}"
+                except NotFiniteError as error:
+                    self.diverged = f"{error} not finite at epoch {self.epoch + 1}, step {self.step + 1}"
                     return
                 self.step += 1
                 self.seconds += time.perf_counter() - begin
@@ -131,14 +128,15 @@ class Trainer:
     _PLAIN = ("epoch", "step", "rows", "history", "views", "seconds")
 
     def _step(self, image_BCHW: Tensor, positions: np.ndarray) -> Row:
-        """One step on the images at these positions. Raises NotFiniteError before anything is changed."""
+        """One step on the images at these positions. Raises NotFiniteError, of a loss before it is taken."""
         index_B = torch.from_numpy(positions).to(image_BCHW.device)
         view_VBCHW = draw_views(image_BCHW, self.recipes, self.cell.seed, self.epoch, self.step)
         batch = self._embed(view_VBCHW, index_B)
-        losses = self.model.method.loss(batch)
+        losses = scalars(self.model.method, self.model.method.loss(batch))
         row: Row = {f"loss_{name}": value.item() for name, value in losses.items()}
+        self._same_names(row)
         if self.anywhere(not all(math.isfinite(value) for value in row.values())):
-            raise NotFiniteError
+            raise NotFiniteError("loss")
         self.optimizer.zero_grad(set_to_none=True)
         self._backward(batch, view_VBCHW, losses["total"])
         position = self.epoch * self.steps_per_epoch + self.step
@@ -149,8 +147,22 @@ class Trainer:
         self.views += len(self.recipes) * len(positions)
         if self.step == self.steps_per_epoch - 1:
             prototype_KD = getattr(self.model.method, "prototype_KD", None)
-            row |= geometry.of_batch(normalised(batch.z_VBD.detach()), batch.y_B, prototype_KD)
+            z_VBD = normalised(batch.z_VBD.detach())
+            if self.anywhere(not bool(z_VBD.isfinite().all())):
+                raise NotFiniteError("embeddings")
+            row |= geometry.of_batch(z_VBD, batch.y_B, prototype_KD)
         return row
+
+    def _same_names(self, row: Row) -> None:
+        """Raise LossError where this step's losses are not those of the steps before: they make one history."""
+        before = next(iter(self.rows or self.history), row)
+        names = [name for name in before if name.startswith("loss_")]
+        if names != list(row):
+            was, now = (", ".join(name.removeprefix("loss_") for name in some) for some in (names, row))
+            method = self.model.method.name
+            raise LossError(
+                f"method {method}: loss() must return the same names at each step; {was} became {now}"
+            )
 
     def _embed(self, view_VBCHW: Tensor, index_B: Tensor) -> Embedded:
         y_B, chunk = self.labels[index_B], self.cell.training.micro_batch

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from clopbench import seeds
 from clopbench.cell import Cell
-from clopbench.errors import UserError
+from clopbench.errors import UserError, in_words
 from clopbench.method import Embedded, Method
 from clopbench.suite.plugins import Plugins
 from clopbench.training.encoders import build_encoder, build_head
@@ -88,7 +88,12 @@ def build_model(cell: Cell, plugins: Plugins, channels: int, num_classes: int, d
     sizes = {"dim": cell.projection.dim, "num_classes": num_classes, "features": features}
     wanted = inspect.signature(method_class).parameters
     given = {name: size for name, size in sizes.items() if name in wanted}
-    method = method_class(**given, generator=generator, **cell.method.parameters)  # pyright: ignore[reportCallIssue]
+    try:
+        method = method_class(**given, generator=generator, **cell.method.parameters)  # pyright: ignore[reportCallIssue]
+    except UserError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise UserError(f"method {cell.method.name} refuses its parameters: {in_words(error)}") from error
     autocast = torch.bfloat16 if cell.training.precision == "bf16" else None
     return Model(encoder, head, method, generator, autocast)
 

@@ -48,3 +48,13 @@ CONF
     # 'Nothing new added', with status 1, where the folder is used again.
     timeout 30 sacctmgr -i add cluster lab >>"$LAB/log/start.log" 2>&1 || true
 }
+
+# limit_submissions: an account and a QOS for the user, which lets them have so many tasks in the queue.
+limit_submissions() {
+    [ "$MAX_SUBMIT" != 0 ] || return 0
+    {
+        sacctmgr -i add account people || true
+        sacctmgr -i add user "$(id -un)" account=people || true
+        sacctmgr -i modify qos normal set MaxSubmitJobsPerUser="$MAX_SUBMIT" || true
+    } >>"$LAB/log/start.log" 2>&1
+}

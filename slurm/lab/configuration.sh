@@ -6,6 +6,7 @@ CPUS=${LAB_CPUS:-4}                 # per machine; more than there are is fine, 
 GPUS=${LAB_GPUS:-2}                 # per machine, faked
 MAX_ARRAY_SIZE=${LAB_MAX_ARRAY_SIZE:-1001}
 MAX_JOB_COUNT=${LAB_MAX_JOB_COUNT:-10000} # tasks in the queue, all together
+MAX_SUBMIT=${LAB_MAX_SUBMIT:-0}     # tasks in the queue, of one person; 0: any number
 NODE_TIMEOUT=${LAB_NODE_TIMEOUT:-10}    # seconds after which a silent machine counts as down
 GRACE=${LAB_GRACE:-10}              # seconds between preemption's signal and the end
 KILL_WAIT=${LAB_KILL_WAIT:-5}       # seconds between SIGTERM and SIGKILL
@@ -14,9 +15,11 @@ MIN_JOB_AGE=${LAB_MIN_JOB_AGE:-300} # seconds for which squeue remembers ended j
 for setting in NODES CPUS MAX_ARRAY_SIZE MAX_JOB_COUNT NODE_TIMEOUT KILL_WAIT MIN_JOB_AGE; do
     [[ ${!setting} =~ ^[1-9][0-9]*$ ]] || die "LAB_$setting: a whole number above 0 (got '${!setting}')"
 done
-for setting in GPUS GRACE; do
+for setting in GPUS GRACE MAX_SUBMIT; do
     [[ ${!setting} =~ ^[0-9]+$ ]] || die "LAB_$setting: a whole number (got '${!setting}')"
 done
+
+[ "$MAX_SUBMIT" = 0 ] || [ "$ACCOUNTING" = yes ] || die "LAB_MAX_SUBMIT: goes only with --accounting"
 
 listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
@@ -50,6 +53,8 @@ write_configuration() {
 AccountingStorageHost=127.0.0.1
 AccountingStoragePort=$((PORT + 1))
 AccountingStoragePass=$LAB/munge/socket"
+        # Then only people with an account may submit: add_user makes one.
+        [ "$MAX_SUBMIT" = 0 ] || accounting+=$'\nAccountingStorageEnforce=limits,qos'
         [ "$GPUS" = 0 ] || accounting+=$'\nAccountingStorageTRES=gres/gpu'
     fi
     echo "AutoDetect=off" >"$LAB/etc/gres.conf"
@@ -61,7 +66,7 @@ AccountingStoragePass=$LAB/munge/socket"
     done
     [ "$GPUS" = 0 ] || gpu_of_node="Gres=gpu:$GPUS"
     cat >"$SLURM_CONF" <<CONF
-# Written by slurm/lab/start.
+$MARK
 # nodes: $(seq -s ' ' -f 'n%g' "$NODES")
 # accounting: $ACCOUNTING
 ClusterName=lab

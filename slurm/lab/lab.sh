@@ -3,6 +3,7 @@
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin # Debian keeps daemons where users' paths do not look.
 
+GIVEN_CONF=${SLURM_CONF:-}
 # Of an outer job, or for the eyes of a user: not for our daemons and questions.
 unset "${!SLURM@}" "${!SBATCH_@}" "${!SINFO_@}" "${!SQUEUE_@}"
 
@@ -14,6 +15,18 @@ use_lab() {
     LAB=$(realpath -m "${1:-${LAB_DIR:-${TMPDIR:-/tmp}/clop-bench-lab-$(id -u)}}")
     export SLURM_CONF=$LAB/etc/slurm.conf
 }
+
+# use_running_lab DIR: the same for a lab that there is: without DIR the one that SLURM_CONF names, as it does
+# for squeue and the others. One that no lab has written would name somebody's cluster.
+use_running_lab() {
+    if [ -z "${1:-}" ] && [ -n "$GIVEN_CONF" ]; then
+        [ -f "$GIVEN_CONF" ] || die "SLURM_CONF names no file: $GIVEN_CONF"
+        grep -qxF "$MARK" "$GIVEN_CONF" || die "SLURM_CONF names no lab ($GIVEN_CONF): give the lab's folder"
+        set -- "$(dirname "$(dirname "$(realpath "$GIVEN_CONF")")")"
+    fi
+    use_lab "${1:-}"
+}
+MARK="# Written by slurm/lab/start."
 
 # Ended, but not yet reaped by its parent, counts as gone: PID 1 of a container may take seconds.
 alive() { [ -r "/proc/$1/stat" ] && ! grep -q ') Z ' "/proc/$1/stat" 2>/dev/null; }

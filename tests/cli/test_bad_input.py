@@ -4,8 +4,10 @@ import json
 import shutil
 import stat
 
+import numpy as np
 import pytest
 from checkout import QUICK, ROOT
+from PIL import Image
 from synthetic import record
 
 from clopbench.results.records import Store
@@ -33,6 +35,27 @@ CASES = {
     "negative seeds": (["table7", "--seeds", "-3"], "--seeds: at least one seed"),
     "backward range": (["table7", "--seeds", "5-2"], "--seeds: at least one seed"),
     "double seed": (["table7", "--seeds", "1,1"], "--seeds: a count"),
+    "too many seeds": (["table7", "--seeds", "999999999"], "--seeds: at most 100000 seeds (got '999999999')"),
+    "too long a range": (["table7", "--seeds", "0-100000"], "--seeds: at most 100000 seeds (got '0-100000')"),
+    "endless range": (["table7", "--seeds", f"3-{10**30}"], "--seeds: at most 100000 seeds"),
+    "seed of 30 digits": (["table7", "--seeds", f"0,{10**30}"], "--seeds: at most 9223372036854775807"),
+    "5000 digits of seeds": (["table7", "--seeds", "9" * 5000], "--seeds: a count (10)"),
+    "warm-up": (
+        ["table7", "training.warmup_epochs=10", "training.epochs=2"],
+        "training.warmup_epochs: warmup_epochs = 10 is more than epochs = 2: the full rate would never",
+    ),
+    "warm-up alone": (["table7", "training.warmup_epochs=26"], "warmup_epochs = 26 is more than epochs = 25"),
+    "one image": (["table7", "training.batch_size=1"], "training.batch_size: must be at least 2"),
+    "no epochs": (["table7", "training.epochs=0"], "training.epochs: input should be greater than 0 (got 0)"),
+    "rate not a number": (["table7", "training.learning_rate=nan"], "learning_rate: input should be a finite"),
+    "infinite decay": (["table7", "training.weight_decay=inf"], "weight_decay: input should be a finite"),
+    "no momentum": (["table7", "training.momentum=1"], "training.momentum: input should be less than 1"),
+    "5000 digits": (["table7", f"training.epochs={'9' * 5000}"], "override 'training.epochs=999"),
+    "brackets": (["table7", f"data.class_fractions={'[' * 2000}"], "override 'data.class_fractions=[["),
+    "package": (["table7", "training@data.epochs=1"], "a key is written section.field, without '@'"),
+    "interpolation": (["table7", "data.name=${oc.env:HOME}"], "data.name: unknown data set '${oc.env:HOME}'"),
+    "list for a name": (["table7", "data.name=[a]"], "data.name: must name a data set (got ['a'])"),
+    "line break": (["table7", "data.name='a\nb'"], "unknown data set 'a"),
     "negative weight": (["table7", "method.weight=-0.1"], "method.weight: input should be greater than or"),
     "zero temperature": (["table7", "method.temperature=0"], "method.temperature: input should be greater"),
     "nan": (["table7", "method.weight=nan"], "method.weight: input should be a finite number"),
@@ -85,6 +108,31 @@ def test_run_checks_the_model_before_it_writes(bench, tmp_path, arguments, messa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_shorter_training_says_that_its_warm_up_is_too_long(bench):
+    """The declared warm-up is part of the cell, which is what it always was; but nobody is left to wonder."""
+    done = bench("plan", "table7", "--seeds", "1", "training.epochs=2")
+    assert done.code == 0
+    assert (
+        "training.warmup_epochs = 3 is more than training.epochs = 2: the full rate is never reached"
+        in done.out
+    )
+    assert "never reached" not in bench("plan", "table7", "--seeds", "1", "training.epochs=3").out
+    assert "never reached" not in bench("plan", "theory", "--seeds", "1", "training.epochs=2").out
+
+
+def test_a_data_set_of_one_class_is_refused(bench, tmp_path, monkeypatch):
+    monkeypatch.setenv("BENCH_DATA", str(tmp_path / "data"))
+    for split in ("train", "test"):
+        (tmp_path / "images" / split / "a").mkdir(parents=True)
+        for number in range(4):
+            pixels = np.full((8, 8, 3), 60 * number, np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "images" / split / "a" / f"{number}.png")
+    assert bench("data", "prepare", "single", "--from", tmp_path / "images").code == 0
+    done = bench("plan", "table7", "data.name=single", "training.batch_size=4")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "data.name: single has 1 class: there is nothing to tell apart" in done.err
+
+
 @pytest.fixture
 def own_suite(tmp_path):
     """A suite that a test may spoil."""
@@ -116,7 +164,7 @@ def test_yaml_that_does_not_parse_is_named_with_its_line(bench, own_suite, name)
             "benchmarks/table7.yaml",
             "axes:",
             "axis:",
-            "benchmarks/table7.yaml.axis: unknown field; did you mean 'axes'",
+            "benchmarks/table7.yaml:15: axis: unknown field; did you mean 'axes'",
         ),
         (
             "benchmarks/scale/laptop.yaml",
@@ -129,7 +177,7 @@ def test_yaml_that_does_not_parse_is_named_with_its_line(bench, own_suite, name)
             "tables/table7.yaml",
             "margin: 0.012",
             "margin: -1",
-            "tables/table7.yaml.paper.margin: input should be",
+            "tables/table7.yaml:17: paper.margin: input should be",
         ),
         ("tables/table7.yaml", "mean: 0.780", "maen: 0.780", "unknown field; did you mean 'mean'"),
     ],

@@ -18,7 +18,7 @@ from clopbench.cli.options import Asked, Folders, Machine, spread
 GROUPS = {
     "Look": ["list", "methods", "plan", "show", "status", "logs", "power", "diff"],
     "Run": ["run", "import"],
-    "Cluster": ["submit", "retry", "cancel"],
+    "Cluster": ["submit", "retry", "cancel", "forget"],
     "Report": ["report"],
     "Suite": ["doctor", "data"],
 }
@@ -53,7 +53,7 @@ def test_verbs_that_take_cells_show_the_same_set_in_the_same_order():
     plan, run, submit = (shown(commands()[verb]) for verb in ("plan", "run", "submit"))
     assert list(plan) == [*ASKED, *MACHINE, "--explain", "--json"]
     assert list(run) == [*ASKED, *MACHINE]
-    assert list(submit) == ["--profile", *ASKED, "--device", "--dry-run", "--live"]
+    assert list(submit) == ["--profile", *ASKED, "--device", "--dry-run", "--live", "--wait"]
     assert {key: plan[key] for key in run} == run
     assert {key: plan[key] for key in ASKED} == {key: submit[key] for key in ASKED}
 
@@ -68,7 +68,7 @@ def test_one_option_means_one_thing_whatever_the_verb():
                 other.add((verb, name))
     assert other == {
         ("show", "--seeds"), ("power", "--seeds"),  # All that are recorded, instead of ten.
-        ("status", "tables"), ("cancel", "tables"),  # What was submitted, and no overrides.
+        ("status", "tables"), ("cancel", "tables"), ("forget", "words"),  # What was submitted.
         ("retry", "--profile"),  # The one that a cell had before.
     }  # fmt: skip
 

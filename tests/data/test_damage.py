@@ -97,7 +97,7 @@ def test_a_damaged_description_is_one_line(bench, folder, damage):
     assert sorted(line[:9] for line in done.out.splitlines()) == ["BAD mine:", "ok  yours"]
     refused = bench("plan", "table7", "data.name=mine", "--results", folder.parent / "results")
     assert refused.code == 2
-    assert refused.err.splitlines() == [f"error: {rows['mine']['summary']}"]
+    assert refused.err.splitlines() == [f"error: data.name: {rows['mine']['summary']}"]
 
 
 @settings(max_examples=100)

@@ -377,11 +377,14 @@ def test_long_tail_has_the_published_sizes(classes, each, factor, total):
 
 def test_long_tail_at_its_edges():
     assert long_tail(1, 10.0) == {0: 1.0}
+    assert long_tail(2, 4.0) == {0: 1.0, 1: 0.25}
     assert long_tail(3, 1.0) == {0: 1.0, 1: 1.0, 2: 1.0}
     assert long_tail(3, 16.0) == pytest.approx({0: 1, 1: 1 / 4, 2: 1 / 16})
     for factor in (0.5, float("nan"), float("inf")):
         with pytest.raises(UserError, match=r"data\.imbalance_factor: must be at least 1"):
             long_tail(10, factor)
+    with pytest.raises(UserError, match=r"data\.imbalance_factor: needs at least one class \(got 0\)"):
+        long_tail(0, 10.0)
 
 
 def test_thinning_by_hand():
@@ -436,6 +439,7 @@ def test_label_noise_at_its_edges():
     more = flip_labels(labels, 0.5, 3, np.random.default_rng(1))
     assert set(np.flatnonzero(some != labels)) < set(np.flatnonzero(more != labels))
     assert (more[some != labels] == some[some != labels]).all()
+    assert flip_labels(np.array([0, 1, -1]), 1.0, 2, np.random.default_rng(0)).tolist() == [1, 0, -1]
     assert flip_labels(np.zeros(3, np.int64), 0.0, 1, np.random.default_rng(0)).tolist() == [0, 0, 0]
     for rate, classes, text in ((1.1, 3, "must be from 0 to 1"), (0.1, 1, "at least two classes")):
         with pytest.raises(UserError, match=rf"data\.label_noise: .*{text}"):

@@ -444,7 +444,7 @@ def test_what_a_declaration_refuses(wrong, message):
     [
         (
             BETTER | {"better": {"metod": "clop"}},
-            "tables/grid.yaml: claim better: better: unknown axis 'metod': did you mean 'method'?",
+            ": claim better: better: unknown axis 'metod': did you mean 'method'?",
         ),
         (
             BETTER | {"than": {"method": "subcon"}},

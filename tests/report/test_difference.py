@@ -8,7 +8,7 @@ from checkout import ROOT, suite_of
 from synthetic import record
 
 from clopbench.report.difference import compare, read_contents
-from clopbench.results.index import publish, read_published
+from clopbench.results.published import publish, read_published
 from clopbench.results.records import Store
 
 LAPTOP = ROOT / "results" / "published" / "laptop.parquet"

@@ -28,13 +28,13 @@ def test_embeddings_are_read_as_they_were_kept(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        (None, "not a file of embeddings"),
-        ({"z_ND": np.ones((3, 2))}, "not a file of embeddings (KeyError"),
+        (None, "not an archive of arrays"),
+        ({"z_ND": np.ones((3, 2))}, "holds no y_N"),
         ({"z_ND": np.ones((3, 2)), "y_N": np.arange(4)}, "z_ND must be finite [N, D] and y_N [N]"),
         ({"z_ND": np.full((3, 2), np.nan), "y_N": np.arange(3)}, "z_ND must be finite"),
         (
             {"z_ND": np.ones((3, 2)), "y_N": np.arange(3), "prototype_KD": np.ones((4, 3))},
-            "prototype_KD must be [K, 2], not (4, 3)",
+            "prototype_KD must be finite [K, 2], not (4, 3)",
         ),
     ],
 )

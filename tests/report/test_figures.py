@@ -175,7 +175,7 @@ def test_empty_panels_say_so(drawn):
 
 
 def test_spectra_come_from_published_files_too(drawn, tmp_path):
-    from clopbench.results.index import publish
+    from clopbench.results.published import publish
 
     records = make_records(drawn[0])
     suite = make_suite(tmp_path)

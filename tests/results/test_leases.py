@@ -46,7 +46,7 @@ def test_a_reader_always_sees_a_whole_report(tmp_path):
         ended.set()
 
     with held:
-        held.report(epoch=-1)
+        held.report(epoch=0)
         writer = threading.Thread(target=write)
         writer.start()
         seen = []

@@ -18,10 +18,11 @@
 
 # setup
 module load cuda
+export PATH
 export ${SLURM_CPUS_PER_TASK:+SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK}
 export PYTHONSAFEPATH=1
 export PYTHONPATH=/shared/results/submissions/20261124-030000-table7-abcd/snapshot"${PYTHONPATH:+:$PYTHONPATH}"
 
 # command
 export SUBMITIT_EXECUTOR=slurm
-srun --unbuffered --output /shared/results/submissions/20261124-030000-table7-abcd/logs/%A_%a_%t_log.out sh -c 'trap '"'"''"'"' USR2; exec "$@"' task '/shared/my envs/bench/bin/python' -u -m clopbench.slurm.task /shared/results/submissions/20261124-030000-table7-abcd 500
+srun --unbuffered --output /shared/results/submissions/20261124-030000-table7-abcd/logs/%A_%a_%t_log.out --export=ALL /bin/sh -c 'trap '"'"''"'"' USR2; exec "$@"' task '/shared/my envs/bench/bin/python' -u -m clopbench.slurm.task /shared/results/submissions/20261124-030000-table7-abcd 500

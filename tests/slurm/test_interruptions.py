@@ -119,7 +119,8 @@ def test_preemption_in_all_forms(bench, lab: Lab, tmp_path, pace: Pace, undistur
     lab.wait(lambda: lab.states(higher) == ["RUNNING"], "the higher job", 120)
     table = state(bench, 3)
     assert (table["queued"], table["failed_by_class"]) == (2, {"killed": 1})
-    assert "ended task" in bench("status").out and ": PREEMPTED" in bench("status").out
+    told = bench("status", "--all").out
+    assert "ended task" in told and ": PREEMPTED" in told
     pace.go()
     lab.ask("scancel", higher)
     assert "1 cells in 1 tasks" in bench("retry", TABLE).out

@@ -1,6 +1,5 @@
 """What Slurm is asked, on a real Slurm: who is queued, why, how jobs ended; and when it gives no answer."""
 
-import os
 import time
 from datetime import datetime
 from pathlib import Path
@@ -9,8 +8,9 @@ import pytest
 from lab import Lab, require
 
 from clopbench.errors import UserError
-from clopbench.slurm import squeue
-from clopbench.slurm.squeue import JobState, NoAnswer, Refused
+from clopbench.slurm import commands, squeue
+from clopbench.slurm.commands import NoAnswer, Refused
+from clopbench.slurm.squeue import JobState
 
 # Task 0 ends well, 1 with status 3, 2 by a signal; 3 and 4 run; 5 and 6 wait for a place.
 MIXED = (
@@ -29,21 +29,6 @@ def mixed(lab: Lab) -> str:
 
     lab.wait(settled, "the array")
     return job
-
-
-@pytest.fixture
-def programs(tmp_path, monkeypatch) -> Path:
-    """A folder that comes first in PATH."""
-    folder = tmp_path / "programs"
-    folder.mkdir()
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-    return folder
-
-
-def program(folder: Path, name: str, script: str) -> None:
-    path = folder / name
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(0o755)
 
 
 def test_queue_tells_of_every_task_in_one_call(lab: Lab, monkeypatch):
@@ -133,14 +118,14 @@ def test_max_array_size_is_the_cluster_s(lab: Lab, lab_with, monkeypatch):
     small = lab_with(MAX_ARRAY_SIZE=10, NODES=1)
     monkeypatch.setenv("SLURM_CONF", str(small.conf))
     assert squeue.max_array_size() == 10
-    squeue.client("sbatch", "--array=0-9", "--output=/dev/null", "--wrap=true")
+    commands.client("sbatch", "--array=0-9", "--output=/dev/null", "--wrap=true")
     with pytest.raises(Refused, match="Invalid job array specification"):
-        squeue.client("sbatch", "--array=0-10", "--output=/dev/null", "--wrap=true")
+        commands.client("sbatch", "--array=0-10", "--output=/dev/null", "--wrap=true")
 
 
 def test_a_refusal_is_one_line_with_slurm_s_words(lab: Lab):
     with pytest.raises(Refused) as refusal:
-        squeue.client("sbatch", "--partition=nowhere", "--wrap=true")
+        commands.client("sbatch", "--partition=nowhere", "--wrap=true")
     assert str(refusal.value) == (
         "Slurm refused sbatch: invalid partition specified: nowhere; "
         "Batch job submission failed: Invalid partition name specified"
@@ -168,11 +153,11 @@ def test_without_slurm(monkeypatch, tmp_path):
     assert squeue.max_array_size() is None
 
 
-def test_a_slow_answer_is_not_waited_for(programs, tmp_path):
+def test_a_slow_answer_is_not_waited_for(program, tmp_path):
     """Nor do the children of a wrapper script stay behind."""
-    program(programs, "squeue", f"sleep 600 & echo $! > {tmp_path}/child; wait")
+    program("squeue", f"sleep 600 & echo $! > {tmp_path}/child; wait")
     with pytest.raises(NoAnswer, match=r"^Slurm gave no answer to squeue within 1 s$"):
-        squeue.client("squeue", seconds=1)
+        commands.client("squeue", seconds=1)
     stat = Path(f"/proc/{(tmp_path / 'child').read_text().strip()}/stat")
     deadline = time.monotonic() + 30
     while stat.exists() and ") Z " not in stat.read_text():
@@ -188,8 +173,8 @@ def test_a_slow_answer_is_not_waited_for(programs, tmp_path):
         "echo 'sacct: error: Problem talking to the database: Connection refused' >&2; exit 1",
     ],
 )
-def test_history_is_never_required(programs, script):
-    program(programs, "sacct", script)
+def test_history_is_never_required(program, script):
+    program("sacct", script)
     assert squeue.history(["1"], seconds=1) is None
 
 
@@ -232,4 +217,4 @@ def test_durations(text, seconds):
 
 def test_complaints_lose_their_prefixes():
     message = "sbatch: error: Unable\nsbatch: fatal: to go on: why\n\nsbatch: error: Unable\n"
-    assert squeue.complaint(message) == "Unable; to go on: why"
+    assert commands.complaint(message) == "Unable; to go on: why"

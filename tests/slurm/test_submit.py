@@ -95,7 +95,8 @@ def test_three_in_a_task_one_of_which_fails(bench, lab: Lab, tmp_path, local, fa
     told = bench("status")
     assert told.code == 1
     assert "table7: 3 cells: 2 done, 1 failed" in told.out
-    assert f"  failed {kind}  " in told.out
+    assert f"  failed: 1 {kind}\n" in told.out
+    assert f"  failed {kind}  " in bench("status", "--all").out
     (failed,) = [cell["id"] for cell in state(bench)["cells"] if cell["state"] == "failed"]
     assert (
         f"==> {results / failed[:2] / failed / 'run.log'} <=="
@@ -146,8 +147,7 @@ def test_slurms_refusal_is_one_line_and_leaves_nothing(bench, lab: Lab, tmp_path
 
 KILLER = """#!/bin/bash
 {before}
-bench=$(ps -o ppid= -p $PPID)  # timeout(1) stands between.
-kill -9 $bench
+kill -9 $PPID
 {after}
 """
 
@@ -186,7 +186,9 @@ def test_killed_around_sbatch_nothing_is_lost_and_nothing_doubled(bench, lab: La
 def test_submissions_of_the_same_second_keep_their_order(tmp_path):
     """Names decide which submission of a cell is the newer one."""
     store = Store(tmp_path)
-    made = [describe(store, {"tables": ["table7"]}, [], []) for _ in range(50)]
+    about = {"tables": ["table7"], "scale": "laptop", "device": "cpu", "settings": {}}
+    about["profile"] = {"name": "lab", "parameters": {}}
+    made = [describe(store, about, [], []) for _ in range(50)]
     for submission in made:
         write(submission, [])
     assert [s.name for s in all_submissions(store)] == [s.name for s in made]

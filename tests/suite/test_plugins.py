@@ -8,6 +8,7 @@ import pytest
 from checkout import ROOT
 
 from clopbench.errors import UserError
+from clopbench.suite import signatures
 from clopbench.suite.plugins import Plugins
 
 READABLE = '''
@@ -56,13 +57,12 @@ def test_signature_that_cannot_be_read_is_imported(tmp_path):
 
 
 def test_reading_and_importing_agree_for_all_shipped_methods():
-    from clopbench.suite.plugins import _inspect, _read
-
     plugins = Plugins([ROOT / "methods"])
     for name in plugins.names():
-        read = _read(plugins.get(name))
+        plugin = plugins.get(name)
+        read = signatures.of_file(plugin.path, name)
         assert read is not None, f"{name} needs an import to be planned"
-        assert read == _inspect(plugins.get(name).load())
+        assert read == signatures.of_class(plugin.load(), plugin.path)
 
 
 @pytest.mark.parametrize(
@@ -106,8 +106,31 @@ def test_two_files_of_one_name_are_refused(tmp_path):
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
         write(tmp_path / folder, "same", READABLE)
-    with pytest.raises(UserError, match="method 'same' is defined twice"):
-        Plugins([tmp_path / "one", tmp_path / "two"])
+    write(tmp_path / "one", "other", READABLE)
+    plugins = Plugins([tmp_path / "one", tmp_path / "two"])
+    assert plugins.get("other").signature.version == 3
+    for ask in (plugins.get("same").load, lambda: plugins.get("same").signature):
+        with pytest.raises(UserError, match="method 'same' is defined twice"):
+            ask()
+
+
+def test_an_entry_point_without_its_module_spoils_only_itself(tmp_path, monkeypatch):
+    metadata = tmp_path / "broken-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(
+        "[clopbench.methods]\ngone = no_such_module:X\nworse = raising.inner:X\n"
+    )
+    (tmp_path / "raising").mkdir()
+    (tmp_path / "raising" / "__init__.py").write_text("raise SystemExit('no')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    write(tmp_path, "good", READABLE)
+    plugins = Plugins([tmp_path])
+    assert plugins.names() == ["gone", "good", "worse"]
+    assert plugins.get("good").signature.version == 3
+    for name, why in (("gone", "no module no_such_module"), ("worse", "SystemExit: no")):
+        with pytest.raises(UserError, match=f"entry point {name} of clopbench.methods: {why}"):
+            plugins.get(name).load()
 
 
 def test_methods_of_installed_packages_are_found(tmp_path, environment):

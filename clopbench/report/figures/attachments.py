@@ -2,24 +2,23 @@
 
 Figures ask for them by cell id, and only when they are drawn. A results folder keeps spectrum.npy and
 embeddings.npz beside record.json; published are a column of the parquet files and embeddings/<cell id>.npz.
-
-Shapes: N test images, D embedding dimensions, K classes.
 """
 
+import os
 import shutil
-import zipfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clopbench.errors import UserError
 from clopbench.report.figures import placement
-from clopbench.results.records import Store
+from clopbench.results import embeddings
+from clopbench.results.embeddings import Embeddings
+from clopbench.results.files import Unreadable, shown
+from clopbench.results.records import DamagedRecord, Store, read_spectrum
 from clopbench.suite.suite import Suite
 
 PUBLISHED = Path("results") / "published"
@@ -27,31 +26,12 @@ EMBEDDED_SEED = 0
 """Only cells of this seed keep their embeddings."""
 
 
-@dataclass(frozen=True)
-class Embeddings:
-    """L2-normalised embeddings of test images, their classes, and the method's prototypes if it has any."""
-
-    z_ND: np.ndarray
-    y_N: np.ndarray
-    prototype_KD: np.ndarray | None
-
-
 def read_embeddings(path: Path) -> Embeddings:
     """The arrays of an embeddings.npz, as float64. Raises UserError where the file cannot be used."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        z_ND, y_N = arrays["z_ND"].astype(np.float64), arrays["y_N"].astype(np.int64)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: not a file of embeddings ({type(error).__name__}: {error})") from None
-    prototype_KD = arrays.get("prototype_KD")
-    if z_ND.ndim != 2 or y_N.shape != z_ND.shape[:1] or not np.isfinite(z_ND).all():
-        raise UserError(f"{path}: z_ND must be finite [N, D] and y_N [N], not {z_ND.shape} and {y_N.shape}")
-    if prototype_KD is not None:
-        prototype_KD = prototype_KD.astype(np.float64)
-        if prototype_KD.ndim != 2 or prototype_KD.shape[1] != z_ND.shape[1]:
-            raise UserError(f"{path}: prototype_KD must be [K, {z_ND.shape[1]}], not {prototype_KD.shape}")
-    return Embeddings(z_ND, y_N, prototype_KD)
+        return embeddings.read_embeddings(path)
+    except (FileNotFoundError, Unreadable) as damage:
+        raise UserError(f"damaged: {shown(path)}: {damage}") from None
 
 
 class Attachments:
@@ -66,6 +46,11 @@ class Attachments:
 
     def embeddings_path(self, cell_id: str) -> Path:
         return self.folder / "embeddings" / f"{cell_id}.npz"
+
+    def embeddings(self, cell_id: str) -> Embeddings | None:
+        """None where none were kept. Raises UserError for a damaged file."""
+        path = self.embeddings_path(cell_id)
+        return read_embeddings(path) if os.path.lexists(path) else None
 
     @cached_property
     def _spectra(self) -> dict[str, tuple[float, ...]]:
@@ -87,12 +72,19 @@ class LocalAttachments(Attachments):
 
     def spectrum(self, cell_id: str) -> tuple[float, ...]:
         try:
-            return tuple(np.load(self.store.folder(cell_id) / "spectrum.npy", allow_pickle=False).tolist())
-        except (OSError, ValueError):
+            return read_spectrum(self.store.folder(cell_id))
+        except DamagedRecord:
             return ()
 
     def embeddings_path(self, cell_id: str) -> Path:
-        return self.store.folder(cell_id) / "embeddings.npz"
+        return self.store.folder(cell_id) / embeddings.FILE
+
+    def embeddings(self, cell_id: str) -> Embeddings | None:
+        """None where none were kept, or none that can be used: whoever reads the folder's records says so."""
+        try:
+            return super().embeddings(cell_id)
+        except UserError:
+            return None
 
 
 def cells_to_embed(suite: Suite, scale: str) -> set[str]:
@@ -116,16 +108,14 @@ def cells_to_embed(suite: Suite, scale: str) -> set[str]:
 def publish_embeddings(suite: Suite, store: Store, cell_ids: Iterable[str]) -> Iterator[str]:
     """Copy the embeddings of some cells to the published ones, drop those of others; yield what was done.
 
-    A cell that this results folder knows nothing of keeps its published file. Raises UserError for a file
-    that cannot be used.
+    A cell of which this results folder has nothing that can be used keeps its published file.
     """
     local, published = LocalAttachments(store), Attachments(suite)
     wanted = set(cell_ids)
     copied = 0
     for cell_id in sorted(wanted):
         source, target = local.embeddings_path(cell_id), published.embeddings_path(cell_id)
-        if source.is_file():
-            read_embeddings(source)
+        if local.embeddings(cell_id) is not None:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
             copied += 1

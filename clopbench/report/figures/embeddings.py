@@ -6,7 +6,6 @@ Shapes: N test images, D embedding dimensions, K classes, P points put into the 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import seaborn as sns
@@ -16,10 +15,11 @@ from matplotlib.lines import Line2D
 from threadpoolctl import threadpool_limits
 
 from clopbench.report.figures import canvas, placement
-from clopbench.report.figures.attachments import EMBEDDED_SEED, Attachments, Embeddings, read_embeddings
+from clopbench.report.figures.attachments import EMBEDDED_SEED, Attachments
 from clopbench.report.figures.figure_kind import FigureKind
 from clopbench.report.observations import Observation
 from clopbench.report.tables import Table
+from clopbench.results.embeddings import Embeddings
 from clopbench.suite.figures import PrototypeHeatmap, TsneFigure
 
 COLUMNS = 3
@@ -49,7 +49,7 @@ def missing(figure: EmbeddingFigure, table: Table, attachments: Attachments) -> 
     """The chosen points that are not shown, with the reason."""
     found = {shown.label for shown, _ in at_hand(figure, table, attachments)}
     return [
-        f"{shown.label} ({'no embeddings' if _file(shown, attachments) is None else 'no prototypes'})"
+        f"{shown.label} ({'no embeddings' if _embeddings(shown, attachments) is None else 'no prototypes'})"
         for shown in chosen(figure, table)
         if shown.label not in found
     ]
@@ -126,20 +126,19 @@ def chosen(figure: EmbeddingFigure, table: Table) -> list[Shown]:
 
 
 def at_hand(figure: EmbeddingFigure, table: Table, attachments: Attachments) -> list[tuple[Shown, Embeddings]]:
-    """The points that can be shown, with their embeddings. Raises UserError for a damaged file."""
+    """The points that can be shown, with their embeddings. Raises UserError for a damaged published file."""
     found = [
-        (shown, read_embeddings(path))
+        (shown, embeddings)
         for shown in chosen(figure, table)
-        if (path := _file(shown, attachments)) is not None
+        if (embeddings := _embeddings(shown, attachments)) is not None
     ]
     if figure.with_prototypes:
         return [one for one in found if one[1].prototype_KD is not None]
     return found
 
 
-def _file(shown: Shown, attachments: Attachments) -> Path | None:
-    path = attachments.embeddings_path(shown.cell.id) if shown.cell else None
-    return path if path and path.is_file() else None
+def _embeddings(shown: Shown, attachments: Attachments) -> Embeddings | None:
+    return attachments.embeddings(shown.cell.id) if shown.cell else None
 
 
 def plane(figure: TsneFigure, embeddings: Embeddings) -> np.ndarray:

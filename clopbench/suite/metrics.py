@@ -1,0 +1,36 @@
+"""The metrics that a benchmark's cells can have, so that no table names one that no cell will have.
+
+Which of them a cell does have depends on its settings (`evaluation.validation`, `transfer`, `detection`).
+"""
+
+import re
+from collections.abc import Collection
+
+from clopbench.errors import unknown
+
+OF_TRAINING = frozenset(
+    [
+        *(f"{probe}_top{k}" for probe in ("probe", "probe_all", "knn", "knn100") for k in (1, 5)),
+        "effective_rank",
+        "mean_norm",
+        "alignment",
+        "uniformity",
+        "prototype_cosine_own",
+        "prototype_cosine_other",
+        *(f"{name}_best" for name in ("probe_top1", "probe_top5", "probe_all_top1", "knn_top1")),
+        "effective_rank_best",
+        "epoch_best",
+        "validation_top1_best",
+        *(f"detection_{protocol}{measure}" for protocol in ("", "frozen_") for measure in ("ap50", "ap")),
+        "transfer_mean",
+    ]
+)
+OF_TRANSFER = re.compile(r"transfer_[a-z0-9][a-z0-9_-]*")
+"""Accuracy on a further data set, which need not be prepared on this machine."""
+
+
+def fault(metric: str, known: Collection[str]) -> str | None:
+    """Why this cannot be a metric of cells that can have the `known` ones; None where it can."""
+    if metric in known or ("transfer_mean" in known and OF_TRANSFER.fullmatch(metric)):
+        return None
+    return str(unknown("metric", metric, known))
