@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.descriptivestats import sign_test
 
-from clopbench.statistics import power
+from clopbench.statistics import family, power
+from clopbench.statistics.amounts import later
 from clopbench.statistics.comparisons import Order
 from clopbench.statistics.thresholds import Bracket, Reading, bracket, median, median_ranks
-from clopbench.statistics.verdicts import Evidence, judge_claims
 
 RATES = (1.0, 10.0, 100.0, 1000.0)
 BROKEN = Reading(None, broken=True)
@@ -174,40 +174,38 @@ def test_interval_covers_the_true_median_on_coarse_and_fine_grids(steps):
     assert np.mean(covered) > 0.95
 
 
-@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=2, max_size=20))
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=6, max_size=14))
 def test_order_equals_statsmodels_sign_test(pairs):
+    """The flips of signs, all of them, are the sign test over the seeds in which the two differ."""
     first, second = zip(*pairs, strict=True)
     found = Order().compare(first, second)
     difference = np.array(first) - np.array(second)
     assert (found.in_favour, found.tied) == ((difference > 0).sum(), (difference == 0).sum())
+    [verdict] = judged(first, second)
     if not difference.any():
-        assert (found.estimate, Evidence(Order(), [found]).p) == (None, 1.0)
+        assert (found.estimate, verdict.verdict, verdict.p) == (None, "undecided", 1.0)
         return
     _, p = sign_test(difference)
-    assert Evidence(Order(), [found]).p == pytest.approx(min(1.0, p))
+    assert verdict.p == pytest.approx(min(1.0, p))
+
+
+def judged(first, second):
+    return family.judge([[later(dict(enumerate(first)), dict(enumerate(second)))]])
 
 
 def test_order_by_hand_and_in_words():
     # Eight of eight untied: 2 / 2⁸; the lower Clopper-Pearson limit is the eighth root of 0.025.
-    found = Order().compare([6] * 10, [4] * 8 + [6] * 2)
-    assert Evidence(Order(), [found]).p == pytest.approx(2 / 256)
+    values = [6] * 10, [4] * 8 + [6] * 2
+    found = Order().compare(*values)
+    assert judged(*values)[0].p == pytest.approx(2 / 256)
     assert (found.low, found.high) == (pytest.approx(0.025 ** (1 / 8)), 1.0)
-    cases = [
-        ([6] * 8, [4] * 8),
-        ([4] * 8, [6] * 8),
-        ([6] * 8, [6] * 8),
-        ([6] * 5, [4] * 5),
-        ([6], [4]),
-        ([6, 6], [4, 4]),
-    ]
-    judged = [judge_claims([Evidence(Order(), [Order().compare(*pair)])])[0] for pair in cases]
-    assert [verdict.text for verdict in judged] == [
+    cases = [([6] * 8, [4] * 8), ([4] * 8, [6] * 8), ([6] * 8, [6] * 8), ([6] * 5, [4] * 5), ([6], [4])]
+    assert [judged(*pair)[0].text for pair in cases] == [
         "supported",
         "contradicted",
-        "undecided (more than 10000 seeds would be needed)",
-        "undecided (about 6 seeds would settle it)",
-        "undecided (one seed says nothing about spread)",
-        "undecided (2 seeds are too few to say how many would settle it)",
+        "undecided",
+        "undecided (too few seeds (5 of at least 6))",
+        "undecided (too few seeds (1 of at least 6))",
     ]
     with pytest.raises(ValueError, match="equally many"):
         Order().compare([1.0], [])
@@ -236,9 +234,9 @@ def test_an_undecided_order_never_needs_fewer_seeds_than_it_has():
     rng = np.random.default_rng(6)
     for _ in range(8):
         first, second = rng.integers(0, 5, (2, 9)) + np.array([[1], [0]])
-        tested = Evidence(Order(), [Order().compare(first.tolist(), second.tolist())])
-        [verdict] = judge_claims([tested])
-        needed = tested.seeds_needed(verdict.alpha)
+        found = Order().compare(first.tolist(), second.tolist())
+        [verdict] = judged(first.tolist(), second.tolist())
+        needed = Order().seeds_needed(found, 0.05)
         if verdict.verdict == "undecided" and needed is not None:
             assert needed > 9
-            assert needed <= (tested.seeds_needed(verdict.alpha, cautious=True) or math.inf)
+            assert needed <= (Order().seeds_needed(found, 0.05, cautious=True) or math.inf)
