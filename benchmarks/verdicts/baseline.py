@@ -23,7 +23,7 @@ def judge(kinds: Sequence[str], claims: Sequence[Sequence[Amounts]]) -> list[str
     corrected = multipletests(np.minimum(1.0, sides * both.min(axis=1)), method="holm")[1]
     return [
         "undecided" if p > 0.05 else "supported" if one <= other else "contradicted"
-        for p, (one, other) in zip(corrected, both, strict=True)
+        for p, (one, other) in zip(np.asarray(corrected), both, strict=True)
     ]
 
 
@@ -36,7 +36,8 @@ def _claim(kind: str, claim: Sequence[Amounts]) -> tuple[float, float]:
 def _comparison(kind: str, one: Amounts) -> tuple[float, float]:
     x_N, y_N = (np.array([side[seed] for seed in one.seeds]) for side in (one.first, one.second))
     if kind == "spread":
-        r, p = stats.pearsonr(x_N + y_N, x_N - y_N)
+        found = stats.pearsonr(x_N + y_N, x_N - y_N)
+        r, p = float(found.statistic), float(found.pvalue)  # pyright: ignore[reportAttributeAccessIssue]
         return (p / 2, 1 - p / 2) if r < 0 else (1 - p / 2, p / 2)
     if kind == "higher_threshold":
         won, lost = int(np.sum(x_N > y_N)), int(np.sum(x_N < y_N))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clopbench.report import points
+from clopbench.report.claims.kinds import kind_of
 from clopbench.suite.declarations import TableDeclaration
 from clopbench.suite.suite import Benchmark, Suite
 
@@ -68,7 +69,7 @@ def _shapes(
             keys = [(table.benchmark, metric, *sorted(at.items())) for at in coordinates]
             return tuple(rows.setdefault(key, len(rows)) for key in keys)
 
-        pairs = points.pairs(claim, benchmark.axes, table.thresholds)
+        pairs = kind_of(claim, table).pairs(benchmark.axes)
         meetings = tuple(Meeting(side(pair.first), side(pair.second)) for pair in pairs)
         if meetings and metric not in DETERMINISTIC:
             found.append(Shape(f"{name}: {claim.name}", claim.kind, getattr(claim, "margin", 0.0), meetings))

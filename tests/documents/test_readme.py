@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from checkout import QUICK, ROOT
 
-from clopbench.results.index import read_published
+from clopbench.results.published import read_published
 from clopbench.results.records import Store
 from clopbench.suite.suite import Suite
 
