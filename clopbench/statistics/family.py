@@ -97,11 +97,9 @@ def compare(claim: Claim) -> Verdict:
     if any({-1.0} in bounds for bounds in sides):
         return Verdict(CONTRADICTED)
     if all(bound == {1.0} for bounds in sides for bound in bounds):
-        return (
-            Verdict(SUPPORTED)
-            if len(known) == len(claim)
-            else Verdict(UNDECIDED, reason=_what_is_missing(claim, 0))
-        )
+        if len(known) < len(claim):
+            return Verdict(UNDECIDED, reason=_what_is_missing(claim, 0))
+        return Verdict(SUPPORTED)
     return Verdict(UNDECIDED, reason="declared deterministic, but the seeds disagree or nothing differs")
 
 
@@ -146,8 +144,8 @@ class _Group:
 
         Where even that is significant the other group may use the whole level (Holm 1979, with unequal parts).
         """
-        hanging = [self._p(one, one.parts[one.weakest]) for one in self.scored if one is not None]
-        return max(hanging, default=1.0) / self.share
+        corrected = [self._p(one, one.observed) for one in self.scored if one is not None]
+        return max(corrected, default=1.0) / self.share
 
     def verdicts(self, largest_of_other: float) -> list[Verdict]:
         return [
@@ -157,13 +155,12 @@ class _Group:
             for claim, scores in zip(self.claims, self.scored, strict=True)
         ]
 
-    def _p(self, scores: Scores, part: Part | None) -> float:
-        assert part is not None
-        return max(self.steps.adjust(self.place[id(scores)], part.score), flips.least_p(part.n))
+    def _p(self, scores: Scores, score: float) -> float:
+        return max(self.steps.adjust(self.place[id(scores)], score), flips.least_p(scores.n))
 
     def _verdict(self, claim: Claim, scores: Scores, largest_of_other: float) -> Verdict:
         def corrected(part: Part) -> float:
-            p = self._p(scores, part)
+            p = self._p(scores, part.score)
             return min(1.0, p / self.share, max(p, largest_of_other))
 
         comparisons = tuple(

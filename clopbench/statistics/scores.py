@@ -83,10 +83,11 @@ def _scores(
     favour = ready[0][1].in_favour
     share_for, share_against = math.log(favour), math.log((1 - favour) / evidence_HK.shape[1])
     # An opposite flip exchanges what is positive and what is negative.
-    of_flips_F = np.concatenate([negative_HK.max(axis=1), positive_HK.max(axis=1)]) + share_against
-    if len(ready) == len(claim):
-        k = int(np.argmin(positive_HK[0] - negative_HK[0]))
-        of_flips_F = np.maximum(of_flips_F, np.concatenate([positive_HK[:, k], negative_HK[:, k]]) + share_for)
+    k = int(np.argmin(positive_HK[0] - negative_HK[0]))
+    of_flips_F = np.maximum(
+        np.concatenate([positive_HK[:, k], negative_HK[:, k]]) + share_for,
+        np.concatenate([negative_HK.max(axis=1), positive_HK.max(axis=1)]) + share_against,
+    )
     p_K = flips.alone(statistics_HK)
     parts: list[Part | None] = [None] * len(claim)
     start = 0
@@ -103,4 +104,7 @@ def _scores(
         weakest, hardest = max(contrary, key=lambda entry: entry[1].score)
     else:
         weakest, hardest = min(tested, key=lambda entry: entry[1].score)
-    return Scores(of_flips_F, hardest.score, hardest.side, tuple(parts), weakest)
+    # What is not complete cannot be supported, and stays in the family.
+    undecidable = not contrary and len(ready) < len(claim)
+    observed = share_against if undecidable else hardest.score
+    return Scores(of_flips_F, observed, hardest.side, tuple(parts), weakest)

@@ -65,6 +65,16 @@ def test_missing_comparisons():
     assert verdict.text == "undecided (too few seeds (2 of at least 6))"
 
 
+def test_a_claim_that_cannot_be_supported_yet_stays_in_the_family():
+    """Its comparisons may still contradict it, so others are corrected for them as before."""
+    lone, other = [apart(0.9, 0.2, 0.7, 0.4, 1.3, 0.1, 0.6, 0.8)], apart(*CLEAR[:4], -1.0, *CLEAR[5:])
+    settled = judge([lone, [apart(*CLEAR)]])[0]
+    open_one = judge([lone, [apart(*CLEAR), None]])
+    assert (open_one[1].verdict, open_one[1].adjusted) == ("undecided", 1.0)
+    assert some(open_one[0].adjusted) >= some(settled.adjusted)
+    assert some(judge([lone, [other, None]])[0].adjusted) > 2 / 256
+
+
 def test_margins_in_both_directions():
     zeros = by_seed(*[0.0] * 10)
     near_zero = by_seed(*np.linspace(-0.1, 0.1, 10))
