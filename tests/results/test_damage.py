@@ -305,7 +305,8 @@ FIELDS = {
     "failure": st.none() | st.fixed_dictionaries(dict.fromkeys(("class", "message", "traceback"), st.text())),
     "more": ANYTHING,
 }
-FEW = settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+SLOW = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
+FEW = settings(max_examples=10, deadline=None, suppress_health_check=SLOW)
 
 
 @dataclass

@@ -33,7 +33,8 @@ def test_the_environment_of_every_command_is_ours(program, monkeypatch, name):
     for variable in KEPT:
         monkeypatch.setenv(variable, os.environ.get(variable) or "kept")
     program(name, "env")
-    seen = dict(line.partition("=")[::2] for line in commands.client(name).out.splitlines())
+    lines = [line.partition("=") for line in commands.client(name).out.splitlines()]
+    seen = {key: value for key, _, value in lines}
     assert not seen.keys() & set(HEEDED)
     assert {variable: seen.get(variable) for variable in KEPT} == {v: os.environ[v] for v in KEPT}
 

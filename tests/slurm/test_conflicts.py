@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 from checkout import QUICK, ROOT
-from clopbench.cli.slurm_orders import split_words
 from cluster import SUBMIT
 from golden_sbatch import golden_submission
 
+from clopbench.cli.orders import split_words
 from clopbench.errors import UserError
 from clopbench.results.records import Store
 from clopbench.slurm import conflicts, options, sbatch
