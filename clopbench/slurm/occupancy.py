@@ -89,8 +89,8 @@ class Occupancy:
             yield Place(submission, None, cell, None, None)
 
     def _attended(self, submission: Submission) -> bool:
-        claim = leases.current(submission.folder)
-        return claim is not None and not claim.stale
+        lease = leases.current(submission.folder)
+        return lease is not None and not lease.stale
 
     def _adopt(self, name: str) -> str | None:
         """The id of an array that Slurm took just before `bench submit` was killed."""
