@@ -20,7 +20,8 @@ FULL = "QOSMaxSubmitJobPerUserLimit"
 
 
 def written(folder, tasks: int, at_once: int, limit: int) -> Submission:
-    about = golden_submission().about | {"tables": ["table7"]}
+    asked = {"tables": ["table7"], "scale": "laptop", "device": "cpu", "settings": {}, "method_folders": []}
+    about = golden_submission().about | asked
     submission = describe(Store(folder), about, sbatch.split(tasks, limit, at_once), [])
     write(submission, [])
     return submission
