@@ -5,6 +5,7 @@ A profile's keys are those of submitit (`timeout_min`, `slurm_partition`, …) a
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ class Profile:
 
     name: str
     path: Path
+    document: reading.Document
     cells_per_task: int
     tasks: int | None
     requeues: int
@@ -37,7 +39,7 @@ class Profile:
 
     def blame(self, key: str) -> str:
         """The words with which a message about a key begins: where it was written."""
-        return _override(key) if key.partition(".")[0] in self.overridden else f"{self.path}.{key}"
+        return _override(key) if key.partition(".")[0] in self.overridden else _in(self.document, key)
 
     def as_dict(self) -> dict[str, Any]:
         """As plain data, for submission.json."""
@@ -67,12 +69,10 @@ def load_profile(name: str, suite_root: Path, settings: Mapping[str, Any] | None
     path = next(folder / f"{name}.yaml" for folder in _folders(suite_root) if name in reading.names(folder))
 
     settings = settings or {}
-
-    def file(key: str) -> str:
-        return f"{path}.{key}"
-
+    document = reading.read(path, str(path))
+    file = partial(_in, document)
     written = named(
-        {key: value for key, value in reading.read(path, str(path)).content.items() if key not in settings},
+        {str(key): value for key, value in document.content.items() if key not in settings},
         file,
     )
     checked(written, file)
@@ -83,7 +83,7 @@ def load_profile(name: str, suite_root: Path, settings: Mapping[str, Any] | None
     content = {k: v for k, v in (written | typed).items() if v is not None and (k, v) != off}
     ours = checked(content, file).model_dump(include=set(OwnKeys.model_fields))
     parameters = {key: value for key, value in content.items() if key not in ours}
-    profile = Profile(name, path, parameters=parameters, overridden=frozenset(typed), **ours)
+    profile = Profile(name, path, document, parameters=parameters, overridden=frozenset(typed), **ours)
     conflicts.check(parameters, profile.blame, typed)
     if not {"timeout_min", "slurm_time"} & parameters.keys():
         key = next((key for key in ("timeout_min", "slurm_time") if key in typed), "timeout_min")
@@ -91,6 +91,11 @@ def load_profile(name: str, suite_root: Path, settings: Mapping[str, Any] | None
             f"{profile.blame(key)}: required, but not given (without it Slurm would allow 5 minutes)"
         )
     return profile
+
+
+def _in(document: reading.Document, key: str) -> str:
+    line = document.find(tuple(key.split(".")))[1]
+    return f"{document.name}:{line}: {key}"
 
 
 def _override(key: str) -> str:

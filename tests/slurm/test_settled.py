@@ -76,7 +76,10 @@ def timed_out(cell: Cell) -> Record:
 def test_what_is_under_way_comes_first_and_failures_are_folded(bench, scene: Scene):
     told = bench("status")
     assert told.code == 1
-    assert told.out.splitlines() == [
+    damaged, cell_id = told.out.splitlines()[-1], scene.ids["damaged"]
+    assert damaged.startswith("damaged: ")
+    assert damaged.endswith(f"{cell_id[:2]}/{cell_id}/record.json: not valid JSON, perhaps truncated")
+    assert told.out.splitlines()[:-1] == [
         "table7: 8 cells: 1 done, 1 running, 1 queued, 3 failed, 1 cancelled, 1 stalled; about 2 min left",
         f"  running  {scene.ids['running']}  table7 random, seed 1: not a task of Slurm",
         "  queued: 1 Priority",

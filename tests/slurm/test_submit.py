@@ -216,7 +216,7 @@ def test_tasks_run_the_code_of_the_moment_of_submission(bench, lab: Lab, tmp_pat
     theirs = {c.id for cells in live.tasks for c in cells if c.config["method"]["name"] == "theirs"}
     assert broken == theirs
     assert len(broken) == 2
-    assert (frozen.folder / "snapshot" / "clopbench" / "launch" / "task.py").is_file()
+    assert (frozen.folder / "snapshot" / "clopbench" / "slurm" / "task.py").is_file()
     assert not (live.folder / "snapshot").exists()
     assert frozen.about["source"].keys() == {"commit", "dirty"}
 
