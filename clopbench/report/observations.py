@@ -1,12 +1,15 @@
 """Recorded cells as the report sees them, and the numbers that they make up."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from clopbench.report.paper_numbers import NumberVerdict
 from clopbench.statistics.summaries import Summary
-from clopbench.statistics.verdicts import NumberVerdict
 from clopbench.suite.declarations import Coordinates, PaperValue
+
+BROKEN = ("collapsed", "diverged")
+"""How a run may end that is a result, but no good one."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,8 @@ class Number:
     paper: PaperValue | None
     verdict: NumberVerdict
     metric: str
-    diverged_as: float | None = None
-    """What a diverged cell counts as; None: it has no value."""
+    diverged_as: Mapping[str, float] = field(default_factory=dict)
+    """Metric → what a diverged cell counts as; of others it has no value."""
 
     @property
     def difference(self) -> float | None:
@@ -59,7 +62,7 @@ class Number:
 
     def values_of(self, metric: str) -> dict[int, float]:
         """Seed → a metric, for the cells that have it."""
-        return metric_by_seed(self.cells, metric, self.diverged_as if metric == self.metric else None)
+        return metric_by_seed(self.cells, metric, self.diverged_as.get(metric))
 
     def count(self, status: str) -> int:
         return sum(cell.status == status for cell in self.cells)

@@ -9,6 +9,8 @@ from clopbench.report.claims.tested import Claim
 from clopbench.report.formats import wording
 from clopbench.report.formats.sheets import markdown_table
 from clopbench.report.observations import Observation
+from clopbench.report.paper_numbers import NOT_RUN as UNSEEN
+from clopbench.report.paper_numbers import VERDICTS as NUMBER_VERDICTS
 from clopbench.report.tables import Table
 from clopbench.statistics.family import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED
 from clopbench.suite.claims import ClaimDeclaration
@@ -16,7 +18,6 @@ from clopbench.suite.declarations import TableDeclaration
 from clopbench.suite.suite import Suite
 
 SYMBOLS = {SUPPORTED: "✔", CONTRADICTED: "✘", UNDECIDED: "?", NOT_RUN: "·"}
-NUMBER_VERDICTS = ("reproduced", "different", "undecided", "not comparable", "not run")
 SMALL_TO_LARGE = ("laptop", "cpu", "gpu", "paper")
 
 FRAGILE = "fragile"
@@ -120,10 +121,10 @@ def _link(name: str) -> str:
 
 def _verdicts(declaration: TableDeclaration, at_scales: Sequence[Table]) -> list[str]:
     """One verdict for each known number of the paper; a run at its scale outweighs any other."""
-    best = ["not run"] * len(declaration.paper.values)
+    best = [UNSEEN] * len(declaration.paper.values)
     for table in sorted(at_scales, key=lambda table: table.scale.is_paper):
         for number in table.all_numbers:
-            if number.paper is not None and number.verdict.verdict != "not run":
+            if number.paper is not None and number.verdict.verdict != UNSEEN:
                 best[declaration.paper.values.index(number.paper)] = number.verdict.verdict
     return best
 

@@ -10,10 +10,11 @@ from clopbench.report.claims import tested
 from clopbench.report.claims.kinds import kind_of
 from clopbench.report.claims.tested import Claim
 from clopbench.report.observations import Arms, Number, Observation
+from clopbench.report.paper_numbers import NOT_RUN, NumberVerdict, judge
 from clopbench.report.threshold_lines import Line
 from clopbench.results.records import RESULT_STATUSES
 from clopbench.statistics.summaries import summarise
-from clopbench.statistics.verdicts import NumberVerdict, judge_number
+from clopbench.suite import metrics
 from clopbench.suite.declarations import Coordinates, MetricColumn, ScaleDeclaration, TableDeclaration
 from clopbench.suite.suite import Benchmark, Suite
 
@@ -100,7 +101,10 @@ def build_table(
         for entry in benchmark.entries
     ]
     by_place = {tuple(number.coordinates.items()): number for number in numbers}
-    claims = [tested.compare(claim, declaration, benchmark.axes, by_place) for claim in declaration.claims]
+    comparable = benchmark.scale.is_paper
+    claims = [
+        tested.compare(claim, declaration, benchmark.axes, by_place, comparable) for claim in declaration.claims
+    ]
     thresholds = threshold_lines.lines(declaration.thresholds, benchmark, numbers)
     return Table(
         name, declaration, benchmark.scale, benchmark.axes, numbers, claims, benchmark.skip_reasons, thresholds,
@@ -167,13 +171,12 @@ def _number(
     known = (value for value in declaration.paper.values if (value.metric or declaration.metric) == metric)
     paper = next((value for value in known if value.at == coordinates), None)
     number = Number(
-        coordinates, None, cells, planned, paper, NumberVerdict("not run"), metric,
-        declaration.diverged_as.get(scale.name) if metric == declaration.metric else None,
+        coordinates, None, cells, planned, paper, NumberVerdict(NOT_RUN), metric,
+        declaration.lost(scale.name),
     )  # fmt: skip
     present = list(number.values.values())
-    summary = summarise(present) if present else None
-    theirs = (paper.mean, paper.sd, paper.n) if paper else (None, None, None)
-    verdict = judge_number(summary, *theirs, declaration.paper.margin, scale.is_paper)
+    summary = summarise(present, metrics.bounds(metric)) if present else None
+    verdict = judge(present, paper, declaration.paper.margin, scale.is_paper)
     return replace(number, summary=summary, verdict=verdict)
 
 

@@ -7,13 +7,12 @@ from typing import Any
 
 from clopbench.cell import flatten
 from clopbench.errors import UserError, unknown
-from clopbench.report.observations import Number
+from clopbench.report.observations import BROKEN, Number
+from clopbench.statistics.falls import largest_share, noise
 from clopbench.statistics.thresholds import Bracket, Median, Reading, bracket, median
 from clopbench.suite.declarations import Coordinates, TableDeclaration
 from clopbench.suite.suite import Benchmark, Entry
 from clopbench.suite.thresholds import ThresholdDeclaration
-
-BROKEN = ("collapsed", "diverged")
 
 
 @dataclass(frozen=True)
@@ -27,6 +26,8 @@ class Line:
     """Seed → where its threshold lies."""
     found: Median | None
     predicted: float | None
+    share: float
+    """Of the best before it, below which a point has fallen: the declared one, or what noise leaves of it."""
     incomplete: int
     """Seeds that have a cell at some points of the axis, but not at all of them. They are left out."""
 
@@ -44,7 +45,8 @@ def lines(
                 Line(
                     declaration, coordinates, brackets,
                     median(list(brackets.values())) if brackets else None,
-                    _predicted(declaration, benchmark, coordinates), len(seeds) - len(brackets),
+                    _predicted(declaration, benchmark, coordinates), share(declaration, row),
+                    len(seeds) - len(brackets),
                 )
             )  # fmt: skip
     return found
@@ -67,6 +69,7 @@ def as_data(line: Line) -> dict[str, Any]:
         "censored": found.censored if found else None,
         "recovering": found.recovering if found else 0,
         "incomplete": line.incomplete,
+        "share": line.share,
         "predicted": line.predicted,
         "brackets": {seed: [_finite(one.low), _finite(one.high)] for seed, one in line.brackets.items()},
     }
@@ -74,13 +77,33 @@ def as_data(line: Line) -> dict[str, Any]:
 
 def by_seed(declaration: ThresholdDeclaration, row: Sequence[Number]) -> dict[int, Bracket]:
     """Seed → its bracket, from the numbers along the axis, for the seeds that have a reading at each."""
+    points, by_seed_P = _along(declaration, row)
+    fallen = share(declaration, row)
+    return {seed: bracket(points, readings_P, fallen) for seed, readings_P in by_seed_P.items()}
+
+
+def share(declaration: ThresholdDeclaration, row: Sequence[Number]) -> float:
+    """The share of the best before it below which a point of the row has fallen.
+
+    The declared one, or the smaller one that the row's noise leaves (clopbench/statistics/falls.py).
+    """
+    points, by_seed_P = _along(declaration, row)
+    values_SP = [
+        [math.nan if one.broken or one.value is None else one.value for one in readings_P]
+        for readings_P in by_seed_P.values()
+    ]
+    return largest_share(declaration.share, noise(values_SP), len(points))
+
+
+def _along(
+    declaration: ThresholdDeclaration, row: Sequence[Number]
+) -> tuple[list[float], dict[int, list[Reading]]]:
+    """The points of the axis, ascending, and seed → its readings there, for seeds that have one at each."""
     ascending = sorted(row, key=lambda number: float(number.coordinates[declaration.axis]))
     points = [float(number.coordinates[declaration.axis]) for number in ascending]
     readings = [_readings(number, declaration.metric) for number in ascending]
-    if not readings:
-        return {}
-    complete = sorted(set.intersection(*(set(one) for one in readings)))
-    return {seed: bracket(points, [one[seed] for one in readings], declaration.share) for seed in complete}
+    complete = sorted(set.intersection(*(set(one) for one in readings))) if readings else []
+    return points, {seed: [one[seed] for one in readings] for seed in complete}
 
 
 def check(table: TableDeclaration, benchmark: Benchmark, where: str) -> None:

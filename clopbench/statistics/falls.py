@@ -22,8 +22,10 @@ NORMAL_MAD = 1.4826
 """Standard deviation of a normal distribution over its median absolute deviation."""
 MAD_EFFICIENCY = 0.37
 """Of that estimate, beside the standard deviation's (Rousseeuw & Croux 1993)."""
+LEAST_FREEDOM = 3
+"""Degrees of freedom below which a spread is hardly known, and no share is lowered because of it."""
 FEW_SEEDS = 5
-"""Below so many seeds all steps are taken as one sample."""
+"""Below so many seeds the deviations of all steps are taken together."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,11 @@ class Noise:
 def noise(values_SP: Sequence[Sequence[float]] | NDArray[np.float64]) -> Noise | None:
     """What changes from a point to the next beyond what all seeds share.
 
-    values_SP: NaN where a cell has no value. For each step of the grid the spread over seeds of the change in
-    log(value), by the median absolute deviation; of these the median, so that steps at which some seeds fall
-    and others do not count for little. What all points of a seed have in common cancels. None where nothing is
-    left to estimate it from.
+    values_SP: NaN where a cell has no value. Of each step of the grid the changes in log(value), seed by seed:
+    what they have in common (a fall of the row) is taken off, and of what is left the median absolute deviation
+    is the spread. From FEW_SEEDS seeds on that is one spread for each step and the median of these, so that
+    steps at which some seeds fall and others do not count for little; below that all steps are taken together.
+    What all points of a seed have in common cancels. None below LEAST_FREEDOM degrees of freedom.
     """
     values = np.asarray(values_SP, dtype=float)
     if values.ndim != 2 or values.shape[1] < 2:
@@ -48,11 +51,12 @@ def noise(values_SP: Sequence[Sequence[float]] | NDArray[np.float64]) -> Noise |
     with np.errstate(divide="ignore", invalid="ignore"):
         steps_SJ = np.diff(np.where(values > 0, np.log(values), np.nan), axis=1)
     samples = [step_S[np.isfinite(step_S)] for step_S in steps_SJ.T]
-    samples = [sample for sample in samples if len(sample) >= FEW_SEEDS] or [np.concatenate(samples)]
-    count = sum(len(sample) - 1 for sample in samples)
-    if count < 1:
+    samples = [sample for sample in samples if len(sample) >= 2]
+    large = [sample for sample in samples if len(sample) >= FEW_SEEDS]
+    count = sum(len(sample) - 1 for sample in large or samples)
+    if MAD_EFFICIENCY * count < LEAST_FREEDOM:
         return None
-    spread = float(np.median([_spread(sample) for sample in samples]))
+    spread = float(np.median([_spread(sample) for sample in large])) if large else _spread_together(samples)
     return Noise(spread / math.sqrt(2), MAD_EFFICIENCY * count)
 
 
@@ -72,3 +76,9 @@ def _spread(changes: NDArray[np.float64]) -> float:
     n = len(changes)
     # In small samples the median absolute deviation is too small, by about n / (n - 0.8).
     return float(NORMAL_MAD * np.median(np.abs(changes - np.median(changes)))) * n / (n - 0.8)
+
+
+def _spread_together(samples: Sequence[NDArray[np.float64]]) -> float:
+    """The same of several small samples with centres of their own; n changes have n - 1 degrees of freedom."""
+    left = [(one - one.mean()) * math.sqrt(len(one) / (len(one) - 1)) for one in samples]
+    return float(NORMAL_MAD * np.median(np.abs(np.concatenate(left))))

@@ -18,55 +18,41 @@ NO_SPREAD = 1e-12
 
 @dataclass(frozen=True)
 class Summary:
-    """Mean over seeds; sd (ddof = 1) and the t interval's half-width only where n ≥ 2."""
+    """Mean over seeds; sd (ddof = 1) and the 95 % t interval only where n ≥ 2."""
 
     n: int
     mean: float
     sd: float | None
-    half_width: float | None
+    low: float | None
+    high: float | None
+    """The interval, within the bounds of the metric."""
+    is_cut: bool = False
+    """A bound cut it off, so that the mean is not in its middle."""
+
+    @property
+    def half_width(self) -> float | None:
+        """None also where the interval has no two equal halves."""
+        return None if self.high is None or self.is_cut else self.high - self.mean
 
 
-def summarise(values: Sequence[float]) -> Summary:
-    """Mean, sample standard deviation and half-width of the 95 % t interval. Raises ValueError if empty."""
+def summarise(values: Sequence[float], bounds: tuple[float, float] | None = None) -> Summary:
+    """Mean, sample standard deviation and 95 % t interval. Raises ValueError if empty.
+
+    bounds: between what the metric lies. Cutting the interval there loses no coverage: what is cut off does not
+    hold the true mean.
+    """
     if not values:
         raise ValueError("no values to summarise")
     n, mean = len(values), float(np.mean(values))
     if n == 1:
-        return Summary(1, mean, None, None)
+        return Summary(1, mean, None, None, None)
     sd = float(np.std(values, ddof=1))
-    return Summary(n, mean, sd, t_half_width(sd, n))
+    half = t_half_width(sd, n)
+    low, high = mean - half, mean + half
+    inside = (low, high) if bounds is None else (max(low, bounds[0]), min(high, bounds[1]))
+    return Summary(n, mean, sd, *inside, inside != (low, high))
 
 
 def t_half_width(sd: float, n: int, confidence: float = CONFIDENCE) -> float:
     """Half-width of the two-sided t interval of a mean."""
     return float(stats.t.ppf((1 + confidence) / 2, n - 1)) * sd / math.sqrt(n)
-
-
-def welch(mean1: float, sd1: float, n1: int, mean2: float, sd2: float, n2: int) -> tuple[float, float]:
-    """Welch's t and its two-sided p, from summaries."""
-    result = stats.ttest_ind_from_stats(mean1, sd1, n1, mean2, sd2, n2, equal_var=False)
-    return float(result.statistic), float(result.pvalue)
-
-
-def equivalence_p(mean1: float, sd1: float, n1: int, mean2: float, sd2: float, n2: int, margin: float) -> float:
-    """P of two one-sided Welch tests (TOST) that the means differ by less than `margin`."""
-    above = stats.ttest_ind_from_stats(
-        mean1, sd1, n1, mean2 - margin, sd2, n2, equal_var=False, alternative="greater"
-    )
-    below = stats.ttest_ind_from_stats(
-        mean1, sd1, n1, mean2 + margin, sd2, n2, equal_var=False, alternative="less"
-    )
-    return float(max(above.pvalue, below.pvalue))
-
-
-def equivalence_p_to_constant(mean: float, sd: float, n: int, constant: float, margin: float) -> float:
-    """P of two one-sided one-sample tests that the mean is within `margin` of a number without uncertainty."""
-    error = sd / math.sqrt(n)
-    above = stats.t.sf((mean - (constant - margin)) / error, n - 1)
-    below = stats.t.cdf((mean - (constant + margin)) / error, n - 1)
-    return float(max(above, below))
-
-
-def one_sample_p(mean: float, sd: float, n: int, constant: float) -> float:
-    """P of the two-sided one-sample t test against a constant."""
-    return float(2 * stats.t.sf(abs(mean - constant) / (sd / math.sqrt(n)), n - 1))

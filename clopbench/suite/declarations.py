@@ -109,12 +109,18 @@ class PaperDeclaration(Strict):
         return self
 
 
+DivergedAs = float | dict[str, float]
+"""One number for every scale, or scale → number."""
+
+
 class MetricColumn(Strict):
     """A further metric shown beside the table's own, where records have it (say, another selection rule)."""
 
     metric: str
     title: str
     format: Format = "percent"
+    diverged_as: DivergedAs = {}
+    """As of the table's own metric."""
 
 
 class TableDeclaration(Strict):
@@ -136,12 +142,18 @@ class TableDeclaration(Strict):
     """The columns are `metric` and those of `also`, and each has numbers of the paper of its own."""
     labels: ByPoint[str] = {}
     """Point → how it is written in the table."""
-    diverged_as: dict[str, float] = {}
-    """Scale → the metric that a diverged cell is given (say, chance level). Elsewhere it has no value."""
+    diverged_as: DivergedAs = {}
+    """What a diverged cell gets as its metric (say, chance level), at every scale or at some; else nothing."""
     paper: PaperDeclaration
     thresholds: list[ThresholdDeclaration] = []
     claims: list[ClaimDeclaration] = []
     figures: list[FigureDeclaration] = DEFAULT
+
+    def lost(self, scale: str) -> dict[str, float]:
+        """Metric → what a diverged cell gets at a scale, where that is declared."""
+        declared = [(self.metric, self.diverged_as), *((one.metric, one.diverged_as) for one in self.also)]
+        at = {m: one.get(scale) if isinstance(one, dict) else one for m, one in declared}
+        return {metric: amount for metric, amount in at.items() if amount is not None}
 
     @model_validator(mode="after")
     def _figures_are_clear(self) -> "TableDeclaration":

@@ -9,7 +9,7 @@ from clopbench.errors import unknown
 from clopbench.parameters import Fault, FieldPath
 from clopbench.suite import metrics
 from clopbench.suite.claims import Axes, ClaimDeclaration, Points
-from clopbench.suite.declarations import TableDeclaration
+from clopbench.suite.declarations import DivergedAs, TableDeclaration
 from clopbench.suite.entries import Entry
 from clopbench.suite.figures import FigureDeclaration
 from clopbench.suite.thresholds import ThresholdDeclaration
@@ -40,13 +40,12 @@ class Fitting:
         for name in table.labels:
             if name not in every:
                 yield Fault(("labels", name), str(unknown("point", name, every)))
-        for scale in table.diverged_as:
-            if scale not in self.scales:
-                yield Fault(("diverged_as", scale), str(unknown("scale", scale, self.scales)))
+        yield from self._scales(("diverged_as",), table.diverged_as)
         yield from self._metric(("metric",), table.metric)
         seen = {table.metric}
         for place, column in enumerate(table.also):
             yield from self._metric(("also", place, "metric"), column.metric)
+            yield from self._scales(("also", place, "diverged_as"), column.diverged_as)
             if column.metric in seen:
                 yield Fault(("also", place, "metric"), f"'{column.metric}' has a column already")
             seen.add(column.metric)
@@ -136,6 +135,11 @@ class Fitting:
         for point in points if axis in self.axes else ():
             if point not in self.axes[axis]:
                 yield Fault(path, str(unknown(f"point of axis {axis}", point, self.axes[axis])))
+
+    def _scales(self, path: FieldPath, given: DivergedAs) -> Iterator[Fault]:
+        for scale in given if isinstance(given, dict) else ():
+            if scale not in self.scales:
+                yield Fault((*path, scale), str(unknown("scale", scale, self.scales)))
 
     def _metric(self, path: FieldPath, metric: str) -> Iterator[Fault]:
         if rule := metrics.fault(metric, self.metrics):

@@ -3,6 +3,7 @@
 Which of them a cell does have depends on its settings (`evaluation.validation`, `transfer`, `detection`).
 """
 
+import math
 import re
 from collections.abc import Collection
 
@@ -27,6 +28,18 @@ OF_TRAINING = frozenset(
 )
 OF_TRANSFER = re.compile(r"transfer_[a-z0-9][a-z0-9_-]*")
 """Accuracy on a further data set, which need not be prepared on this machine."""
+
+SHARE = re.compile(
+    r"(probe|probe_all|knn|knn100)_top[15](_best)?|validation_top1_best|detection_.*|transfer_.*"
+)
+"""Metrics that are shares of something, between 0 and 1."""
+
+
+def bounds(metric: str) -> tuple[float, float] | None:
+    """Between what a metric lies, whatever was trained; None where it can be any number."""
+    if SHARE.fullmatch(metric):
+        return (0.0, 1.0)
+    return (1.0, math.inf) if metric.startswith("effective_rank") else None
 
 
 def fault(metric: str, known: Collection[str]) -> str | None:

@@ -6,8 +6,8 @@ from clopbench.errors import UserError
 from clopbench.parameters import validated
 from clopbench.report.claims.kinds import KINDS, kind_of
 from clopbench.report.observations import Number, Observation
+from clopbench.report.paper_numbers import NumberVerdict
 from clopbench.statistics.amounts import steadier
-from clopbench.statistics.verdicts import NumberVerdict
 from clopbench.suite.declarations import TableDeclaration
 
 AXES = {"method": ["clop", "supcon"], "rate": ["1", "2", "4"]}

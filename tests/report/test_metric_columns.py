@@ -38,7 +38,7 @@ DECLARED = {
         "values": [
             {"at": {"prototypes": "random"}, "metric": "one", "mean": 0.5},
             {"at": {"prototypes": "random"}, "metric": "absent", "mean": 0.7},
-            {"at": {"prototypes": "orthonormal"}, "mean": 0.9},
+            {"at": {"prototypes": "orthonormal"}, "mean": 0.9, "sd": 0.01, "n": 10},
         ],
     },
     "claims": [
@@ -77,13 +77,13 @@ def test_each_metric_is_a_column(suite):
         ["orthonormal", "mean of both"], ["random", "first set"], ["random", "a set that nobody has"],
     ]  # fmt: skip
     verdicts = [line[-1].split(" (")[0] for line in against.body]
-    assert verdicts == ["different", "reproduced", "not run"]
+    assert verdicts == ["outside the margin", "reproduced", "not run"]
     assert against.body[2][2] == "not run"
 
 
 def test_the_papers_numbers_are_counted_by_metric(suite):
     found = table(suite)
-    assert summary._verdicts(found.declaration, [found]) == ["reproduced", "not run", "different"]
+    assert summary._verdicts(found.declaration, [found]) == ["reproduced", "not run", "outside the margin"]
     elsewhere = table(suite, "laptop")
     assert summary._verdicts(elsewhere.declaration, [elsewhere]) == [
         "not comparable", "not run", "not comparable",

@@ -98,13 +98,13 @@ def test_unfinished_collapsed_and_diverged_cells_are_counted(suite, benchmark_):
         record(random.cell(3), status="failed"),
     ]
     table = table_of(suite, benchmark_, records)
-    assert [wording.count(number) for number in table.numbers] == ["2/4 (1 collapsed, 1 diverged)", "1/4"]
-    # Collapsed cells are results: the mean holds them.
-    assert wording.mean(table.numbers[0].summary, "percent").startswith("55.00 ± ")
+    assert [wording.count(number) for number in table.numbers] == ["3/4 (1 collapsed, 1 diverged)", "1/4"]
+    # They are results: the mean of 90, 20 and, as digits have ten classes, 10 %.
+    assert wording.mean(table.numbers[0].summary, "percent").startswith("40.00 [")
     # One value: no ±.
     assert wording.mean(table.numbers[1].summary, "percent") == "80.00"
     asked = table_of(suite, benchmark_, records, seeds=range(10))
-    assert [wording.count(number) for number in asked.numbers] == ["2/10 (1 collapsed, 1 diverged)", "1/10"]
+    assert [wording.count(number) for number in asked.numbers] == ["3/10 (1 collapsed, 1 diverged)", "1/10"]
 
 
 def test_nothing_run_is_said(suite, benchmark_):
@@ -141,7 +141,7 @@ def test_paper_scale_gives_verdicts_on_numbers(suite, benchmark_):
 
     at_paper = replace(benchmark_, scale=benchmark_.scale.model_copy(update={"is_paper": True}))
     rows = sheets.rows(table_of(suite, at_paper, records_of(at_paper)))
-    assert rows[0][4:] == ["+16.0", "different"]
+    assert rows[0][4:] == ["+16.0 [90 %: +13.6, +18.4]", "outside the margin"]
 
 
 def test_a_table_must_fit_its_benchmark(suite, benchmark_):

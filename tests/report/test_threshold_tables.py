@@ -180,6 +180,7 @@ def test_pages_csv_latex_and_terminal(rates):
     assert lines[1]["reason"] == "> 100 in 7 of 10 seeds"
     grids = sheets.terminal(tables["rates"][0])
     assert [grid.title for grid in grids][1:] == [
+        "Rates, scale laptop, Seeds that collapsed or diverged",
         "Rates, scale laptop, the rate at which accuracy halves", "Claims (corrected over 1 claim)",
     ]  # fmt: skip
 

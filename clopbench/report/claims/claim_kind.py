@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from clopbench.errors import UserError
-from clopbench.report import amounts, points
+from clopbench.report import amounts, paper_numbers, points
 from clopbench.report.claims.contrast import Contrast
 from clopbench.report.observations import Number
 from clopbench.report.points import Axes, Pair, Side
 from clopbench.statistics.amounts import Amounts, difference
-from clopbench.statistics.comparisons import Comparison, Hypothesis, Superiority
+from clopbench.statistics.comparisons import Comparison, Equivalence, Hypothesis, NonInferiority, Superiority
+from clopbench.statistics.replication import Prediction
 from clopbench.suite.claims import ClaimDeclaration, Direction, Format
 from clopbench.suite.declarations import TableDeclaration
 
@@ -77,6 +78,18 @@ class ClaimKind(ABC):
     def amounts(self, contrast: Contrast) -> Amounts:
         """What a comparison is tested on: amounts that are positive where its seed agrees with the claim."""
         return difference(*contrast.signed, self.claim.deterministic)
+
+    def expected(self, contrast: Contrast) -> Prediction | None:
+        """The effect that the paper's numbers let us expect; None where it is no difference of two means."""
+        if not isinstance(self.hypothesis, (Superiority, NonInferiority, Equivalence)):
+            return None
+        theirs = [number.paper for number in contrast.numbers if number.metric == self.metric]
+        if len(contrast.pair.first) != 1 or len(contrast.pair.second) != 1 or len(theirs) != 2:
+            return None
+        first, second = theirs
+        sides = ({seed: side[seed] for seed in contrast.seeds} for side in (contrast.first, contrast.second))
+        one, other = sides
+        return paper_numbers.expected(first, second, (one, other), contrast.sign)
 
     def by_seed(self, side: Sequence[Number]) -> dict[int, float]:
         """Seed → the value of a side, from its entries in the table (one at least)."""

@@ -36,10 +36,15 @@ class Contrast:
         return sorted(self.first.keys() & self.second.keys())
 
     @property
+    def sign(self) -> int:
+        return 1 if self.direction == "higher" else -1
+
+    @property
     def signed(self) -> tuple[dict[int, float], dict[int, float]]:
         """Seed → value on either side, for `seeds`, signed so that higher is better."""
-        sign = 1 if self.direction == "higher" else -1
-        first, second = ({seed: sign * side[seed] for seed in self.seeds} for side in (self.first, self.second))
+        first, second = (
+            {seed: self.sign * side[seed] for seed in self.seeds} for side in (self.first, self.second)
+        )
         return first, second
 
     def cells(self) -> Iterator[Observation]:

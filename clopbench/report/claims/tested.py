@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from clopbench.report.claims.claim_kind import ClaimKind, Places
 from clopbench.report.claims.contrast import Contrast
 from clopbench.report.claims.kinds import kind_of
-from clopbench.report.observations import Observation
+from clopbench.report.observations import BROKEN, Observation
 from clopbench.report.points import Axes, Pair
 from clopbench.statistics import family
 from clopbench.statistics.amounts import Amounts
 from clopbench.statistics.comparisons import Comparison
 from clopbench.statistics.family import NOT_RUN, UNDECIDED, Found, Verdict
+from clopbench.statistics.replication import Prediction
 from clopbench.suite.claims import ClaimDeclaration, Format
 from clopbench.suite.declarations import TableDeclaration
 
@@ -34,6 +36,8 @@ class Claim:
     """Seeds whose two cells did not share the labelled subset or the initial weights."""
     left_out: tuple[str, ...]
     """Seeds that ended without a value on one side."""
+    expected: Sequence[Prediction | None]
+    """The effect that the paper's numbers let us expect, for each comparison of which it gives both."""
     verdict: Verdict = NO_VERDICT
     undone_by: int | None = None
     """How many single seeds would each undo the verdict, were they left out; None where nothing is decided."""
@@ -62,20 +66,27 @@ class Claim:
         """What the test says of each comparison; None where nothing was tested."""
         return self.verdict.comparisons or [None] * len(self.contrasts)
 
-    @property
-    def weakest(self) -> tuple[Pair, Comparison] | None:
-        """The comparison that the claim hangs on; of those that the test cannot tell apart the smallest effect.
+    @cached_property
+    def position(self) -> int | None:
+        """Of the comparison that the claim hangs on; of equal ones (to the test) that of the smallest effect.
 
         It cannot where all lie on one side of a number in all seeds, or where there are too few seeds for it.
+        None where nothing was compared.
         """
-        position = self.verdict.weakest
-        hardest = None if position is None else self.found[position]
+        hung = self.verdict.weakest
+        hardest = None if hung is None else self.found[hung]
         alike = [
-            (pair, effect)
-            for pair, effect, found in zip(self.pairs, self.effects, self.found, strict=True)
+            (self.kind.hypothesis.slack(effect), place)
+            for place, (effect, found) in enumerate(zip(self.effects, self.found, strict=True))
             if effect is not None and (hardest is None or found == hardest)
         ]
-        return min(alike, key=lambda one: self.kind.hypothesis.slack(one[1]), default=None)
+        return min(alike)[1] if alike else None
+
+    @property
+    def weakest(self) -> tuple[Pair, Comparison] | None:
+        """What is compared at `position`, and its effect."""
+        effect = None if self.position is None else self.effects[self.position]
+        return None if self.position is None or effect is None else (self.pairs[self.position], effect)
 
     @property
     def is_fragile(self) -> bool:
@@ -84,15 +95,23 @@ class Claim:
 
     @property
     def text(self) -> str:
-        """The verdict with its reason, and whether it is fragile."""
+        """The verdict with its reason, whether it is fragile, and how many of its seeds ended badly."""
         word, reason = self.verdict.verdict, self.verdict.reason
+        text = f"{word}: {reason}" if reason else word
         if self.is_fragile:
-            return f"{word}, fragile: undone by {self.undone_by} of {self.seeds_of_family} seeds"
-        return f"{word}: {reason}" if reason else word
+            text = f"{word}, fragile: undone by {self.undone_by} of {self.seeds_of_family} seeds"
+        seeds = {cell.seed for cell in self.cells}
+        broken = {cell.seed for cell in self.cells if cell.status in BROKEN}
+        return f"{text}; collapsed or diverged in {len(broken)} of {len(seeds)} seeds" if broken else text
 
 
-def compare(declaration: ClaimDeclaration, table: TableDeclaration, axes: Axes, places: Places) -> Claim:
-    """A claim with all its comparisons, without a verdict: that depends on the other claims of its family."""
+def compare(
+    declaration: ClaimDeclaration, table: TableDeclaration, axes: Axes, places: Places, comparable: bool
+) -> Claim:
+    """A claim with all its comparisons, without a verdict: that depends on the other claims of its family.
+
+    comparable: the numbers are of the paper's own scale, and can be set beside its own.
+    """
     kind = kind_of(declaration, table)
     contrasts = kind.contrasts(axes, places)
     effects = [_effect(kind, one) if one.seeds else None for one in contrasts]
@@ -100,7 +119,10 @@ def compare(declaration: ClaimDeclaration, table: TableDeclaration, axes: Axes, 
     cells = {cell.id: cell for one in contrasts for cell in one.cells()}
     unpaired = dict.fromkeys(problem for one in contrasts for problem in one.unpaired())
     left_out = dict.fromkeys(seed for one in contrasts for seed in one.left_out())
-    return Claim(kind, contrasts, effects, amounts, tuple(cells.values()), tuple(unpaired), tuple(left_out))
+    expected = [kind.expected(one) if comparable else None for one in contrasts]
+    return Claim(
+        kind, contrasts, effects, amounts, tuple(cells.values()), tuple(unpaired), tuple(left_out), expected
+    )
 
 
 def judge(claims: Sequence[Claim]) -> list[Claim]:

@@ -3,8 +3,9 @@
 import math
 import textwrap
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle, product
 from typing import Any
 
@@ -26,6 +27,7 @@ from clopbench.report.tables import Table
 from clopbench.statistics.summaries import summarise
 from clopbench.suite.declarations import Coordinates, MetricColumn
 from clopbench.suite.figures import Curve, FigureDeclaration
+from clopbench.suite.metrics import bounds
 
 HEIGHT = 2.3
 """Inches of a row of panels."""
@@ -152,11 +154,22 @@ def legend(styles: Mapping[str, Style]) -> dict[str, Line2D]:
     }
 
 
-def t_interval(values: Any) -> tuple[float, float]:
-    """Bounds of the 95 % t interval of a mean, as seaborn asks for them; the mean itself below two values."""
-    summary = summarise(list(values))
-    half = summary.half_width or 0.0
-    return summary.mean - half, summary.mean + half
+def t_interval(values: Any, metric: MetricColumn) -> tuple[float, float]:
+    """The 95 % t interval of a mean, as seaborn asks for it; the mean itself below two values.
+
+    Values of a metric that is shown in per cent are in per cent.
+    """
+    factor, ends = _factor(metric), bounds(metric.metric)
+    summary = summarise(list(values), ends and (ends[0] * factor, ends[1] * factor))
+    return (
+        (summary.mean, summary.mean)
+        if summary.low is None or summary.high is None
+        else (summary.low, summary.high)
+    )
+
+
+def _factor(metric: MetricColumn) -> int:
+    return 100 if metric.format == "percent" else 1
 
 
 def _panel(
@@ -169,7 +182,7 @@ def _panel(
 ) -> None:
     kept = placement.shown(figure, table.axes)
     here = placement.at(table.numbers, kept, place)
-    factor, unit = (100, " (%)") if metric.format == "percent" else (1, "")
+    factor, unit = _factor(metric), " (%)" if metric.format == "percent" else ""
     frame = pd.DataFrame(
         [
             (_x(figure, number), _line(figure, table, number), value * factor)
@@ -182,7 +195,7 @@ def _panel(
     if frame.empty:
         canvas.without_values(axes)
     else:
-        _draw_lines(axes, frame, styles)
+        _draw_lines(axes, frame, styles, partial(t_interval, metric=metric))
         axes.set_ylim(canvas.limits(frame["value"], axes.get_ylim(), metric.format))
     axes.set(xlabel=figure.label, ylabel=textwrap.fill(f"{metric.title}{unit}", LETTERS))
     _mark_failures(axes, figure, table, metric, here, styles)
@@ -200,16 +213,18 @@ def _scale(axes: Axes, figure: Curve, points: Sequence[float]) -> None:
         axes.set_xlim(min(points) - beside, max(points) + beside)
 
 
-def _draw_lines(axes: Axes, frame: pd.DataFrame, styles: Mapping[str, Style]) -> None:
+def _draw_lines(
+    axes: Axes, frame: pd.DataFrame, styles: Mapping[str, Style], interval: Callable[[Any], tuple[float, float]]
+) -> None:
     sns.lineplot(
         frame, x="x", y="value", hue="line", style="line", hue_order=list(styles), style_order=list(styles),
         palette=[style.colour for style in styles.values()], dashes=False,
         markers=[style.marker for style in styles.values()], markersize=5, lw=1.3,
-        errorbar=t_interval, err_style="band", err_kws={"alpha": 0.18, "lw": 0}, legend=False, ax=axes,
+        errorbar=interval, err_style="band", err_kws={"alpha": 0.18, "lw": 0}, legend=False, ax=axes,
     )  # fmt: skip
     for label, alone in frame.groupby("line"):
         if len(set(alone["x"])) == 1:  # A band needs two points.
-            low, high = t_interval(alone["value"])
+            low, high = interval(alone["value"])
             axes.vlines(alone["x"].iloc[0], low, high, color=styles[str(label)].colour, lw=1)
 
 
@@ -222,7 +237,7 @@ def _mark_failures(
     styles: Mapping[str, Style],
 ) -> None:
     """Crosses at the points with collapsed or diverged cells, with their counts beside them."""
-    factor = 100 if metric.format == "percent" else 1
+    factor = _factor(metric)
     low, high = axes.get_ylim()
     by_x: dict[float, list[tuple[float, str, str]]] = {}
     for number in here:

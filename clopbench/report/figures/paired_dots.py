@@ -115,10 +115,12 @@ def _panel(axes: Axes, table: Table, numbers: Sequence[Number]) -> None:
                 ax=axes, zorder=2,
             )  # fmt: skip
     for place, number in enumerate(numbers):
-        if number.summary:
-            half = (number.summary.half_width or 0) * factor
+        if summary := number.summary:
+            ends = [] if summary.low is None or summary.high is None else [
+                [(summary.mean - summary.low) * factor], [(summary.high - summary.mean) * factor]
+            ]  # fmt: skip
             axes.errorbar(
-                number.summary.mean * factor, place + 0.24, xerr=half or None,
+                summary.mean * factor, place + 0.24, xerr=ends or None,
                 fmt="D", ms=3.5, color="black", capsize=2.5, lw=1, zorder=3,
             )  # fmt: skip
     axes.set(xlabel="", ylabel="", ylim=(len(order) - 0.4, -0.5), yticks=range(len(order)), yticklabels=order)

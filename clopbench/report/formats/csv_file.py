@@ -16,7 +16,8 @@ from clopbench.statistics.comparisons import Comparison
 FIELDS = [
     *("table", "scale", "kind", "row", "column", "point", "metric", "mean", "sd", "low_95", "high_95"),
     *("low_90", "high_90", "n", "planned", "collapsed", "diverged", "paper_mean", "paper_sd", "paper_n"),
-    *("difference", "standardised_effect", "row_correlation", "p", "adjusted_p", "family", "in_favour"),
+    *("expected", "expected_low", "expected_high", "inside", "difference", "standardised_effect"),
+    *("row_correlation", "p", "adjusted_p", "family", "in_favour"),
     *("verdict", "reason", "undone_by", "cells"),
 ]
 
@@ -30,7 +31,9 @@ def to_csv(tables: list[Table]) -> str:
 
     mean of a claim: its weakest comparison, positive in its favour (about standard deviations: their ratio;
     about thresholds: the share of the untied seeds in favour). p is two-sided, adjusted_p corrected over the
-    `family` claims that were tested together. undone_by: how many single seeds, left out, would undo a verdict.
+    `family` claims that were tested together. expected: the effect that the paper's numbers let us expect, with
+    its 95 % prediction interval; inside: whether ours lies there. undone_by: how many single seeds, left out,
+    would undo a verdict.
     """
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, FIELDS, lineterminator="\n")
@@ -64,9 +67,7 @@ def _number(table: Table, number: Number) -> dict[str, Any]:
     }
     if summary:
         fields |= {"mean": summary.mean, "sd": summary.sd}
-        if summary.half_width is not None:
-            low, high = summary.mean - summary.half_width, summary.mean + summary.half_width
-            fields |= {"low_95": low, "high_95": high}
+        fields |= {"low_95": summary.low, "high_95": summary.high}
     if theirs:
         fields |= {"paper_mean": theirs.mean, "paper_sd": theirs.sd, "paper_n": theirs.n}
     return fields
@@ -111,7 +112,8 @@ def _claim(table: Table, claim: Claim) -> dict[str, Any]:
 
 
 def _comparisons(table: Table, claim: Claim) -> Iterator[dict[str, Any]]:
-    for pair, effect, found in zip(claim.pairs, claim.effects, claim.found, strict=True):
+    parts = zip(claim.pairs, claim.effects, claim.found, claim.expected, strict=True)
+    for pair, effect, found, expected in parts:
         fields: dict[str, Any] = {
             "kind": "comparison",
             "row": claim.declaration.name,
@@ -121,6 +123,13 @@ def _comparisons(table: Table, claim: Claim) -> Iterator[dict[str, Any]]:
         }
         if effect:
             fields |= _effect(claim, effect)
+        if expected:
+            fields |= {
+                "expected": expected.effect,
+                "expected_low": expected.low,
+                "expected_high": expected.high,
+                "inside": effect and effect.estimate is not None and expected.holds(effect.estimate),
+            }
         if found:
             fields |= {"p": found.p, "adjusted_p": found.adjusted}
         yield fields

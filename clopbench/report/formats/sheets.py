@@ -1,46 +1,27 @@
 """A table laid out: as sheets of texts, and these as Markdown and for the terminal."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from itertools import product
 
 from rich import box
 from rich.table import Table as RichTable
 
 from clopbench.report import amounts
-from clopbench.report.formats import threshold_wording, wording
-from clopbench.report.observations import Number, metric_by_seed
+from clopbench.report.formats import endings, threshold_wording, wording
+from clopbench.report.formats.sheet import Sheet
+from clopbench.report.observations import Number
 from clopbench.report.tables import Table
 from clopbench.report.threshold_lines import Line
 from clopbench.statistics.summaries import Summary, summarise
 from clopbench.suite.claims import Format
 from clopbench.suite.declarations import Coordinates
+from clopbench.suite.metrics import bounds
 
 CLAIM_HEADINGS = ["claim", "effect [95 % interval]", "p", "adjusted p", "seeds in favour", "verdict"]
 COMPARISON_HEADINGS = [
     *("claim", "comparison", "effect [95 % interval]", "standardised effect", "correlation of rows", "n", "p"),
     "adjusted p",
 ]
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """Texts in rows and columns under a heading; `links` says which entries stand for which point."""
-
-    title: str
-    head: list[str]
-    body: list[list[str]]
-    links: dict[tuple[int, int], Coordinates] = field(default_factory=dict)
-
-    def linked(self, link: Callable[[str, Coordinates], str]) -> list[list[str]]:
-        """The body with `link(text, point)` in place of the entries that stand for a point."""
-        return [
-            [
-                link(text, self.links[row, column]) if (row, column) in self.links else text
-                for column, text in enumerate(line)
-            ]
-            for row, line in enumerate(self.body)
-        ]
 
 
 def headings(table: Table) -> list[str]:
@@ -67,7 +48,14 @@ def rows(table: Table, numbers: Sequence[Number] | None = None) -> list[list[str
 
 
 def sheets(table: Table) -> list[Sheet]:
-    """The numbers: one flat sheet, or rows × columns and then the entries that the paper gives."""
+    """The numbers: one flat sheet, or rows × columns and then the entries that the paper gives.
+
+    Where seeds collapsed or diverged, a last sheet says how many, and what the others came to.
+    """
+    return [*_of_numbers(table), *endings.sheets(table)]
+
+
+def _of_numbers(table: Table) -> list[Sheet]:
     if table.declaration.metrics_across:
         return _across(table)
     if table.declaration.columns is None:
@@ -256,8 +244,8 @@ def _other(number: Number, metric: str, kind: Format) -> str:
 
 
 def _summary(number: Number, metric: str) -> Summary | None:
-    values = list(metric_by_seed(number.cells, metric).values())
-    return summarise(values) if values else None
+    values = list(number.values_of(metric).values())
+    return summarise(values, bounds(metric)) if values else None
 
 
 def _joined(*parts: str) -> str:

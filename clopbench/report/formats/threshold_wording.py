@@ -49,9 +49,15 @@ def ratio(line: Line) -> str:
 
 
 def count(line: Line) -> str:
-    """Seeds with a bracket; those that recover beyond their threshold and those that are left out are named."""
+    """Seeds with a bracket; those that recover beyond their threshold and those that are left out are named.
+
+    So is the share of the best that had to be lowered, because smaller falls would be noise.
+    """
     marks = [(line.found.recovering if line.found else 0, "recover"), (line.incomplete, "incomplete")]
-    notes = ", ".join(f"{k} {word}" for k, word in marks if k)
+    texts = [f"{k} {word}" for k, word in marks if k]
+    if line.brackets and line.share < line.declaration.share:
+        texts.append(f"below {line.share:.1%} of the best: less is noise")
+    notes = ", ".join(texts)
     return f"{len(line.brackets)} ({notes})" if notes else str(len(line.brackets))
 
 

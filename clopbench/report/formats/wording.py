@@ -2,7 +2,7 @@
 
 from clopbench.report.amounts import value
 from clopbench.report.claims.tested import Claim
-from clopbench.report.observations import Number
+from clopbench.report.observations import BROKEN, Number
 from clopbench.report.points import Pair
 from clopbench.report.tables import Table
 from clopbench.statistics.summaries import Summary
@@ -20,18 +20,22 @@ def sentence(text: str) -> str:
 
 
 def mean(summary: Summary | None, kind: Format) -> str:
-    """'97.12 ± 0.31', without ± at n = 1."""
+    """'97.12 ± 0.31', or '99.80 [99.12, 100.00]' at the end of the scale; no interval at n = 1."""
     if summary is None:
         return NOT_RUN
     text = value(kind, summary.mean)
-    return text if summary.half_width is None else f"{text} ± {value(kind, summary.half_width)}"
+    if summary.low is None or summary.high is None:
+        return text
+    if summary.half_width is None:
+        return f"{text} [{value(kind, summary.low)}, {value(kind, summary.high)}]"
+    return f"{text} ± {value(kind, summary.half_width)}"
 
 
 def count(number: Number) -> str:
     """'10', or '7/10' where cells are missing; collapsed and diverged cells are named."""
     n = number.summary.n if number.summary else 0
     text = str(n) if n == number.planned else f"{n}/{number.planned}"
-    marks = [f"{k} {status}" for status in ("collapsed", "diverged") if (k := number.count(status))]
+    marks = [f"{k} {status}" for status in BROKEN if (k := number.count(status))]
     return f"{text} ({', '.join(marks)})" if marks else text
 
 
@@ -49,7 +53,11 @@ def difference(table: Table, number: Number) -> str:
     """Ours minus the paper's; a dash where one is missing, or where the difference would mean nothing."""
     if number.difference is None or not table.scale.is_paper:
         return NOTHING
-    return value(table.declaration.format, number.difference, 1, signed=True)
+    kind, found = table.declaration.format, number.verdict.found
+    text = value(kind, number.difference, 1, signed=True)
+    if found is None or found.low is None or found.high is None:
+        return text
+    return f"{text} [90 %: {value(kind, found.low, 1, signed=True)}, {value(kind, found.high, 1, signed=True)}]"
 
 
 def verdict(number: Number) -> str:
@@ -76,7 +84,20 @@ def effect(table: Table, claim: Claim) -> str:
     pair, found = claim.weakest
     text = claim.kind.effect(found)
     k = len(claim.contrasts)
-    return text if k == 1 else f"{text} ({WEAKEST} {k}: {pair_name(table, pair)})"
+    text = text if k == 1 else f"{text} ({WEAKEST} {k}: {pair_name(table, pair)})"
+    expected = None if claim.position is None else expectation(claim, claim.position)
+    return f"{text}; the paper lets expect {expected}" if expected else text
+
+
+def expectation(claim: Claim, position: int) -> str:
+    """'+1.20 [−0.35, +2.75]: inside' for a comparison of which the paper gives both numbers, else nothing."""
+    expected, effect = claim.expected[position], claim.effects[position]
+    if expected is None or effect is None or effect.estimate is None:
+        return ""
+    interval = claim.kind.interval(expected.low, expected.high)
+    where = "inside" if expected.holds(effect.estimate) else "outside"
+    reason = f", {expected.reason}" if expected.reason else ""
+    return f"{claim.kind.estimate(expected.effect)}{interval}: ours lies {where}{reason}"
 
 
 def family(count: int) -> str:

@@ -13,16 +13,21 @@ from xml.etree.ElementTree import Element
 from clopbench.report.claims.tested import Claim
 from clopbench.report.document import provenance, skipped
 from clopbench.report.formats import sheets, wording
-from clopbench.report.formats.sheets import Sheet
+from clopbench.report.formats.sheet import Sheet
 from clopbench.report.html.markup import Child, append, element, inline
-from clopbench.report.observations import Number
+from clopbench.report.observations import BROKEN, Number
+from clopbench.report.paper_numbers import NOT_COMPARABLE, NOT_KNOWN
 from clopbench.report.summary import SYMBOLS
 from clopbench.report.tables import Table
+from clopbench.statistics.replication import DIFFERS_INSIDE, OPEN, OUTSIDE, REPRODUCED
 
 # The first number of a text such as '96.75 ± 0.56', '< 0.001', '3 of 10' or 'ratio of sd 1.34 [0.64, 2.82]'.
 _LEADING = re.compile(r"(?:ratio of sd |< )?([+−-]?(?:\d+(?:\.\d+)?(?:e[+-]?\d+)?|∞))")
 
-CHIPS = SYMBOLS | {"reproduced": "✔", "different": "✘", "not comparable": "≠", "paper's number not known": "–"}
+CHIPS = SYMBOLS | {
+    **{REPRODUCED: "✔", DIFFERS_INSIDE: "≈", OUTSIDE: "✘", OPEN: "?"},
+    **{NOT_COMPARABLE: "≠", NOT_KNOWN: "–"},
+}
 
 
 @dataclass
@@ -135,7 +140,7 @@ def _opener(text: str, key: str) -> Element:
 
 def _verdict(verdict: str, text: str) -> Element:
     """An entry with a verdict, and its reason below."""
-    reason = text.removeprefix(verdict).lstrip(" ,:")
+    reason = text.removeprefix(verdict).lstrip(" ,:;")
     if reason.startswith("("):
         reason = reason[1:-1]
     small = element("small", reason) if reason else None
@@ -164,7 +169,7 @@ def _sheet(table: Table, sheet: Sheet, groups: Groups) -> Element:
 
 def _endings(number: Number) -> str | None:
     """Classes of an entry whose cells did not all end well."""
-    ended = [status for status in ("collapsed", "diverged") if number.count(status)]
+    ended = [status for status in BROKEN if number.count(status)]
     return " ".join(ended) or None
 
 
