@@ -16,8 +16,9 @@ from clopbench.report.formats.csv_file import to_csv
 from clopbench.report.formats.latex import to_latex
 from clopbench.report.observations import Arms, Number, Observation
 from clopbench.report.summary import cost, own_words, scales, summary
-from clopbench.report.tables import Table, check_table, tables_at
+from clopbench.report.tables import Table, check_table, family_at, judged
 from clopbench.report.threshold_lines import Line
+from clopbench.results.looks import RecordedLook
 from clopbench.results.records import write_atomic
 from clopbench.suite.declarations import Coordinates, TableDeclaration
 from clopbench.suite.suite import DEFAULT_SCALE, Suite
@@ -52,10 +53,16 @@ class Document:
         return names + [name for name in self.pictures if not (folder / name).is_file()]
 
 
-def collect(suite: Suite, arms_by_scale: dict[str, Arms]) -> dict[str, list[Table]]:
+def collect(
+    suite: Suite,
+    arms_by_scale: dict[str, Arms],
+    looks: Sequence[RecordedLook] = (),
+    note: Callable[[RecordedLook], object] = lambda _: None,
+) -> dict[str, list[Table]]:
     """Each declared table at each scale for which there are records.
 
-    All claims at one scale are corrected together. Raises UserError where a table does not fit its benchmark.
+    All claims at one scale are corrected together. looks: those that were taken at them; note: hears of the ones
+    that this report is. Raises UserError where a table does not fit its benchmark.
     """
     tables: dict[str, list[Table]] = {name: [] for name in suite.table_names()}
     for scale, arms in arms_by_scale.items():
@@ -64,17 +71,28 @@ def collect(suite: Suite, arms_by_scale: dict[str, Arms]) -> dict[str, list[Tabl
             benchmark = suite.benchmark(declaration.benchmark, scale)
             check_table(name, declaration, benchmark)
             check_figures(declaration.figures, benchmark.declared_axes, f"tables/{name}.yaml")
-        for table in tables_at(suite, scale, arms):
-            tables[table.name].append(table)
+        filled, now = judged(family_at(suite, scale, arms), looks)
+        if now is not None:
+            note(now)
+        for table in filled:
+            if table.cells:
+                tables[table.name].append(table)
     return tables
 
 
-def report(suite: Suite, arms_by_scale: dict[str, Arms], attachments: Attachments | None = None) -> Document:
+def report(
+    suite: Suite,
+    arms_by_scale: dict[str, Arms],
+    attachments: Attachments | None = None,
+    looks: Sequence[RecordedLook] = (),
+    note: Callable[[RecordedLook], object] = lambda _: None,
+) -> Document:
     """The whole report on some records, with the paragraph that people wrote.
 
-    attachments: where their spectra and embeddings are found; None: where the published ones are.
+    attachments: where their spectra and embeddings are found; None: where the published ones are. looks, note:
+    as of `collect`.
     """
-    return make_document(suite, collect(suite, arms_by_scale), own_words(suite), attachments)
+    return make_document(suite, collect(suite, arms_by_scale, looks, note), own_words(suite), attachments)
 
 
 def make_document(

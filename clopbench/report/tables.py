@@ -6,13 +6,15 @@ from functools import cached_property
 
 from clopbench.errors import UserError, unknown
 from clopbench.report import threshold_lines
-from clopbench.report.claims import tested
+from clopbench.report.claims import judging, tested
 from clopbench.report.claims.kinds import kind_of
 from clopbench.report.claims.tested import Claim
 from clopbench.report.observations import Arms, Number, Observation
 from clopbench.report.paper_numbers import NOT_RUN, NumberVerdict, judge
 from clopbench.report.threshold_lines import Line
+from clopbench.results.looks import RecordedLook
 from clopbench.results.records import RESULT_STATUSES
+from clopbench.statistics.looks import Look
 from clopbench.statistics.summaries import summarise
 from clopbench.suite import metrics
 from clopbench.suite.declarations import Coordinates, MetricColumn, ScaleDeclaration, TableDeclaration
@@ -36,6 +38,8 @@ class Table:
     """The numbers of `also`, where these are columns with numbers of the paper of their own."""
     family: int = 0
     """Claims that were tested together with those of this table, its own among them."""
+    looks: Sequence[Look] = ()
+    """The looks that the verdicts rest on."""
 
     @property
     def all_numbers(self) -> list[Number]:
@@ -112,12 +116,31 @@ def build_table(
     )  # fmt: skip
 
 
-def judge_together(tables: Sequence[Table]) -> list[Table]:
+def judge_together(
+    tables: Sequence[Table], looks: Sequence[RecordedLook] = (), declared: tuple[int, ...] = ()
+) -> list[Table]:
     """The tables with the verdicts on their claims, corrected as one family (all at one scale)."""
-    claims = tested.judge([claim for table in tables for claim in table.claims])
-    count = sum(claim.verdict.p is not None for claim in claims)
-    left = iter(claims)
-    return [replace(table, claims=[next(left) for _ in table.claims], family=count) for table in tables]
+    return judged(tables, looks, declared)[0]
+
+
+def judged(
+    tables: Sequence[Table], looks: Sequence[RecordedLook] = (), declared: tuple[int, ...] = ()
+) -> tuple[list[Table], RecordedLook | None]:
+    """The same, with the look that is to be noted (`Judged.now`).
+
+    looks: those that were taken before. declared: the seeds of the looks of which this is one.
+    """
+    claims = {f"{table.name}/{claim.declaration.name}": claim for table in tables for claim in table.claims}
+    if not claims:
+        return list(tables), None
+    found = judging.judge(tables[0].scale.name, claims, looks, declared)
+    count = sum(claim.verdict.p is not None for claim in found.claims)
+    left = iter(found.claims)
+    filled = [
+        replace(table, claims=[next(left) for _ in table.claims], family=count, looks=tuple(found.looks))
+        for table in tables
+    ]
+    return filled, found.now
 
 
 def tables_at(
@@ -126,20 +149,32 @@ def tables_at(
     arms: Arms,
     seeds: Sequence[int] | None = None,
     names: Sequence[str] | None = None,
+    looks: Sequence[RecordedLook] = (),
 ) -> list[Table]:
     """The named tables at a scale; None: all for which there are records.
 
     The verdicts are those of one family, whatever is named: the claims of all declared tables, as far as there
     are records of these seeds. So a claim has the same verdict wherever it is shown.
     """
+    found = judge_together(family_at(suite, scale, arms, seeds, names), looks)
+    return [table for table in found if (table.cells if names is None else table.name in names)]
+
+
+def family_at(
+    suite: Suite,
+    scale: str,
+    arms: Arms,
+    seeds: Sequence[int] | None = None,
+    names: Sequence[str] | None = None,
+) -> list[Table]:
+    """The tables whose claims are judged together with those of the named ones, without verdicts."""
     built = []
     for name in suite.table_names():
         declaration = suite.table(name)
         if names is None or name in names or (declaration.claims and arms):
             benchmark = suite.benchmark(declaration.benchmark, scale)
             built.append(build_table(name, declaration, benchmark, arms, seeds))
-    judged = judge_together(built)
-    return [table for table in judged if (table.cells if names is None else table.name in names)]
+    return built
 
 
 def check_table(name: str, declaration: TableDeclaration, benchmark: Benchmark) -> None:

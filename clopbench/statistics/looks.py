@@ -1,12 +1,13 @@
 """Looking more than once: what part of the error each look may spend, and what is decided at which look.
 
-Whoever adds seeds until a claim is decided decides too many. So the looks are declared beforehand and share the
+Whoever adds seeds until a claim is decided decides too many. So looks that are declared beforehand share the
 5 % (alpha spending; Lan & DeMets 1983, with equal parts as Pocock's 1977). The parts are added up without
 regard to what looks have in common, so that they hold whatever is tested, sign flips included, and no level
-depends on the data. Looks that nobody declared use a reserve, each half of what is left.
+depends on the data. A look that nobody declared takes nearly all that is left: whoever looks once loses hardly
+anything, and whoever looks again has hardly anything left.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from clopbench.statistics.family import LEVEL, UNDECIDED, Verdict, judge
@@ -15,8 +16,16 @@ from clopbench.statistics.scores import Claim
 
 STEP = 5
 """Seeds from one look to the next, where nothing else is declared."""
-RESERVE = 0.1
-"""Part of the level that is kept for looks that were not declared."""
+RESERVE = 0.02
+"""Part of what is left that looks which nobody declared leave to those after them."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A look that was taken. declared: the seeds of all looks that it was one of; empty: nobody declared it."""
+
+    seeds: int
+    declared: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -44,54 +53,67 @@ def declared_looks(most: int, step: int = STEP) -> tuple[int, ...]:
     return (*range(step, most, step), most)
 
 
-def spend(taken: Sequence[int], declared: Sequence[int], level: float = LEVEL) -> list[Look]:
-    """What each look may spend, in order.
+def spend(taken: Sequence[Taken], level: float = LEVEL) -> list[Look]:
+    """What each look may spend, in the order in which they were taken.
 
-    taken, declared: seeds at each look, ascending. Whoever takes one look with all seeds declares it alone.
-    The declared looks have equal parts of (1 - RESERVE) · level; the part of one that was not taken, or that
-    has too few seeds to decide anything, is left to the next. A look beyond the last declared one may spend
-    what is left of that and half of what is left of the reserve. Raises ValueError unless looks ascend.
+    Declared looks have equal parts of what was left at the first of them, but for the RESERVE; the part of one
+    that was not taken, or that has too few seeds to decide anything, is left to the next. A look that nobody
+    declared takes all but the RESERVE. Raises ValueError where a look has no seed, or declared looks do not
+    ascend.
     """
-    for looks in (taken, declared):
-        if list(looks) != sorted(set(looks)) or min(looks, default=1) < 1:
-            raise ValueError("looks must ascend, with at least one seed each")
-    able = [seeds for seeds in declared if seeds >= fewest_seeds(level)]
-    reserve, spent, found = RESERVE * level, 0.0, []
-    planned = level - reserve
-    for seeds in taken:
-        is_declared = bool(declared) and seeds <= declared[-1]
-        due = planned * sum(one <= seeds for one in able) / len(able) if able else 0.0
-        now = max(0.0, due - spent)
-        if not is_declared:
-            reserve /= 2
-            now = max(0.0, level - reserve - spent)
-        if seeds < fewest_seeds(level):
+    spent, found, plan = 0.0, [], _Plan((), 0.0, 0.0)
+    for look in taken:
+        if look.seeds < 1 or list(look.declared) != sorted(set(look.declared)) or 0 in look.declared:
+            raise ValueError("looks have at least one seed each, and declared ones ascend")
+        declared = look.seeds in look.declared
+        if declared and look.declared != plan.looks:
+            plan = _Plan(look.declared, spent, (level - spent) * (1 - RESERVE))
+        if look.seeds < fewest_seeds(level):
             now = 0.0
+        elif declared:
+            now = max(0.0, plan.due(look.seeds, level) - spent)
+        else:
+            now = (level - spent) * (1 - RESERVE)
         spent += now
-        found.append(Look(seeds, now, spent, is_declared))
+        found.append(Look(look.seeds, now, spent, declared))
     return found
 
 
-def judge_looks(
-    claims: Sequence[Claim], looks: Sequence[Collection[int]], levels: Sequence[float], drawn: int = DRAWN
-) -> list[Settled]:
-    """Judge claims at each look in turn; what is decided stays decided, and leaves the family.
+@dataclass(frozen=True)
+class _Plan:
+    """Declared looks, what was spent before the first of them, and what they may spend together."""
 
-    looks: the seeds that were there at each look; levels: from `spend`. The verdicts of earlier looks are found
-    anew from their seeds, so nothing but the looks has to be kept.
+    looks: tuple[int, ...]
+    before: float
+    together: float
+
+    def due(self, seeds: int, level: float) -> float:
+        """What may be spent once so many seeds are reached."""
+        able = [one for one in self.looks if one >= fewest_seeds(level)]
+        return self.before + self.together * sum(one <= seeds for one in able) / len(able)
+
+
+def judge_looks(
+    families: Sequence[Sequence[Claim]], levels: Sequence[float], drawn: int = DRAWN
+) -> list[Settled]:
+    """Judge a family at each look in turn; what is decided stays decided, and leaves the family.
+
+    families: the same claims at each look, with the seeds that were there; levels: from `spend`. The verdicts
+    of earlier looks are found anew from their seeds, so nothing but the looks has to be kept.
     """
-    settled: list[Settled | None] = [None] * len(claims)
-    open_claims = list(range(len(claims)))
-    for at, (seeds, level) in enumerate(zip(looks, levels, strict=True)):
-        last = at == len(looks) - 1
+    settled: list[Settled | None] = [None] * len(families[-1])
+    open_claims = list(range(len(settled)))
+    for at, (family, level) in enumerate(zip(families, levels, strict=True)):
+        last = at == len(families) - 1
         if level <= 0 and not last:
             continue
-        seen = [[None if one is None else one.at(seeds) for one in claims[place]] for place in open_claims]
+        seen = [family[place] for place in open_claims]
         found = (
             judge(seen, level, drawn) if level > 0 else [_only_shown(one) for one in judge(seen, LEVEL, drawn)]
         )
         for place, verdict in zip(list(open_claims), found, strict=True):
-            if verdict.decided or last:
+            # What nothing is tested of depends on no look: it is compared as it is now.
+            if last or (verdict.decided and verdict.p is not None):
                 settled[place] = Settled(verdict, at)
                 open_claims.remove(place)
     return [one for one in settled if one is not None]

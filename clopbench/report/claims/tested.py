@@ -9,7 +9,6 @@ from clopbench.report.claims.contrast import Contrast
 from clopbench.report.claims.kinds import kind_of
 from clopbench.report.observations import BROKEN, Observation
 from clopbench.report.points import Axes, Pair
-from clopbench.statistics import family
 from clopbench.statistics.amounts import Amounts
 from clopbench.statistics.comparisons import Comparison
 from clopbench.statistics.family import NOT_RUN, UNDECIDED, Found, Verdict
@@ -43,6 +42,8 @@ class Claim:
     """How many single seeds would each undo the verdict, were they left out; None where nothing is decided."""
     seeds_of_family: int = 0
     """Of how many."""
+    settled_at: int | None = None
+    """The seeds of the look at which the verdict fell, where that was not the last one."""
 
     @property
     def declaration(self) -> ClaimDeclaration:
@@ -100,6 +101,8 @@ class Claim:
         text = f"{word}: {reason}" if reason else word
         if self.is_fragile:
             text = f"{word}, fragile: undone by {self.undone_by} of {self.seeds_of_family} seeds"
+        if self.settled_at is not None:
+            text = f"{text}, settled at the look with {self.settled_at} seeds"
         seeds = {cell.seed for cell in self.cells}
         broken = {cell.seed for cell in self.cells if cell.status in BROKEN}
         return f"{text}; collapsed or diverged in {len(broken)} of {len(seeds)} seeds" if broken else text
@@ -125,24 +128,12 @@ def compare(
     )
 
 
-def judge(claims: Sequence[Claim]) -> list[Claim]:
-    """The claims of a family with their verdicts, and how many seeds would each undo them."""
-    amounts = [claim.amounts for claim in claims]
-    verdicts = family.judge(amounts)
-    undone = family.undone(amounts, verdicts)
-    seeds = {seed for claim in claims for one in claim.contrasts for seed in one.seeds}
-    return [
-        replace(claim, verdict=_said(claim, verdict), undone_by=count, seeds_of_family=len(seeds))
-        for claim, verdict, count in zip(claims, verdicts, undone, strict=True)
-    ]
-
-
 def _effect(kind: ClaimKind, contrast: Contrast) -> Comparison:
     first, second = contrast.signed
     return kind.hypothesis.compare(list(first.values()), list(second.values()))
 
 
-def _said(claim: Claim, verdict: Verdict) -> Verdict:
+def said(claim: Claim, verdict: Verdict) -> Verdict:
     """A claim all of whose seeds diverged was run, although nothing is left to compare."""
     if verdict.verdict == NOT_RUN and claim.left_out:
         return replace(verdict, verdict=UNDECIDED, reason=NO_VALUE)

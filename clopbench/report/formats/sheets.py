@@ -71,7 +71,7 @@ def _of_numbers(table: Table) -> list[Sheet]:
 
 def claims_title(table: Table) -> str:
     """'Claims (corrected over 35 claims)'."""
-    return f"Claims ({wording.family(table.family)})"
+    return f"Claims ({_joined(wording.family(table.family), wording.looks(table.looks))})"
 
 
 def claim_rows(table: Table) -> list[list[str]]:

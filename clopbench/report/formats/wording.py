@@ -1,10 +1,13 @@
 """Numbers, verdicts and claims in words. No layout, and no numbers are made here."""
 
+from collections.abc import Sequence
+
 from clopbench.report.amounts import value
 from clopbench.report.claims.tested import Claim
 from clopbench.report.observations import BROKEN, Number
 from clopbench.report.points import Pair
 from clopbench.report.tables import Table
+from clopbench.statistics.looks import Look
 from clopbench.statistics.summaries import Summary
 from clopbench.suite.claims import Format
 from clopbench.suite.declarations import Coordinates, PaperValue
@@ -105,6 +108,15 @@ def family(count: int) -> str:
     if not count:
         return "no claim has seeds enough for a test"
     return f"corrected over {count} claim{'s' if count > 1 else ''}"
+
+
+def looks(taken: Sequence[Look]) -> str:
+    """What a second look and later ones may still spend; nothing at the first one, which has nearly all."""
+    if len(taken) < 2 and not any(look.declared for look in taken):
+        return ""
+    seeds = ", ".join(str(look.seeds) for look in taken)
+    declared = "declared " if taken[-1].declared else ""
+    return f"{declared}look {len(taken)} (seeds: {seeds}), which may spend {taken[-1].level * 100:.2g} % of the 5 %"
 
 
 def coefficient(number: float | None) -> str:
