@@ -53,6 +53,8 @@ def _shown(found: "Difference", first: str, second: str) -> "Iterator[str | Rich
     for scale, counts in found.families.items():
         a, b = map(wording.family, counts)
         yield f"claims at scale {scale}: A: {a}; B: {b}"
+    for line, count in found.code.items():
+        yield f"{line}: {count} cells"
     if found.cells:
         yield _table(["cell", "seed", "where", "A → B"], [_cell(cell) for cell in found.cells])
     if found.tables:

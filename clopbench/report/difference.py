@@ -5,12 +5,14 @@ count. Two records of a cell with equal digests came to the same bits.
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from clopbench.errors import UserError
+from clopbench.report import origin
 from clopbench.report.claims.tested import Claim
 from clopbench.report.formats import wording
 from clopbench.report.observations import Number, group_by_arm
@@ -37,7 +39,8 @@ class CellDifference:
     metrics: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     """The metrics that differ, as they are in A and in B."""
     beside: str = ""
-    """What else differs: the pairing, or the history or spectrum where nothing more is known; damage."""
+    """What else differs: the pairing, or the history or spectrum where nothing more is known; damage; then
+    the code that came to it."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ class Difference:
     tables: Sequence[TableDifference]
     families: Mapping[str, tuple[int, int]]
     """Scale → over how many claims the verdicts are corrected, in A and in B."""
+    code: Mapping[str, int]
+    """'engine A → B' or 'suite A → B' → between how many cells that both have, their numbers equal or not."""
 
     @property
     def is_empty(self) -> bool:
@@ -122,7 +127,8 @@ def compare(suite: Suite, first: Mapping[str, Content], second: Mapping[str, Con
     changed = sum(cell.kind == "changed" for cell in cells)
     tables = [found for pair in pairs for found in _table(*pair)]
     families = {one.scale.name: (one.family, other.family) for one, other in pairs}
-    return Difference((len(first), len(second)), len(shared) - changed, cells, tables, families)
+    code = dict(Counter(line for id in shared for line in _code(first[id], second[id])))
+    return Difference((len(first), len(second)), len(shared) - changed, cells, tables, families, code)
 
 
 def _cell(cell_id: str, place: str, first: Content | None, second: Content | None) -> CellDifference | None:
@@ -143,7 +149,15 @@ def _cell(cell_id: str, place: str, first: Content | None, second: Content | Non
         beside = "pairing differs"
     elif not damages and not metrics and statuses[0] == statuses[1]:
         beside = "history or spectrum differs"
+    beside = "; ".join(filter(None, [beside, *_code(first, second)]))
     return CellDifference(cell_id, seed, place, "changed", statuses, metrics, beside)
+
+
+def _code(first: Content, second: Content) -> list[str]:
+    """How the code differs that two records come from; of damaged ones it is not known."""
+    if "damage" in first or "damage" in second:
+        return []
+    return origin.differences(first["provenance"], second["provenance"])
 
 
 def _tables(

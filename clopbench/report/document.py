@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clopbench.report import amounts, layout
+from clopbench.report import amounts, layout, origin
 from clopbench.report.claims.kinds import kind_of
 from clopbench.report.figures.attachments import Attachments
 from clopbench.report.figures.pictures import FORMATS, Files, Picture, check_figures, pictures
@@ -252,7 +252,4 @@ def _brackets(table: Table, line: Line) -> str:
 def provenance(cells: Sequence[Observation]) -> str:
     """What the table cost, on what hardware, with which versions, all from the records."""
     versions = sorted({f"torch {cell.provenance.get('torch')}" for cell in cells})
-    commits = sorted({str(cell.provenance.get("commit"))[:7] for cell in cells})
-    dirty = any(cell.provenance.get("dirty") for cell in cells)
-    note = ", with uncommitted changes" if dirty else ""
-    return f"{cost(cells)}; {', '.join(versions)}; commit {', '.join(commits)}{note}."
+    return f"{cost(cells)}; {', '.join(versions)}; {origin.code(cell.provenance for cell in cells)}."
