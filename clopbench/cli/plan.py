@@ -21,9 +21,10 @@ def plan(
     request = Request(asked, machine)
     planned = request.plan()
     if as_json:
-        print_json(request.summary(planned) | {"cells": request.cell_rows(planned)})
+        beside = {"undeclared": request.undeclared(planned)}
+        print_json(request.summary(planned) | beside | {"cells": request.cell_rows(planned)})
         return
-    for line in request.headline(planned):
+    for line in [*request.headline(planned), *request.undeclared(planned)]:
         say(line)
     if explain:
         for cell in planned.cells:

@@ -15,6 +15,7 @@ from clopbench.launch.local import LocalLauncher
 from clopbench.results.index import scan
 from clopbench.results.plan import STATES, Plan, make_plan, parse_seeds, running
 from clopbench.results.records import Store
+from clopbench.results.undeclared import in_store
 from clopbench.suite import overrides as override_grammar
 from clopbench.suite.declared import EVERYTHING
 from clopbench.suite.suite import Benchmark, Suite
@@ -86,6 +87,21 @@ class Request:
         """The metric that progress is reported by."""
         return self.suite.table(self._declared[0][0]).metric if self._declared else "probe_top1"
 
+    @property
+    def overrides(self) -> list[str]:
+        """Those that change a cell, as 'training.epochs=2'."""
+        return list(dict.fromkeys(one for benchmark in self.benchmarks for one in benchmark.overrides))
+
+    @property
+    def _with(self) -> str:
+        return f", with {', '.join(self.overrides)}" if self.overrides else ""
+
+    def undeclared(self, plan: Plan) -> list[str]:
+        """A few lines on records that no table shows, neither a declared one nor one of this plan's."""
+        known = {cell.entry.arm for cell in plan.cells if cell.entry is not None and cell.entry.arm is not None}
+        declared = {entry.template.arm for benchmark in self.benchmarks for entry in benchmark.entries}
+        return in_store(self.suite, plan.entries, known | declared)
+
     def plan(self) -> Plan:
         assert self.seeds is not None
         return make_plan(self.benchmarks, self.seeds, self.store)
@@ -96,6 +112,7 @@ class Request:
         return {
             "tables": [benchmark.name for benchmark in self.benchmarks],
             "scale": self.scale,
+            "overrides": self.overrides,
             "seeds": self.seeds,
             "total": len(plan.cells),
             **{state: plan.count(state) for state in STATES},
@@ -109,7 +126,10 @@ class Request:
         """What is about to happen, in a few lines; `local`: with the time that this machine would take."""
         numbers = self.summary(plan)
         scale = self.benchmarks[0].scale
-        lines = [f"{', '.join(numbers['tables'])} at scale {self.scale}: {scale.summary}", *self.not_run]
+        lines = [
+            f"{', '.join(numbers['tables'])} at scale {self.scale}: {scale.summary}{self._with}",
+            *self.not_run,
+        ]
         for benchmark in self.benchmarks:
             for reason, points in benchmark.skip_reasons.items():
                 shown = "; ".join(", ".join(coordinates.values()) for coordinates in points)
@@ -204,6 +224,7 @@ class Request:
             {
                 "table": table.name,
                 "scale": table.scale.name,
+                "overrides": list(table.overrides),
                 "family": table.family,
                 "rows": [dict(zip(sheets.headings(table), row, strict=True)) for row in sheets.rows(table)],
                 "claims": [

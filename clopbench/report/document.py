@@ -194,7 +194,7 @@ def margins(declaration: TableDeclaration) -> list[str]:
 
 def _section(table: Table, page: str) -> str:
     """One table at one scale; `page` is where the cells are listed ('' for the same page)."""
-    parts = [f"### Scale {table.scale.name}: {table.scale.summary}\n"]
+    parts = [f"### Scale {table.at}: {table.scale.summary}\n"]
     if not table.scale.is_paper:
         parts.append("Absolute values are **not comparable** with the paper's (another scale).\n")
     link = _linker(table, page)

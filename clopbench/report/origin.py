@@ -1,7 +1,7 @@
 """Whose code a record's numbers come from, in words: the engine's, and that of the suite's folder.
 
-In a record's provenance `engine` is the former; `commit` and `dirty` have always been those of the suite's folder.
-Records that are older than `engine` say nothing of it.
+In a record's provenance `engine` is the former; `commit` and `dirty` have always been those of the suite's
+folder. Records that are older than `engine` say nothing of it.
 """
 
 from collections.abc import Iterable, Mapping

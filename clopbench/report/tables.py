@@ -35,6 +35,13 @@ class Table:
     """The numbers of `also`, where these are columns with numbers of the paper of their own."""
     family: int = 0
     """Claims that were tested together with those of this table, its own among them."""
+    overrides: Sequence[str] = ()
+    """What the command line changed about its cells, as 'training.epochs=2'."""
+
+    @property
+    def at(self) -> str:
+        """'laptop', or 'laptop with training.epochs=2': a heading that says what was run."""
+        return " with ".join(filter(None, [self.scale.name, ", ".join(self.overrides)]))
 
     @property
     def all_numbers(self) -> list[Number]:
@@ -104,7 +111,7 @@ def build_table(
     thresholds = threshold_lines.lines(declaration.thresholds, benchmark, numbers)
     return Table(
         name, declaration, benchmark.scale, benchmark.axes, numbers, claims, benchmark.skip_reasons, thresholds,
-        further,
+        further, overrides=benchmark.overrides,
     )  # fmt: skip
 
 

@@ -37,6 +37,7 @@ INDEX_SCHEMA = pa.schema(
         ("status", pa.string()),
         ("seconds", pa.float64()),
         ("views_per_second", pa.float64()),
+        ("arm", pa.string()),
     ]
 )
 SHELF, CELL_ID = re.compile(r"[0-9a-f]{2}"), re.compile(r"[0-9a-f]{16}")
@@ -60,6 +61,7 @@ class Entry(NamedTuple):
     seconds: float | None = None
     """What it cost, and its speed in training, where its provenance says so."""
     views_per_second: float | None = None
+    arm: str | None = None
 
     @property
     def content(self) -> dict[str, Any]:
@@ -204,7 +206,7 @@ def _examine(store: Store, cell_id: str, files: str) -> Entry:
     beside = embeddings.problem(store.folder(cell_id) / embeddings.FILE)
     cost = content["provenance"]
     pace = (cost.get("seconds"), cost.get("views_per_second"))
-    return Entry(cell_id, files, json.dumps(content), None, beside, content["status"], *pace)
+    return Entry(cell_id, files, json.dumps(content), None, beside, content["status"], *pace, content["arm"])
 
 
 def _load(path: Path) -> dict[str, Entry]:

@@ -1,5 +1,6 @@
-"""What a record says of the code that made it: the engine apart from the suite's folder, what people write counts,
-what runs write does not.
+"""What a record says of the code that made it: the engine apart from the suite's folder.
+
+What people write counts, what runs write does not.
 """
 
 import shutil
@@ -177,7 +178,7 @@ def test_of_a_copy_that_nobody_installed_only_the_hash_is_known(tmp_path):
 
 
 def test_a_clean_suite_and_an_edited_engine_are_told_apart(package, environment, tmp_path):
-    """The command as it is typed, with an engine of its own: in each record, in `bench show` and in the table."""
+    """The command as it is typed, with an engine of its own: in each record and in `bench show`."""
     home = tmp_path / "home"
     for name in ("benchmarks", "methods", "tables"):
         shutil.copytree(ROOT / name, home / name)

@@ -19,7 +19,7 @@ from clopbench.report.figures.attachments import Attachments
 from clopbench.report.html.cells import cells_data, embedded
 from clopbench.report.html.markup import append, element, inline, prose, to_text
 from clopbench.report.html.tables import Groups, at_scale, chip, grid, grid_entry
-from clopbench.report.publication import arms_of
+from clopbench.report.publication import arms_by_scale
 from clopbench.report.tables import Table
 from clopbench.results.records import Record
 from clopbench.suite.suite import Suite
@@ -71,7 +71,7 @@ def report(
     suite: Suite, records_by_scale: Mapping[str, Sequence[Record]], attachments: Attachments | None = None
 ) -> str:
     """The page on some records, as the other documents are made of them."""
-    tables = collect(suite, {scale: arms_of(records) for scale, records in records_by_scale.items()})
+    tables = collect(suite, arms_by_scale(records_by_scale))
     by_id = {record.cell.id: record for records in records_by_scale.values() for record in records}
     return to_html(suite, tables, make_document(suite, tables, "", attachments, [".png"]), by_id)
 
