@@ -14,6 +14,8 @@ from typing import Annotated, Any
 
 import typer
 
+from clopbench.cli.results_folder import announce
+
 
 def _complete_table(incomplete: str) -> list[str]:
     from clopbench.suite.suite import Suite
@@ -93,11 +95,15 @@ class Machine:
 
 
 def spread(verb: Callable[..., None]) -> Callable[..., None]:
-    """The verb as typer is to see it: an option for each field of the sets among its parameters."""
+    """The verb as typer is to see it: an option for each field of the sets among its parameters.
+
+    Each begins with a line on the results folder, where there is something to say of it.
+    """
     parameters = inspect.signature(verb, eval_str=True).parameters.values()
 
     @wraps(verb)
     def call(**given: Any) -> None:
+        announce(verb.__name__, given)
         verb(**{one.name: _taken(one.name, one.annotation, given) for one in parameters})
 
     shown = [flat for one in parameters for flat in _options(one)]

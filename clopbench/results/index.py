@@ -126,6 +126,18 @@ def scan(store: Store) -> Entries:
     return Entries(store.root, [*rows, *strange])
 
 
+def holds_cells(root: Path) -> bool:
+    """Whether a folder holds the folder of any cell. One that cannot be looked into may hold some."""
+    try:
+        with os.scandir(root) as shelves:
+            names = sorted(shelf.name for shelf in shelves if SHELF.fullmatch(shelf.name))
+        return any(CELL_ID.fullmatch(name) for shelf in names for name in os.listdir(root / shelf))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+
+
 def _folders(root: Path) -> Iterator[tuple[str, str] | Entry]:
     """Cells that have a record with what their files look like, and what should be a folder and is not."""
     for shelf in _listed(root, os.curdir):
