@@ -28,11 +28,15 @@ def diff(
 ) -> None:
     """Compare two sets of records cell by cell and table by table; exit 1 if they differ."""
     from clopbench.report import difference
+    from clopbench.results import looks as noted
     from clopbench.suite.suite import Suite
 
     damages: list[str] = []
     sides = [difference.read_contents(path, damages.append) for path in (first, second)]
-    found = difference.compare(Suite.locate(suite), *sides)
+    looks = [noted.read(noted.beside(path)) for path in (first, second)]
+    for _, problems in looks:
+        damages += problems
+    found = difference.compare(Suite.locate(suite), *sides, looks=(looks[0][0], looks[1][0]))
     if as_json:
         print_json({"equal": found.is_empty, **asdict(found)})
     else:
@@ -53,6 +57,8 @@ def _shown(found: "Difference", first: str, second: str) -> "Iterator[str | Rich
     for scale, counts in found.families.items():
         a, b = map(wording.family, counts)
         yield f"claims at scale {scale}: A: {a}; B: {b}"
+    for line, count in found.code.items():
+        yield f"{line}: {count} cells"
     if found.cells:
         yield _table(["cell", "seed", "where", "A → B"], [_cell(cell) for cell in found.cells])
     if found.tables:

@@ -20,4 +20,6 @@ def import_records(
 
     imported = import_records(path, Store(results))
     say(f"{imported.new} results imported into {results}, {imported.known} were there already")
+    if imported.looks:
+        say(f"{imported.looks} looks at their claims are noted with them")
     say_damages(imported.damages)

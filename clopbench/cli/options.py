@@ -6,13 +6,17 @@ An option that belongs to a set is added here, and nowhere else.
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from functools import wraps
 from inspect import Parameter
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from clopbench.cli.results_folder import announce
+
+DEFAULT_SEEDS = "10"
 
 
 def _complete_table(incomplete: str) -> list[str]:
@@ -42,7 +46,7 @@ Tables = Annotated[
         autocompletion=_complete_table,
     ),
 ]
-Seeds = Annotated[str | None, typer.Option(help="A count (10), a range (0-9) or a list (0,3,7).")]
+Seeds = Annotated[str | None, typer.Option(help="A count (10, the default), a range (0-9) or a list (0,3,7).")]
 Scale = Annotated[
     str, typer.Option(help="How big: a file in benchmarks/scale/.", autocompletion=_complete_scale)
 ]
@@ -73,14 +77,19 @@ class Folders:
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """Which cells: tables × seeds at a scale. seeds None: all that are recorded."""
+    """Which cells: tables × seeds at a scale. seeds None: all that are recorded, or `counted`."""
 
     tables: Tables
-    seeds: Seeds = "10"
+    seeds: Seeds = None
     scale: Scale = "laptop"
     only: Only = field(default_factory=list)
     method: Methods = field(default_factory=list)
     folders: Folders = Folders()
+
+    @property
+    def counted(self) -> "Asked":
+        """With the seeds that verbs about cells take where none are given."""
+        return self if self.seeds is not None else replace(self, seeds=DEFAULT_SEEDS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,11 +102,15 @@ class Machine:
 
 
 def spread(verb: Callable[..., None]) -> Callable[..., None]:
-    """The verb as typer is to see it: an option for each field of the sets among its parameters."""
+    """The verb as typer is to see it: an option for each field of the sets among its parameters.
+
+    Each begins with a line on the results folder, where there is something to say of it.
+    """
     parameters = inspect.signature(verb, eval_str=True).parameters.values()
 
     @wraps(verb)
     def call(**given: Any) -> None:
+        announce(verb.__name__, given)
         verb(**{one.name: _taken(one.name, one.annotation, given) for one in parameters})
 
     shown = [flat for one in parameters for flat in _options(one)]

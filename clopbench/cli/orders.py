@@ -41,7 +41,7 @@ def new_order(
 def submitted_cell(planned: PlannedCell) -> SubmittedCell:
     """A planned cell as plain data."""
     launch = planned.launch.model_dump(mode="json")
-    return SubmittedCell(planned.id, planned.cell.config(), launch, planned.places)
+    return SubmittedCell(planned.id, planned.cell.config(), launch, planned.places, planned.overrides)
 
 
 def preview(order: Order, plan: Plan) -> Iterator[str]:

@@ -18,12 +18,13 @@ def plan(
     """Show what a run would do: cells done, missing, failed, and the time that the rest would take."""
     from clopbench.cli.request import Request
 
-    request = Request(asked, machine)
+    request = Request(asked.counted, machine)
     planned = request.plan()
     if as_json:
-        print_json(request.summary(planned) | {"cells": request.cell_rows(planned)})
+        beside = {"undeclared": request.undeclared(planned)}
+        print_json(request.summary(planned) | beside | {"cells": request.cell_rows(planned)})
         return
-    for line in request.headline(planned):
+    for line in [*request.headline(planned), *request.undeclared(planned)]:
         say(line)
     if explain:
         for cell in planned.cells:

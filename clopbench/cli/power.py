@@ -33,6 +33,8 @@ def power(
     if as_json:
         print_json(planning.as_data(found))
         return
+    if request.overrides:
+        say(f"with {', '.join(request.overrides)}")
     grid = RichTable(*planning.HEADINGS, box=box.SIMPLE_HEAD)
     for line in planning.rows(found):
         grid.add_row(*line)

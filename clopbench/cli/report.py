@@ -1,5 +1,6 @@
 """`bench report`: RESULTS.md and tables/* from the records, or all of it as one page."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,8 @@ from clopbench.cli.terminal import EXIT_FAILED, say, say_damages
 from clopbench.errors import UserError
 
 if TYPE_CHECKING:
-    from clopbench.results.records import Store
+    from clopbench.results.looks import RecordedLook
+    from clopbench.results.records import Record, Store
     from clopbench.suite.suite import Suite
 
 
@@ -38,6 +40,8 @@ def report(
     from clopbench.report import publication
     from clopbench.report.document import report as make_report
     from clopbench.report.figures.attachments import LocalAttachments
+    from clopbench.report.looking import note
+    from clopbench.results import looks as noted
     from clopbench.results.records import Store
     from clopbench.suite.suite import Suite
 
@@ -46,7 +50,10 @@ def report(
     if html:
         if check or publish:
             raise UserError("--html: only writes a page, so it cannot go with --check or --publish")
-        say(f"wrote {_write_html(found, store, local, folder, damages)}")
+        records = {} if local else publication.published_records(found)
+        say(f"wrote {_write_html(found, store, None if local else records, folder, damages)}")
+        for line in publication.without_table(found, store if local else None, records):
+            say(line)
         say_damages(damages)
         return
     if local and folder is None:
@@ -56,10 +63,17 @@ def report(
     if publish:
         for line in publication.publish_store(found, store, damages.append):
             say(line)
+    records = {} if local else publication.published_records(found)
     mine = publication.local_arms(found, store, damages.append) if local else None
-    arms = publication.published_arms(found) if mine is None else mine
-    document = make_report(found, arms, LocalAttachments(store) if local else None)
+    arms = publication.arms_by_scale(records) if mine is None else mine
+    folder_of_looks = store.root if local else found.root / publication.PUBLISHED
+    looks, problems = noted.read(folder_of_looks)
+    damages += problems
+    now: list[RecordedLook] = []
+    document = make_report(found, arms, LocalAttachments(store) if local else None, looks, now.append)
     target = folder or found.root
+    for line in publication.without_table(found, store if local else None, records):
+        say(line)
     if check:
         drift = document.drift(target)
         for name in drift:
@@ -68,26 +82,43 @@ def report(
             raise typer.Exit(EXIT_FAILED)
         say("up to date with the records")
         return
+    for look in now:
+        damages += note(folder_of_looks, look, looks)
     for path in document.write(target):
         say(f"wrote {path}")
     say_damages(damages)
 
 
-def _write_html(suite: "Suite", store: "Store", local: bool, path: Path | None, damages: list[str]) -> Path:
+def _write_html(
+    suite: "Suite",
+    store: "Store",
+    records: "Mapping[str, Sequence[Record]] | None",
+    path: Path | None,
+    damages: list[str],
+) -> Path:
     """Write the report as one HTML file and return its path; `path` may be a folder.
 
-    damages: gets a line for each record that could not be used.
+    records: by scale; None: those of the store. damages: gets a line for each record that could not be used.
     """
     from clopbench.report import publication
     from clopbench.report.figures.attachments import LocalAttachments
     from clopbench.report.html import page
+    from clopbench.report.looking import note
+    from clopbench.results import looks as noted
     from clopbench.results.records import write_atomic
 
-    mine = publication.local_records(suite, store, damages.append) if local else None
-    records = publication.published_records(suite) if mine is None else mine
+    local = records is None
+    shown = publication.local_records(suite, store, damages.append) if records is None else records
     path = path or store.root
     if path.suffix != ".html":
         path = path / "report.html"
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, page.report(suite, records, LocalAttachments(store) if local else None).encode())
+    folder = store.root if local else suite.root / publication.PUBLISHED
+    looks, problems = noted.read(folder)
+    damages += problems
+    now: list[RecordedLook] = []
+    text = page.report(suite, shown, LocalAttachments(store) if local else None, looks, now.append)
+    for look in now:
+        damages += note(folder, look, looks)
+    write_atomic(path, text.encode())
     return path

@@ -15,6 +15,7 @@ from clopbench.launch.local import LocalLauncher
 from clopbench.results.index import scan
 from clopbench.results.plan import STATES, Plan, make_plan, parse_seeds, running
 from clopbench.results.records import Store
+from clopbench.results.undeclared import in_store
 from clopbench.suite import overrides as override_grammar
 from clopbench.suite.declared import EVERYTHING
 from clopbench.suite.suite import Benchmark, Suite
@@ -86,6 +87,21 @@ class Request:
         """The metric that progress is reported by."""
         return self.suite.table(self._declared[0][0]).metric if self._declared else "probe_top1"
 
+    @property
+    def overrides(self) -> list[str]:
+        """Those that change a cell, as 'training.epochs=2'."""
+        return list(dict.fromkeys(one for benchmark in self.benchmarks for one in benchmark.overrides))
+
+    @property
+    def _with(self) -> str:
+        return f", with {', '.join(self.overrides)}" if self.overrides else ""
+
+    def undeclared(self, plan: Plan) -> list[str]:
+        """A few lines on records that no table shows, neither a declared one nor one of this plan's."""
+        known = {cell.entry.arm for cell in plan.cells if cell.entry is not None and cell.entry.arm is not None}
+        declared = {entry.template.arm for benchmark in self.benchmarks for entry in benchmark.entries}
+        return in_store(self.suite, plan.entries, known | declared)
+
     def plan(self) -> Plan:
         assert self.seeds is not None
         return make_plan(self.benchmarks, self.seeds, self.store)
@@ -96,6 +112,7 @@ class Request:
         return {
             "tables": [benchmark.name for benchmark in self.benchmarks],
             "scale": self.scale,
+            "overrides": self.overrides,
             "seeds": self.seeds,
             "total": len(plan.cells),
             **{state: plan.count(state) for state in STATES},
@@ -109,7 +126,10 @@ class Request:
         """What is about to happen, in a few lines; `local`: with the time that this machine would take."""
         numbers = self.summary(plan)
         scale = self.benchmarks[0].scale
-        lines = [f"{', '.join(numbers['tables'])} at scale {self.scale}: {scale.summary}", *self.not_run]
+        lines = [
+            f"{', '.join(numbers['tables'])} at scale {self.scale}: {scale.summary}{self._with}",
+            *self.not_run,
+        ]
         for benchmark in self.benchmarks:
             for reason, points in benchmark.skip_reasons.items():
                 shown = "; ".join(", ".join(coordinates.values()) for coordinates in points)
@@ -164,17 +184,18 @@ class Request:
             for planned in plan.cells
         ]
 
-    def tables(self, published: bool = False) -> list[Any]:
+    def tables(self, published: bool = False, declared: tuple[int, ...] = ()) -> list[Any]:
         """The tables of the request, filled from the records at hand.
 
         Claims are those of the whole tables, also where --only shows a part, and are judged with all claims
         that have records at the scale. Overrides and --method make cells that no declared table has: the tables
         that were asked for are then the family. published: the published records of this scale count too, where
-        the results folder has none.
+        the results folder has none. declared: the seeds of the looks of which this is one.
         """
+        from clopbench.report import looking
         from clopbench.report.observations import group_by_arm
         from clopbench.report.publication import published_contents
-        from clopbench.report.tables import build_table, judge_together, tables_at
+        from clopbench.report.tables import build_table, judge_together
 
         contents = published_contents(self.suite, self.scale) if published else {}
         entries = scan(self.store)
@@ -184,7 +205,11 @@ class Request:
         whole: dict[str, Any] = {}
         if not self.makes_other_cells:
             names = [name for name, _ in self._declared]
-            whole = {table.name: table for table in tables_at(self.suite, self.scale, arms, self.seeds, names)}
+            found, remarks = looking.tables_at(
+                self.suite, self.scale, arms, self.seeds, names, self.store.root, declared, published
+            )
+            self.damages = [*self.damages, *remarks]
+            whole = {table.name: table for table in found}
             if not self.shows_a_part:
                 return [whole[name] for name in names]
         shown = [
@@ -193,7 +218,9 @@ class Request:
         ]
         if self.makes_other_cells:
             return judge_together(shown)
-        return [replace(t, claims=whole[t.name].claims, family=whole[t.name].family) for t in shown]
+        return [
+            replace(t, claims=w.claims, family=w.family, looks=w.looks) for t in shown for w in [whole[t.name]]
+        ]
 
     def table_rows(self) -> list[dict[str, Any]]:
         """The tables as plain data."""
@@ -204,6 +231,7 @@ class Request:
             {
                 "table": table.name,
                 "scale": table.scale.name,
+                "overrides": list(table.overrides),
                 "family": table.family,
                 "rows": [dict(zip(sheets.headings(table), row, strict=True)) for row in sheets.rows(table)],
                 "claims": [
@@ -214,15 +242,17 @@ class Request:
             for table in self.tables()
         ]
 
-    def show_tables(self, console: Console) -> None:
-        """Print the tables; at a scale that is not the paper's, say so."""
+    def show_tables(self, console: Console, declared: tuple[int, ...] = ()) -> list[Any]:
+        """Print the tables, and return them; at a scale that is not the paper's, say so."""
         from clopbench.report.formats import sheets
 
-        for table in self.tables():
+        shown = self.tables(declared=declared)
+        for table in shown:
             for grid in sheets.terminal(table):
                 console.print(grid)
             if not table.scale.is_paper:
                 console.print(self._scale_note(), markup=False)
+        return shown
 
 
 def _parse_only(texts: Sequence[str]) -> dict[str, list[str]]:

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -108,7 +109,6 @@ def _again(cell: "SubmittedCell", overrides: "Sequence[Override]", suite: "Suite
     """The same cell for another try. Raises UserError where its method has changed since."""
     from clopbench.cell import Cell
     from clopbench.parameters import validated
-    from clopbench.slurm.submission import SubmittedCell
     from clopbench.suite import overrides as override_grammar
     from clopbench.suite.declarations import LaunchConfig
 
@@ -121,4 +121,4 @@ def _again(cell: "SubmittedCell", overrides: "Sequence[Override]", suite: "Suite
         )
     launch = override_grammar.apply(dict(cell.launch), "launch", overrides)
     launch = validated(LaunchConfig, launch, "launch").model_dump(mode="json")
-    return SubmittedCell(cell.id, cell.config, launch, cell.places)
+    return replace(cell, launch=launch)

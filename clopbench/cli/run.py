@@ -1,48 +1,54 @@
 """`bench run`: cells on this machine, then the tables."""
 
+from typing import Annotated
+
 import typer
 
 from clopbench.cli.options import Asked, Machine
-from clopbench.cli.terminal import EXIT_FAILED, EXIT_INCOMPLETE, console, say
+from clopbench.cli.terminal import console
+from clopbench.errors import UserError, unknown
+
+SETTLED = "settled"
+MAX_SEEDS = 40
 
 
-def run(*, asked: Asked, machine: Machine) -> None:
+def run(
+    *,
+    asked: Asked,
+    machine: Machine,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar=SETTLED, help="Add seeds, five at a time, until all claims are settled."),
+    ] = None,
+    max_seeds: Annotated[
+        int | None, typer.Option(min=1, help=f"With --until: seeds at the last look; default: {MAX_SEEDS}.")
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="With --until: take no look that would end after 2h, 90m …"),
+    ] = None,
+) -> None:
     """Train the cells that have no result yet, then print the tables. Running again resumes."""
-    from clopbench.cli.progress import Reporter
+    from clopbench.cli import until_settled
     from clopbench.cli.request import Request
-    from clopbench.launch.checkout import source_state
-    from clopbench.launch.local import LocalLauncher
+    from clopbench.cli.train import end, train
 
-    request, out = Request(asked, machine), console()
-    planned = request.plan()
-    for line in request.headline(planned):
-        say(line)
-    todo = planned.to_run
-    failed = planned.count("damaged")
-    if todo:
-        provenance = source_state(request.suite.root) | {"scale": request.scale, "launcher": "local"}
-        launcher = LocalLauncher(
-            request.store, request.suite.method_folders, request.slots, machine.device, provenance
+    if until is None:
+        for name, value in (("--max-seeds", max_seeds), ("--budget", budget)):
+            if value is not None:
+                raise UserError(f"{name}: is for --until {SETTLED}")
+    elif until != SETTLED:
+        raise UserError(f"--until: {unknown('end', until, [SETTLED])}")
+    elif asked.seeds is not None:
+        raise UserError(
+            f"--seeds: with --until {SETTLED} seeds are added look by look; --max-seeds says how many"
         )
-        try:
-            launcher.preflight([planned.cell for planned in todo])
-        except KeyboardInterrupt:
-            say("interrupted before the first cell")
-            raise typer.Exit(EXIT_INCOMPLETE) from None
-        request.store.ensure_writable()
-        with Reporter(out, request.store, len(todo), request.metric) as reporter:
-            outcome = launcher.run(todo, reporter)
-        failed += len(outcome.failed)
-        for cell, problem in outcome.failed:
-            say(f"failed: {cell.label}: {problem}")
-            say(f"  log: {request.store.folder(cell.cell.id) / 'run.log'}")
-        if outcome.interrupted:
-            say(
-                f"interrupted: {outcome.remaining} of {len(planned.cells)} cells remain; "
-                "run the same command again to resume"
-            )
-            raise typer.Exit(EXIT_INCOMPLETE)
+    else:
+        looks = until_settled.plan_looks(asked, max_seeds or MAX_SEEDS)
+        request = Request(looks.asked(0), machine)
+        until_settled.run(request, looks, until_settled.seconds(budget), lambda: train(request, console()))
+        return
+    request, out = Request(asked.counted, machine), console()
+    failed, planned = train(request, out)
     request.show_tables(out)
-    if failed:
-        say(f"{failed} of {len(planned.cells)} cells have no result")
-        raise typer.Exit(EXIT_FAILED)
+    end(failed, planned)

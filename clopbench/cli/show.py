@@ -10,6 +10,9 @@ from clopbench.cli.options import Asked, Folders, Json, Methods, Scale
 from clopbench.cli.terminal import console, print_json, say, warn
 from clopbench.errors import UserError
 
+FULL = 64
+"""Digits of a commit or a hash: all."""
+
 
 def show(
     *,
@@ -62,6 +65,14 @@ def _cell_content(results: Path, prefix: str) -> dict[str, Any]:
     return record.to_json()
 
 
+def _provenance(found: Mapping[str, Any]) -> dict[str, Any]:
+    """A record's provenance, with the two that code comes from in words, first."""
+    from clopbench.report import origin
+
+    rest = {key: value for key, value in found.items() if key not in ("engine", "commit", "dirty")}
+    return {"engine": origin.engine(found, FULL), "suite": origin.suite(found, FULL), **rest}
+
+
 def _say_cell(results: Path, content: Mapping[str, Any]) -> None:
     """Status, metrics, configuration and provenance, one value per line."""
     from clopbench.cell import flatten
@@ -73,7 +84,7 @@ def _say_cell(results: Path, content: Mapping[str, Any]) -> None:
         "failure": content["failure"] or {},
         "metrics": content["metrics"],
         "config": flatten(content["config"]),
-        "provenance": content["provenance"],
+        "provenance": _provenance(content["provenance"]),
     }
     for title, values in sections.items():
         if values:

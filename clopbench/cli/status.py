@@ -71,6 +71,8 @@ def _table(table: "TableStatus", everything: bool) -> Iterator[str]:
     forgotten = f" ({table.forgotten} forgotten)" if table.forgotten else ""
     there = f": {counts}" if counts else ""
     yield f"{table.table}: {len(table.cells)} cells{there}{f'; about {left} left' if left else ''}{forgotten}"
+    for overrides, number in table.overrides.items():
+        yield f"  {number} of them with {overrides}"
     most = None if everything else MOST_LINES
     yield from _listed(table, "running", _running, most)
     if table.counts["queued"]:
@@ -92,7 +94,8 @@ def _listed(
     cells = table.of(state)
     for status in cells[:most]:
         kind = f" {status.details['class']}" if "class" in status.details else ""
-        yield f"  {state}{kind}  {status.place.cell.id}  {status.place.cell.label}: {describe(status)}"
+        cell_id = status.place.cell.id
+        yield f"  {state}{kind}  {cell_id}  {table.labels[cell_id]}: {describe(status)}"
     if most is not None and len(cells) > most:
         yield f"  … and {len(cells) - most} more {state} (--all lists them)"
 

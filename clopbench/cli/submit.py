@@ -33,7 +33,7 @@ def submit(
     from clopbench.cli.request import Request
 
     words, settings = orders.split_words(asked.tables)
-    request = Request(replace(asked, tables=words))
+    request = Request(replace(asked.counted, tables=words))
     order = orders.new_order(request, profile, settings, device, live, sys.argv[1:])
     plan = request.plan()
     for line in request.headline(plan, local=False):

@@ -5,18 +5,21 @@ count. Two records of a cell with equal digests came to the same bits.
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from clopbench.errors import UserError
+from clopbench.report import origin
 from clopbench.report.claims.tested import Claim
 from clopbench.report.formats import wording
 from clopbench.report.observations import Number, group_by_arm
 from clopbench.report.tables import Table, build_table, judge_together
 from clopbench.results.files import is_folder, shown
 from clopbench.results.index import INDEX, scan
+from clopbench.results.looks import RecordedLook
 from clopbench.results.published import sound_records
 from clopbench.results.records import RESULT_STATUSES, Store
 from clopbench.suite.suite import Suite
@@ -37,7 +40,8 @@ class CellDifference:
     metrics: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     """The metrics that differ, as they are in A and in B."""
     beside: str = ""
-    """What else differs: the pairing, or the history or spectrum where nothing more is known; damage."""
+    """What else differs: the pairing, or the history or spectrum where nothing more is known; damage; then
+    the code that came to it."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,8 @@ class Difference:
     tables: Sequence[TableDifference]
     families: Mapping[str, tuple[int, int]]
     """Scale → over how many claims the verdicts are corrected, in A and in B."""
+    code: Mapping[str, int]
+    """'engine A → B' or 'suite A → B' → between how many cells that both have, their numbers equal or not."""
 
     @property
     def is_empty(self) -> bool:
@@ -103,9 +109,14 @@ def read_contents(path: Path, tell: Callable[[str], object] = lambda _: None) ->
     return found
 
 
-def compare(suite: Suite, first: Mapping[str, Content], second: Mapping[str, Content]) -> Difference:
-    """Compare two sets of records, and the tables that each of them fills."""
-    pairs = list(_tables(suite, first, second))
+def compare(
+    suite: Suite,
+    first: Mapping[str, Content],
+    second: Mapping[str, Content],
+    looks: tuple[Sequence[RecordedLook], Sequence[RecordedLook]] = ((), ()),
+) -> Difference:
+    """Compare two sets of records, and the tables that each of them fills. looks: those taken at either."""
+    pairs = list(_tables(suite, first, second, looks))
     places: dict[str, str] = {}
     for table in (table for pair in pairs for table in pair):
         for number in table.numbers:
@@ -122,7 +133,8 @@ def compare(suite: Suite, first: Mapping[str, Content], second: Mapping[str, Con
     changed = sum(cell.kind == "changed" for cell in cells)
     tables = [found for pair in pairs for found in _table(*pair)]
     families = {one.scale.name: (one.family, other.family) for one, other in pairs}
-    return Difference((len(first), len(second)), len(shared) - changed, cells, tables, families)
+    code = dict(Counter(line for id in shared for line in _code(first[id], second[id])))
+    return Difference((len(first), len(second)), len(shared) - changed, cells, tables, families, code)
 
 
 def _cell(cell_id: str, place: str, first: Content | None, second: Content | None) -> CellDifference | None:
@@ -143,11 +155,22 @@ def _cell(cell_id: str, place: str, first: Content | None, second: Content | Non
         beside = "pairing differs"
     elif not damages and not metrics and statuses[0] == statuses[1]:
         beside = "history or spectrum differs"
+    beside = "; ".join(filter(None, [beside, *_code(first, second)]))
     return CellDifference(cell_id, seed, place, "changed", statuses, metrics, beside)
 
 
+def _code(first: Content, second: Content) -> list[str]:
+    """How the code differs that two records come from; of damaged ones it is not known."""
+    if "damage" in first or "damage" in second:
+        return []
+    return origin.differences(first["provenance"], second["provenance"])
+
+
 def _tables(
-    suite: Suite, first: Mapping[str, Content], second: Mapping[str, Content]
+    suite: Suite,
+    first: Mapping[str, Content],
+    second: Mapping[str, Content],
+    looks: tuple[Sequence[RecordedLook], Sequence[RecordedLook]],
 ) -> Iterator[tuple[Table, Table]]:
     """Each table at each scale for which one of the sides has a result, as both fill it."""
     sides = [
@@ -163,7 +186,7 @@ def _tables(
             if any(table.cells for table in pair):
                 for tables, table in zip(built, pair, strict=True):
                     tables.append(table)
-        yield from zip(*map(judge_together, built), strict=True)
+        yield from zip(*map(judge_together, built, looks), strict=True)
 
 
 def _table(first: Table, second: Table) -> Iterator[TableDifference]:

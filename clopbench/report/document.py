@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clopbench.report import amounts, layout
+from clopbench.report import amounts, layout, origin
 from clopbench.report.claims.kinds import kind_of
 from clopbench.report.figures.attachments import Attachments
 from clopbench.report.figures.pictures import FORMATS, Files, Picture, check_figures, pictures
@@ -61,8 +61,8 @@ def collect(
 ) -> dict[str, list[Table]]:
     """Each declared table at each scale for which there are records.
 
-    All claims at one scale are corrected together. looks: those that were taken at them; note: hears of the ones
-    that this report is. Raises UserError where a table does not fit its benchmark.
+    All claims at one scale are corrected together. looks: those that were taken at them; note: hears of the
+    ones that this report is. Raises UserError where a table does not fit its benchmark.
     """
     tables: dict[str, list[Table]] = {name: [] for name in suite.table_names()}
     for scale, arms in arms_by_scale.items():
@@ -212,7 +212,7 @@ def margins(declaration: TableDeclaration) -> list[str]:
 
 def _section(table: Table, page: str) -> str:
     """One table at one scale; `page` is where the cells are listed ('' for the same page)."""
-    parts = [f"### Scale {table.scale.name}: {table.scale.summary}\n"]
+    parts = [f"### Scale {table.at}: {table.scale.summary}\n"]
     if not table.scale.is_paper:
         parts.append("Absolute values are **not comparable** with the paper's (another scale).\n")
     link = _linker(table, page)
@@ -270,7 +270,4 @@ def _brackets(table: Table, line: Line) -> str:
 def provenance(cells: Sequence[Observation]) -> str:
     """What the table cost, on what hardware, with which versions, all from the records."""
     versions = sorted({f"torch {cell.provenance.get('torch')}" for cell in cells})
-    commits = sorted({str(cell.provenance.get("commit"))[:7] for cell in cells})
-    dirty = any(cell.provenance.get("dirty") for cell in cells)
-    note = ", with uncommitted changes" if dirty else ""
-    return f"{cost(cells)}; {', '.join(versions)}; commit {', '.join(commits)}{note}."
+    return f"{cost(cells)}; {', '.join(versions)}; {origin.code(cell.provenance for cell in cells)}."

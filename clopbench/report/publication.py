@@ -1,13 +1,14 @@
 """Which records a report is made of: results/published/<scale>.parquet, or a results folder."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from clopbench.report.figures.attachments import PUBLISHED, cells_to_embed, publish_embeddings
 from clopbench.report.observations import Arms, group_by_arm
-from clopbench.results import published
+from clopbench.results import looks as noted
+from clopbench.results import published, undeclared
 from clopbench.results.files import shown
 from clopbench.results.index import Entry, scan
 from clopbench.results.published import publish, read_published
@@ -26,11 +27,6 @@ def published_contents(suite: Suite, scale: str) -> dict[str, dict[str, Any]]:
     """Cell id → what its record.json holds, for the published records of a scale (none: empty)."""
     path = suite.root / PUBLISHED / f"{scale}.parquet"
     return published.published_contents(path) if os.path.lexists(path) else {}
-
-
-def published_arms(suite: Suite) -> dict[str, Arms]:
-    """Scale → the arms of its published file. Raises UserError where a file is damaged."""
-    return {scale: arms_of(records) for scale, records in published_records(suite).items()}
 
 
 def published_records(suite: Suite) -> dict[str, list[Record]]:
@@ -63,6 +59,20 @@ def arms_of(records: Iterable[Record]) -> Arms:
     return group_by_arm(record.to_json() for record in records)
 
 
+def without_table(suite: Suite, store: Store | None, records: Mapping[str, Iterable[Record]]) -> Iterator[str]:
+    """A few lines on records that no table shows: those of a results folder, or published ones by scale."""
+    if store is not None:
+        yield from _headed("not in the report", undeclared.in_store(suite, scan(store)))
+        return
+    for scale, some in records.items():
+        yield from _headed(f"published for scale {scale}", undeclared.published(suite, scale, some))
+
+
+def arms_by_scale(records: Mapping[str, Iterable[Record]]) -> dict[str, Arms]:
+    """Scale → the arms of its records."""
+    return {scale: arms_of(some) for scale, some in records.items()}
+
+
 def local_arms(suite: Suite, store: Store, tell: Tell = _nobody) -> dict[str, Arms]:
     """Scale → the arms of a results folder (the same for every scale: tables pick theirs)."""
     entries = scan(store)
@@ -75,7 +85,8 @@ def local_arms(suite: Suite, store: Store, tell: Tell = _nobody) -> dict[str, Ar
 def publish_store(suite: Suite, store: Store, tell: Tell = _nobody) -> Iterator[str]:
     """Add the results that belong to a declared table to the published files; yield a line per file.
 
-    A local record replaces a published one of the same cell. Cells that belong to no table any more go.
+    A local record replaces a published one of the same cell. Cells that belong to no table any more go. What is
+    not published, and what goes, is said too.
     """
     entries = scan(store)
     for line in entries.damages:
@@ -97,8 +108,21 @@ def publish_store(suite: Suite, store: Store, tell: Tell = _nobody) -> Iterator[
         if records:
             publish(records.values(), path)
             yield f"published {len(records)} cells: {path}"
+            gone = [record for record in earlier if record.cell.arm not in wanted]
+            yield from _headed("no longer published", undeclared.published(suite, scale, gone))
         embedded |= cells_to_embed(suite, scale) & records.keys()
+    looks, damages = noted.read(store.root)
+    for line in damages:
+        tell(line)
+    if noted.add(suite.root / PUBLISHED, looks):
+        yield f"published the looks at the claims: {suite.root / PUBLISHED / noted.NAME}"
     yield from publish_embeddings(suite, store, embedded)
+    yield from _headed("not published", undeclared.in_store(suite, entries))
+
+
+def _headed(words: str, lines: Sequence[str]) -> Iterator[str]:
+    """Lines of which the first begins with some words."""
+    yield from [f"{words}: {lines[0]}", *lines[1:]] if lines else []
 
 
 def without_host(record: Record) -> Record:

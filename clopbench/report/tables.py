@@ -40,6 +40,13 @@ class Table:
     """Claims that were tested together with those of this table, its own among them."""
     looks: Sequence[Look] = ()
     """The looks that the verdicts rest on."""
+    overrides: Sequence[str] = ()
+    """What the command line changed about its cells, as 'training.epochs=2'."""
+
+    @property
+    def at(self) -> str:
+        """'laptop', or 'laptop with training.epochs=2': a heading that says what was run."""
+        return " with ".join(filter(None, [self.scale.name, ", ".join(self.overrides)]))
 
     @property
     def all_numbers(self) -> list[Number]:
@@ -112,7 +119,7 @@ def build_table(
     thresholds = threshold_lines.lines(declaration.thresholds, benchmark, numbers)
     return Table(
         name, declaration, benchmark.scale, benchmark.axes, numbers, claims, benchmark.skip_reasons, thresholds,
-        further,
+        further, overrides=benchmark.overrides,
     )  # fmt: skip
 
 
@@ -143,23 +150,6 @@ def judged(
     return filled, found.now
 
 
-def tables_at(
-    suite: Suite,
-    scale: str,
-    arms: Arms,
-    seeds: Sequence[int] | None = None,
-    names: Sequence[str] | None = None,
-    looks: Sequence[RecordedLook] = (),
-) -> list[Table]:
-    """The named tables at a scale; None: all for which there are records.
-
-    The verdicts are those of one family, whatever is named: the claims of all declared tables, as far as there
-    are records of these seeds. So a claim has the same verdict wherever it is shown.
-    """
-    found = judge_together(family_at(suite, scale, arms, seeds, names), looks)
-    return [table for table in found if (table.cells if names is None else table.name in names)]
-
-
 def family_at(
     suite: Suite,
     scale: str,
@@ -167,7 +157,10 @@ def family_at(
     seeds: Sequence[int] | None = None,
     names: Sequence[str] | None = None,
 ) -> list[Table]:
-    """The tables whose claims are judged together with those of the named ones, without verdicts."""
+    """The tables whose claims are judged together with those of the named ones, without verdicts.
+
+    None: all. Of declared tables with claims none is left out, as far as there are records.
+    """
     built = []
     for name in suite.table_names():
         declaration = suite.table(name)

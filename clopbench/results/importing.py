@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clopbench.errors import UserError
+from clopbench.results import looks as noted
 from clopbench.results.files import is_folder, reason, shown
 from clopbench.results.index import INDEX, scan
 from clopbench.results.published import sound_records
@@ -13,11 +14,15 @@ from clopbench.results.records import DamagedRecord, Record, Store
 
 
 class Imported(NamedTuple):
-    """How many results are new, how many were there, and a line on each record that could not be taken over."""
+    """How many results are new, how many were there, and a line on each record that could not be taken over.
+
+    looks: how many looks at claims came with them.
+    """
 
     new: int
     known: int
     damages: list[str]
+    looks: int = 0
 
 
 def import_records(path: Path, store: Store) -> Imported:
@@ -44,7 +49,9 @@ def import_records(path: Path, store: Store) -> Imported:
             store.write(record)
         except OSError as error:
             raise UserError(f"{shown(store.folder(record.cell.id))}: not written: {reason(error)}") from None
-    return Imported(len(new), len(records) - len(new), damages)
+    # Whose records these are has seen what they say of the claims.
+    looks, unread = noted.read(noted.beside(path))
+    return Imported(len(new), len(records) - len(new), [*damages, *unread], noted.add(store.root, looks))
 
 
 def _records(path: Path) -> Iterator[Record | str]:

@@ -37,6 +37,7 @@ INDEX_SCHEMA = pa.schema(
         ("status", pa.string()),
         ("seconds", pa.float64()),
         ("views_per_second", pa.float64()),
+        ("arm", pa.string()),
     ]
 )
 SHELF, CELL_ID = re.compile(r"[0-9a-f]{2}"), re.compile(r"[0-9a-f]{16}")
@@ -60,6 +61,7 @@ class Entry(NamedTuple):
     seconds: float | None = None
     """What it cost, and its speed in training, where its provenance says so."""
     views_per_second: float | None = None
+    arm: str | None = None
 
     @property
     def content(self) -> dict[str, Any]:
@@ -122,6 +124,18 @@ def scan(store: Store) -> Entries:
     if max(len(rows), len(cached)) - kept > STALE_SHARE * len(rows):
         _save(store.root / INDEX, rows)
     return Entries(store.root, [*rows, *strange])
+
+
+def holds_cells(root: Path) -> bool:
+    """Whether a folder holds the folder of any cell. One that cannot be looked into may hold some."""
+    try:
+        with os.scandir(root) as shelves:
+            names = sorted(shelf.name for shelf in shelves if SHELF.fullmatch(shelf.name))
+        return any(CELL_ID.fullmatch(name) for shelf in names for name in os.listdir(root / shelf))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
 
 
 def _folders(root: Path) -> Iterator[tuple[str, str] | Entry]:
@@ -204,7 +218,7 @@ def _examine(store: Store, cell_id: str, files: str) -> Entry:
     beside = embeddings.problem(store.folder(cell_id) / embeddings.FILE)
     cost = content["provenance"]
     pace = (cost.get("seconds"), cost.get("views_per_second"))
-    return Entry(cell_id, files, json.dumps(content), None, beside, content["status"], *pace)
+    return Entry(cell_id, files, json.dumps(content), None, beside, content["status"], *pace, content["arm"])
 
 
 def _load(path: Path) -> dict[str, Entry]:

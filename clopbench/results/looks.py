@@ -21,7 +21,7 @@ MOST_SEEDS = 100_000
 
 @dataclass(frozen=True)
 class RecordedLook:
-    """Which claims were seen with which seeds. declared: the seeds of all looks of which this was one; or none."""
+    """Which claims were seen with which seeds. declared: the seeds of all looks of which this was one."""
 
     scale: str
     declared: tuple[int, ...]

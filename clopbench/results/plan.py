@@ -40,6 +40,8 @@ class PlannedCell:
     entry: Entry | None
     places: list[tuple[str, Coordinates]] = field(default_factory=list)
     """(benchmark, coordinates): tables share cells."""
+    overrides: tuple[str, ...] = ()
+    """What the command line changed about it, as 'training.epochs=2'."""
 
     @property
     def label(self) -> str:
@@ -164,7 +166,9 @@ def make_plan(benchmarks: Iterable[Benchmark], seeds: Sequence[int], store: Stor
             planned = cells.get(cell_id)
             if planned is None:
                 known, at = entries.get(cell_id), (benchmark.scale, benchmark.launch)
-                planned = PlannedCell(cell_id, kind, entry.cell(seed), *at, _state(known), known)
+                planned = PlannedCell(
+                    cell_id, kind, entry.cell(seed), *at, _state(known), known, overrides=entry.overrides
+                )
                 cells[cell_id] = planned
             planned.places.append((benchmark.name, entry.coordinates))
     return Plan(list(cells.values()), entries)

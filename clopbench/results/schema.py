@@ -18,6 +18,15 @@ class _Checked(BaseModel):
     model_config = ConfigDict(strict=True, allow_inf_nan=False, extra="allow")
 
 
+class Engine(_Checked):
+    """The package that ran: `bench` itself, apart from the suite's folder, whose commit stands beside it."""
+
+    version: str | None = None
+    commit: str | None = None
+    dirty: bool | None = None
+    sha256: str | None = None
+
+
 class Provenance(_Checked):
     """Where a record comes from; the fields that others reckon with, beside any others."""
 
@@ -25,6 +34,8 @@ class Provenance(_Checked):
     train_seconds: Cost | None = None
     views_per_second: Cost | None = None
     ended_unix: Cost = 0.0
+    engine: Engine | None = None
+    """None: the record is older than this field."""
 
 
 class FailureContent(_Checked):

@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import clopbench
+from clopbench.errors import UserError
+from clopbench.launch.checkout import is_code, package_folder, sha256_of
 from clopbench.suite.suite import Suite
 
 SNAPSHOT = "snapshot"
@@ -20,24 +21,24 @@ PACKAGES = ("clop-bench", "torch", "torchvision", "numpy", "scipy", "scikit-lear
 VARIABLES = ("BENCH_DATA", "BENCH_SUITE", "BENCH_RESULTS", "CONDA_PREFIX", "VIRTUAL_ENV", "LOADEDMODULES")
 
 
-def package_folder() -> Path:
-    """The folder clopbench/ that this process runs."""
-    return Path(clopbench.__file__).resolve().parent
-
-
 def method_folders(suite: Suite) -> list[str]:
     """Where a snapshot has the suite's method folders, relative to the submission."""
     return [f"{SNAPSHOT}/methods", *(f"{SNAPSHOT}/methods-{n}" for n in range(1, len(suite.method_folders)))]
 
 
-def take(folder: Path, suite: Suite) -> None:
-    """Copy engine, declarations and methods into `folder`/snapshot."""
+def take(folder: Path, suite: Suite, engine: str) -> None:
+    """Copy engine, declarations and methods into `folder`/snapshot.
+
+    engine: the SHA-256 that records will give for it. Raises UserError where what was copied is another one.
+    """
     _copy(package_folder(), folder / SNAPSHOT / "clopbench")
     for name in DECLARATIONS:
         if (suite.root / name).is_dir():
             _copy(suite.root / name, folder / SNAPSHOT / name)
     for source, target in zip(suite.method_folders, method_folders(suite), strict=True):
         _copy(source, folder / target)
+    if sha256_of(folder / SNAPSHOT / "clopbench") != engine:
+        raise UserError("the engine's files changed while they were copied for the tasks; submit again")
     # Compiled once here, or each of a thousand tasks would try to write the same files at the same time.
     compileall.compile_dir(folder / SNAPSHOT, quiet=2)
 
@@ -60,4 +61,4 @@ def environment() -> dict[str, Any]:
 
 
 def _copy(source: Path, target: Path) -> None:
-    shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc", ".*"))
+    shutil.copytree(source, target, ignore=lambda _, names: [name for name in names if not is_code(name)])

@@ -16,6 +16,7 @@ from clopbench.results.records import RESULT_STATUSES, Store
 from clopbench.slurm import jobs as ids
 from clopbench.slurm import squeue
 from clopbench.slurm.commands import Refused
+from clopbench.slurm.labels import labels
 from clopbench.slurm.occupancy import Occupancy, Place, ask_queue
 from clopbench.slurm.squeue import JobState
 
@@ -47,8 +48,8 @@ class CellStatus:
         cell, place = self.place.cell, self.place
         return {
             "id": cell.id,
-            "label": cell.label,
             "seed": cell.config["seed"],
+            "overrides": list(cell.overrides),
             "state": self.state,
             "submission": place.submission.name,
             "job": place.job,
@@ -73,6 +74,16 @@ class TableStatus:
         counted = Counter(cell.state for cell in self.cells)
         return {state: counted[state] for state in STATES}
 
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """Cell id → a name that no other cell of the table has."""
+        return labels(cell.place for cell in self.cells)
+
+    @property
+    def overrides(self) -> dict[str, int]:
+        """'training.epochs=2, method.weight=0.5' → of how many cells the command line changed these."""
+        return dict(Counter(", ".join(one) for cell in self.cells if (one := cell.place.cell.overrides)))
+
     def tally(self, state: str, detail: str) -> dict[str, int]:
         """How often each value of a detail occurs among the cells in a state, most often first."""
         counted = Counter(str(cell.details.get(detail)) for cell in self.of(state))
@@ -86,7 +97,7 @@ class TableStatus:
             "forgotten": self.forgotten,
             "failed_by_class": self.tally("failed", "class"),
             "queued_by_reason": self.tally("queued", "reason"),
-            "cells": [cell.as_dict() for cell in self.cells],
+            "cells": [{"label": self.labels[c.place.cell.id], **c.as_dict()} for c in self.cells],
         }
 
 

@@ -77,14 +77,17 @@ class Order:
 
     @cached_property
     def source(self) -> dict[str, Any]:
-        """The state of the code that tasks will run."""
+        """The state of the code that tasks will run; with --live, of what they would run now."""
         return source_state(self.suite.root)
 
     def remarks(self) -> Iterator[str]:
         """What a person may not expect, a line each."""
-        if self.source.get("dirty"):
-            commit = str(self.source.get("commit"))[:12]
-            yield f"the code that runs has uncommitted changes (since commit {commit})"
+        engine = self.source["engine"]
+        for what, state in (("suite", self.source), ("engine", engine)):
+            if state["dirty"] and state["commit"] is not None:
+                yield f"the {what} has uncommitted changes (since commit {state['commit'][:12]})"
+        if engine["dirty"] and engine["commit"] is None:
+            yield "the engine's files are not those that were installed"
         if names := set_aside():
             yield f"not passed on to sbatch, because the profile says how tasks run: {', '.join(names)}"
 
@@ -116,7 +119,8 @@ class Order:
     def write(self, submission: Submission) -> None:
         """Write the submission's folder. Raises UserError where the disk does not take it."""
         try:
-            fill = (lambda _: None) if self.live else (lambda folder: snapshot.take(folder, self.suite))
+            engine = self.source["engine"]["sha256"]
+            fill = (lambda _: None) if self.live else (lambda folder: snapshot.take(folder, self.suite, engine))
             write(submission, self.tasks(), self.others, fill)
         except OSError as error:
             raise UserError(f"{submission.folder} could not be written: {error.strerror}") from None

@@ -17,6 +17,8 @@ class SubmittedCell:
     config: Mapping[str, Any]
     launch: Mapping[str, Any]
     places: Sequence[tuple[str, Mapping[str, str]]]
+    overrides: Sequence[str] = ()
+    """What the command line changed about it, as 'training.epochs=2'; of older submissions not known."""
 
     @property
     def tables(self) -> list[str]:
@@ -24,9 +26,10 @@ class SubmittedCell:
 
     @property
     def label(self) -> str:
-        """'table7 orthonormal, seed 3'."""
+        """'table7 orthonormal, seed 3', or 'table7 orthonormal, seed 3, training.epochs=2'."""
         name, coordinates = self.places[0]
-        return f"{name} {' '.join(coordinates.values())}, seed {self.config['seed']}"
+        seed = f"seed {self.config['seed']}"
+        return ", ".join([f"{name} {' '.join(coordinates.values())}", seed, *self.overrides])
 
 
 @dataclass(frozen=True)

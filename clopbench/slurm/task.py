@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from clopbench.errors import UserError
+from clopbench.launch.checkout import source_state
 from clopbench.launch.devices import slots
 from clopbench.launch.team import Missing, Seat, follow, lead
 from clopbench.results.records import Store, write_atomic
@@ -42,7 +43,7 @@ class Turn:
         self.allocation = Allocation.current(options.signal_delay(self.profile["parameters"]))
         self.number = first + self.allocation.index
         self.provenance = {
-            **submission.about["source"],
+            **_source(submission),
             "scale": submission.about["scale"],
             "launcher": "slurm",
             "submission": submission.name,
@@ -186,6 +187,12 @@ class Turn:
             )
         except OSError as error:
             print(f"event {event} not noted: {error}", flush=True)
+
+
+def _source(submission: Submission) -> dict[str, Any]:
+    """The code that runs: what was copied when it was submitted, or with --live what lies there now."""
+    about = submission.about
+    return source_state(submission.method_folders[0].parent) if about["live"] else about["source"]
 
 
 def _failure(kind: str, message: str) -> dict[str, str]:

@@ -30,6 +30,8 @@ class Entry:
 
     coordinates: Coordinates
     template: Cell
+    overrides: tuple[str, ...] = ()
+    """What the command line has made another cell of the declared one with: 'training.epochs=2'."""
 
     def cell(self, seed: int) -> Cell:
         return self.template.model_copy(update={"seed": seed})

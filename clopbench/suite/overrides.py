@@ -1,12 +1,14 @@
 """key=value overrides of the command line, in Hydra's grammar."""
 
-from collections.abc import Container, Sequence
+import json
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
+from clopbench.cell import Cell
 from clopbench.errors import UserError, in_words, unknown
 from clopbench.parameters import shown
 from clopbench.suite.declared import Declared
@@ -69,6 +71,34 @@ def apply(
         for override in overrides
         if override.section == section and (known is None or override.field in known)
     }
+
+
+def changing(overrides: Sequence[Override], before: Cell | None, after: Cell) -> Iterator[str]:
+    """The overrides that make a cell another one than its declaration does, as 'training.epochs=2'.
+
+    before: the declared cell; None where only the overrides make it a cell at all.
+    """
+    last = {override.key: override for override in overrides if override.section != "launch"}
+    for override in last.values():
+        try:
+            theirs, ours = (_at(cell.config(), override) for cell in (before, after) if cell is not None)
+        except (KeyError, TypeError, ValueError):  # Not to be found there, or nothing to be set against.
+            if override.section == "method" and override.field not in after.method.parameters:
+                continue  # It is for other points, whose method has such a parameter.
+        else:
+            if theirs == ours:
+                continue
+        yield text(override.key, override.value)
+
+
+def _at(config: Mapping[str, Any], override: Override) -> Any:
+    section = config[override.section]
+    return (section["parameters"] if override.section == "method" else section)[override.field]
+
+
+def text(key: str, value: Any) -> str:
+    """'training.epochs=2', as one would type it."""
+    return f"{key}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
 
 
 def check_keys(

@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from clopbench.cell import Cell
 from clopbench.errors import UserError, unknown
 from clopbench.parameters import Fault, checked
 from clopbench.suite import grid, reading
@@ -14,7 +15,7 @@ from clopbench.suite.declarations import Coordinates, LaunchConfig, ScaleDeclara
 from clopbench.suite.declared import Declared
 from clopbench.suite.entries import Entry, Maker, same_cells
 from clopbench.suite.fitting import Fitting, references
-from clopbench.suite.overrides import Override, check_keys
+from clopbench.suite.overrides import Override, changing, check_keys
 from clopbench.suite.plugins import Plugins
 from clopbench.suite.salvage import Salvaged
 from clopbench.suite.workable import remarks
@@ -40,6 +41,11 @@ class Benchmark:
     """Points that are not run at this scale, and why."""
     remarks: list[str] = field(default_factory=list)
     """What a user should know before these cells are run."""
+
+    @property
+    def overrides(self) -> list[str]:
+        """Those that change a cell, as 'training.epochs=2'."""
+        return list(dict.fromkeys(one for entry in self.entries for one in entry.overrides))
 
     @property
     def skip_reasons(self) -> dict[str, list[Coordinates]]:
@@ -148,7 +154,14 @@ class Suite:
         launch = maker.launch()
         if not maker.problems:
             maker.refuse(same_cells([one for point, one in made if one and not point.alone], declared.grid))
-        entries = [entry for _, entry in made if entry is not None]
+        plain = Maker(declared, self.plugins)
+        entries = [
+            replace(entry, overrides=tuple(changing(overrides, _template(plain.entry(point)), entry.template)))
+            if overrides
+            else entry
+            for point, entry in made
+            if entry is not None
+        ]
         if not maker.problems and not only and not extra_methods:
             maker.problems |= dict.fromkeys(self._misfits(declared, entries))
         if maker.problems or launch is None:
@@ -225,6 +238,10 @@ class Suite:
             own = fitting.faults(salvaged.found) if entries is None else references(salvaged.found, entries)
             wrong += map(salvaged.original, own)
         return list(map(document.problem, sorted(wrong, key=lambda one: document.find(one.path)[1])))
+
+
+def _template(entry: Entry | None) -> Cell | None:
+    return None if entry is None else entry.template
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -190,3 +190,53 @@ def test_bad_usage(bench, tmp_path):
         assert done.code == 2
         assert message in done.err
     assert bench("diff", LAPTOP).code == 2
+
+
+ENGINE = {"version": "0.1.0", "commit": "a" * 40, "dirty": False, "sha256": "1" * 64}
+CODE = {
+    "another commit": ({"commit": "b" * 40}, "engine 0.1.0 at aaaaaaa → 0.1.0 at bbbbbbb"),
+    "edited": (
+        {"dirty": True, "sha256": "2" * 64},
+        "engine 0.1.0 at aaaaaaa → 0.1.0 at aaaaaaa with uncommitted changes, files of SHA-256 2222222",
+    ),
+    "installed": (
+        {"commit": None, "dirty": False},
+        "engine 0.1.0 at aaaaaaa → 0.1.0 with files of SHA-256 1111111",
+    ),
+    "installed and edited": (
+        {"commit": None, "dirty": True},
+        "engine 0.1.0 at aaaaaaa → 0.1.0 with files of SHA-256 1111111, changed since it was installed",
+    ),
+    "not recorded": (None, "engine 0.1.0 at aaaaaaa → not recorded"),
+}
+
+
+@pytest.mark.parametrize(("changes", "words"), CODE.values(), ids=CODE)
+def test_another_engine_is_said_and_is_no_difference_by_itself(bench, folder, records, changes, words):
+    """With the numbers that differ, and in one line for all cells; equal numbers stay equal."""
+    suite = {"commit": "c" * 40, "dirty": False}
+    engine = {} if changes is None else {"engine": ENGINE | changes}
+    first = [replace(one, provenance=suite | {"engine": ENGINE}) for one in records.values()]
+    second = [replace(one, provenance=suite | engine) for one in records.values()]
+    done = bench("diff", folder("a", first), folder("b", second))
+    assert done.code == 0
+    assert f"{words}: 6 cells\n" in done.out
+    assert "suite" not in done.out
+    key = ("orthonormal", 2)
+    changed = replace(second[list(records).index(key)], metrics=record(records[key].cell, 0.99).metrics)
+    (difference,) = compare_of(bench, folder("c", first), folder("d", [changed]))
+    assert difference["beside"] == words
+
+
+def compare_of(bench, first, second):
+    """The cells that both have and that changed."""
+    found = json.loads(bench("diff", first, second, "--json").out)
+    return [cell for cell in found["cells"] if cell["kind"] == "changed"]
+
+
+def test_another_suite_is_said_apart_from_the_engine(bench, folder, records):
+    first = [replace(one, provenance={"commit": "c" * 40, "dirty": False}) for one in records.values()]
+    second = [replace(one, provenance={"commit": "c" * 40, "dirty": True}) for one in records.values()]
+    done = bench("diff", folder("a", first), folder("b", second))
+    assert "suite at ccccccc → at ccccccc with uncommitted changes: 6 cells\n" in done.out
+    assert "engine" not in done.out

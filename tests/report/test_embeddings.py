@@ -10,7 +10,7 @@ from clopbench.errors import UserError
 from clopbench.report.document import report
 from clopbench.report.figures import canvas, embeddings
 from clopbench.report.figures.attachments import Attachments, Embeddings, LocalAttachments, read_embeddings
-from clopbench.report.publication import publish_store, published_arms
+from clopbench.report.publication import arms_by_scale, publish_store, published_records
 from clopbench.suite.figures import PrototypeHeatmap, TsneFigure
 
 
@@ -157,13 +157,13 @@ def test_publishing_takes_the_embeddings_of_declared_figures_along(stored, tmp_p
     for cell_id in wanted:
         source = LocalAttachments(store).embeddings_path(cell_id)
         assert (folder / f"{cell_id}.npz").read_bytes() == source.read_bytes()
-    document = report(suite, published_arms(suite))
+    document = report(suite, arms_by_scale(published_records(suite)))
     assert "tables/rates/prototype_heatmap.png" in document.pictures
     assert "Not in figure" not in document.texts["RESULTS.md"]
     # One is lost: the document says so, and shows the other.
     lost = next(cell_id for cell_id, entry in wanted.items() if entry.coordinates["learning_rate"] == "10")
     (folder / f"{lost}.npz").unlink()
-    text = report(suite, published_arms(suite)).texts["RESULTS.md"]
+    text = report(suite, arms_by_scale(published_records(suite))).texts["RESULTS.md"]
     assert "Not in figure prototype_heatmap at scale laptop: CLOP, learning rate 10 (no embeddings).\n" in text
     # No figure shows them any more: they go.
     list(publish_store(make_suite(tmp_path, []), store))

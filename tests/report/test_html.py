@@ -322,7 +322,7 @@ def test_a_number_opens_its_cells(report, made):
     assert report.column("#cells .by-body", 4) == [
         f"{(one.metrics['probe_top1'] or 0) * 100:.2f}" for one in expected
     ]
-    assert set(report.column("#cells .by-body", 6)) == {"abcdef0"}
+    assert set(report.column("#cells .by-body", 6)) == {"commit abcdef0"}
     assert set(report.column("#cells .by-body", 7)) == {"CPU test"}
     curves = report.all("#cells .chart path.curve")
     assert len(curves) == SEEDS

@@ -11,7 +11,7 @@ from drawing import METHODS, RATES, make_records, make_suite, make_tables
 
 from clopbench.report.formats import latex
 from clopbench.report.formats.latex import to_latex
-from clopbench.report.publication import published_arms
+from clopbench.report.publication import arms_by_scale, published_records
 from clopbench.suite.suite import Suite
 
 CLAIMS = [
@@ -50,7 +50,7 @@ def texts(tmp_path_factory) -> dict[str, str]:
     published = Suite(ROOT)
     from clopbench.report.document import collect
 
-    for name, tables in collect(published, published_arms(published)).items():
+    for name, tables in collect(published, arms_by_scale(published_records(published))).items():
         found[f"published_{name}"] = to_latex(tables)
     return found
 

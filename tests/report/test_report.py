@@ -156,19 +156,21 @@ def test_a_table_must_fit_its_benchmark(suite, benchmark_):
 
 
 def test_published_report_of_this_repository_is_up_to_date():
-    from clopbench.report.publication import published_arms
+    from clopbench.report.publication import arms_by_scale, published_records
 
     suite = Suite(ROOT)
-    document = report(suite, published_arms(suite))
+    document = report(suite, arms_by_scale(published_records(suite)))
     assert document.drift(ROOT) == []
 
 
 def test_verdicts_appear_for_each_published_claim():
     """RESULTS.md in the repository holds table 7 at scale laptop with 10 seeds."""
-    from clopbench.report.publication import published_arms
+    from clopbench.report.publication import arms_by_scale, published_records
 
     suite = Suite(ROOT)
-    (table,) = [t for t in collect(suite, published_arms(suite))["table7"] if t.scale.name == "laptop"]
+    (table,) = [
+        t for t in collect(suite, arms_by_scale(published_records(suite)))["table7"] if t.scale.name == "laptop"
+    ]
     assert [wording.count(number) for number in table.numbers] == ["10", "10"]
     assert table.claims[0].verdict.verdict in ("supported", "contradicted", "undecided")
     assert not table.claims[0].unpaired

@@ -91,7 +91,7 @@ def test_what_is_under_way_comes_first_and_failures_are_folded(bench, scene: Sce
     settled_cells = {kind for kind in KINDS for line in everything[4:] if scene.ids[kind] in line}
     assert settled_cells == {"error", "timeout", "damaged", "cancelled", "stalled"}
     assert "RuntimeError: boom" in "\n".join(everything)
-    assert len(everything) == 9
+    assert len(everything) == 10
 
 
 def test_cells_are_forgotten_one_by_one_or_by_table_until_they_are_submitted_again(bench, scene: Scene, suite):

@@ -15,9 +15,11 @@ from golden_sbatch import GOLDEN, golden_submission
 from lab import Lab
 from runs import METHOD, digests, leftovers
 
+from clopbench.errors import UserError
+from clopbench.launch.checkout import sha256_of
 from clopbench.results.index import scan
 from clopbench.results.records import Store
-from clopbench.slurm import sbatch
+from clopbench.slurm import sbatch, snapshot
 from clopbench.slurm.submission import Part, all_submissions, describe, write
 from clopbench.slurm.submit import pack
 
@@ -218,7 +220,10 @@ def test_tasks_run_the_code_of_the_moment_of_submission(bench, lab: Lab, tmp_pat
     assert len(broken) == 2
     assert (frozen.folder / "snapshot" / "clopbench" / "slurm" / "task.py").is_file()
     assert not (live.folder / "snapshot").exists()
-    assert frozen.about["source"].keys() == {"commit", "dirty"}
+    assert frozen.about["source"].keys() == {"commit", "dirty", "engine"}
+    engine = sha256_of(frozen.folder / "snapshot" / "clopbench")
+    told = {id: entry.content["provenance"]["engine"]["sha256"] for id, entry in entries.items()}
+    assert told == dict.fromkeys(entries, engine)
 
 
 def test_dry_run_shows_the_sbatch_text_without_a_slurm(bench, tmp_path, monkeypatch):
@@ -295,3 +300,11 @@ def test_names_of_tables_and_cells_are_checked(bench, lab: Lab):
         in bench("retry", "table7", "--class", "memory").err
     )
     assert json.loads(bench("status", "--json").out) == {"slurm_problem": None, "tables": []}
+
+
+def test_an_engine_that_is_edited_while_it_is_copied_is_refused(tmp_path, suite):
+    """What records would say of it, and what tasks would run, are looked up one after the other."""
+    engine = sha256_of(snapshot.package_folder())
+    snapshot.take(tmp_path / "sound", suite, engine)
+    with pytest.raises(UserError, match="the engine's files changed while they were copied"):
+        snapshot.take(tmp_path / "edited", suite, "0" * 64)

@@ -189,7 +189,7 @@ def test_a_dirty_tree_is_said(bench, tmp_path, monkeypatch):
     for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "all"]):
         subprocess.run([*git, *words], check=True)
     monkeypatch.setenv("BENCH_SUITE", str(clone))
-    dirty = "the code that runs has uncommitted changes (since commit "
+    dirty = "the suite has uncommitted changes (since commit "
     assert dirty not in bench(*SUBMIT, "--seeds", "1", *QUICK, "--dry-run").out
     with (clone / "methods" / "clop.py").open("a") as file:
         file.write("# changed\n")

@@ -135,7 +135,7 @@ def markdown_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
 
 def terminal(table: Table) -> list[RichTable]:
     """For `bench run` and `bench show`."""
-    title = f"{table.declaration.title}, scale {table.scale.name}"
+    title = f"{table.declaration.title}, scale {table.at}"
     shown = [*sheets(table), *threshold_sheets(table)]
     parts = [(_joined(title, sheet.title), sheet.head, sheet.body) for sheet in shown]
     if table.claims:

@@ -115,8 +115,8 @@ def looks(taken: Sequence[Look]) -> str:
     if len(taken) < 2 and not any(look.declared for look in taken):
         return ""
     seeds = ", ".join(str(look.seeds) for look in taken)
-    declared = "declared " if taken[-1].declared else ""
-    return f"{declared}look {len(taken)} (seeds: {seeds}), which may spend {taken[-1].level * 100:.2g} % of the 5 %"
+    declared, share = "declared " if taken[-1].declared else "", f"{taken[-1].level * 100:.2g} %"
+    return f"{declared}look {len(taken)} (seeds: {seeds}), which may spend {share} of the 5 %"
 
 
 def coefficient(number: float | None) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 from clopbench.cell import canonical_json, flatten
+from clopbench.report import origin
 from clopbench.results.records import Record
 
 T = TypeVar("T")
@@ -45,7 +46,7 @@ def cells_data(records: Iterable[Record]) -> dict[str, Any]:
     for record in sorted(records, key=lambda record: record.cell.id):
         config = flatten(record.cell.config())
         del config["seed"]
-        origin = {key: value for key, value in record.provenance.items() if key not in OF_ONE_RUN}
+        shared = {key: value for key, value in record.provenance.items() if key not in OF_ONE_RUN}
         cells[record.cell.id] = {
             "seed": record.cell.seed,
             "status": record.status,
@@ -53,7 +54,7 @@ def cells_data(records: Iterable[Record]) -> dict[str, Any]:
             "metrics": [names.put(list(record.metrics)), [rounded(v) for v in record.metrics.values()]],
             "notes": list(record.notes.values()),
             "pairing": pairings.put(record.pairing),
-            "origin": origins.put(origin),
+            "origin": origins.put(shared),
             "run": {key: record.provenance[key] for key in sorted(OF_ONE_RUN & record.provenance.keys())},
             "curves": _curves(record, names, series),
         }
@@ -63,6 +64,7 @@ def cells_data(records: Iterable[Record]) -> dict[str, Any]:
         "names": names.values,
         "pairings": pairings.values,
         "origins": origins.values,
+        "code": [origin.code([shared]) for shared in origins.values],
         "series": series.values,
     }
 

@@ -7,7 +7,7 @@ own frame, style and scripts are the files in page/; a policy in its head forbid
 import base64
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import PurePosixPath
 from string import Template
@@ -19,8 +19,9 @@ from clopbench.report.figures.attachments import Attachments
 from clopbench.report.html.cells import cells_data, embedded
 from clopbench.report.html.markup import append, element, inline, prose, to_text
 from clopbench.report.html.tables import Groups, at_scale, chip, grid, grid_entry
-from clopbench.report.publication import arms_of
+from clopbench.report.publication import arms_by_scale
 from clopbench.report.tables import Table
+from clopbench.results.looks import RecordedLook
 from clopbench.results.records import Record
 from clopbench.suite.suite import Suite
 
@@ -68,10 +69,14 @@ def to_html(
 
 
 def report(
-    suite: Suite, records_by_scale: Mapping[str, Sequence[Record]], attachments: Attachments | None = None
+    suite: Suite,
+    records_by_scale: Mapping[str, Sequence[Record]],
+    attachments: Attachments | None = None,
+    looks: Sequence[RecordedLook] = (),
+    note: Callable[[RecordedLook], object] = lambda _: None,
 ) -> str:
-    """The page on some records, as the other documents are made of them."""
-    tables = collect(suite, {scale: arms_of(records) for scale, records in records_by_scale.items()})
+    """The page on some records, as the other documents are made of them. looks, note: as of `collect`."""
+    tables = collect(suite, arms_by_scale(records_by_scale), looks, note)
     by_id = {record.cell.id: record for records in records_by_scale.values() for record in records}
     return to_html(suite, tables, make_document(suite, tables, "", attachments, [".png"]), by_id)
 

@@ -71,7 +71,7 @@ def at_scale(table: Table, groups: Groups) -> Element:
     """A table at one scale: every sheet, then its claims."""
     anchor = f"{table.name}-{table.scale.name}"
     made = element("section", class_="scale", id_=anchor, data_scale=table.scale.name)
-    append(made, element("h3", "Scale ", table.scale.name, element("small", inline(table.scale.summary))))
+    append(made, element("h3", "Scale ", table.at, element("small", inline(table.scale.summary))))
     if not table.scale.is_paper:
         append(
             made,

@@ -27,6 +27,7 @@ function readCell([id, label]) {
     metrics: Object.fromEntries(data.names[names].map((name, i) => [name, values[i]])),
     pairing: data.pairings[cell.pairing],
     origin: data.origins[cell.origin],
+    code: data.code[cell.origin],
     curves: new Map(data.names[titles].map((title, i) => [title, curves[i].map((at) => data.series[at])])),
   };
 }
@@ -108,7 +109,7 @@ function cellBody(cell, group, withLabel) {
           fields("Why", Object.fromEntries(cell.notes.map((note) => [cell.status, note]))),
           fields("Metrics", cell.metrics),
           fields("Pairing hashes (SHA-256)", cell.pairing),
-          fields("Provenance", { ...cell.origin, ...cell.run })));
+          fields("Engine", engine ?? {}), fields("Provenance", { ...shared, ...cell.run })));
       }
     },
   }, cell.id);
@@ -116,14 +117,14 @@ function cellBody(cell, group, withLabel) {
     const value = cell.metrics[metric];
     return make("td", { class: "metric", "data-value": value ?? undefined }, metricText(value, format));
   });
-  const commit = `${String(cell.origin.commit).slice(0, 7)}${cell.origin.dirty ? " + changes" : ""}`;
+  const { engine, ...shared } = cell.origin;
   const row = make("tr", {},
     withLabel ? make("td", {}, cell.label) : undefined,
     make("td", { "data-value": cell.seed }, String(cell.seed)),
     make("td", {}, toggle),
     make("td", {}, statusChip(cell.status)),
     ...numbers,
-    make("td", {}, make("code", {}, commit)),
+    make("td", {}, cell.code),
     make("td", {}, fieldText(cell.origin.device)));
   const body = make("tbody", { class: cell.status }, row, detail);
   const mark = (near) => () => {
@@ -138,7 +139,7 @@ function cellBody(cell, group, withLabel) {
 function cellTable(cells, group) {
   const withLabel = new Set(cells.map((cell) => cell.label)).size > 1;
   const units = group.metrics.map(([, title, format]) => (format === "percent" ? `${title}, %` : title));
-  const head = [...(withLabel ? ["point"] : []), "seed", "cell", "status", ...units, "commit", "hardware"];
+  const head = [...(withLabel ? ["point"] : []), "seed", "cell", "status", ...units, "code", "hardware"];
   const headings = head.map((text) => make("th", { scope: "col" }, make("button", { type: "button", class: "sort" }, text)));
   const table = make("table", { class: "sortable by-body" },
     make("thead", {}, make("tr", {}, ...headings)), ...cells.map((cell) => cellBody(cell, group, withLabel)));

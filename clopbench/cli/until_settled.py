@@ -1,0 +1,113 @@
+"""`bench run --until settled`: seeds are added in looks that are declared beforehand, until nothing is open."""
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from clopbench.cli.options import Asked
+from clopbench.cli.terminal import console, say
+from clopbench.errors import UserError
+
+if TYPE_CHECKING:
+    from clopbench.cli.request import Request
+    from clopbench.report.claims.tested import Claim
+    from clopbench.results.plan import Plan
+
+UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What was asked for, and the seeds of each look."""
+
+    base: Asked
+    seeds: tuple[int, ...]
+
+    def asked(self, at: int) -> Asked:
+        """With the seeds of one look."""
+        return replace(self.base, seeds=str(self.seeds[at]))
+
+
+def plan_looks(asked: Asked, most: int) -> Looks:
+    """The looks of a run. Raises UserError for what makes other claims than the declared ones."""
+    from clopbench.statistics.looks import declared_looks
+
+    for option, given in (("--only", asked.only), ("--method", asked.method)):
+        if given:
+            raise UserError(f"{option}: cannot go with --until settled: claims are those of the whole tables")
+    for word in asked.tables:
+        if "=" in word and not word.startswith(("scale=", "launch.")):
+            raise UserError(f"{word}: cannot go with --until settled: claims are those of the declared cells")
+    return Looks(asked, declared_looks(most))
+
+
+def seconds(budget: str | None) -> float | None:
+    """'2h', '90m', '1h30m' in seconds. Raises UserError for anything else."""
+    if budget is None:
+        return None
+    parts = re.findall(r"(\d+(?:\.\d+)?)(s|min|m|h|d)", budget)
+    if not parts or "".join(number + unit for number, unit in parts) != budget:
+        raise UserError(f"--budget: a time such as 2h, 90m or 1h30m, not '{budget}'")
+    total = sum(float(number) * UNITS[unit] for number, unit in parts)
+    if total <= 0:
+        raise UserError(f"--budget: more than nothing, not '{budget}'")
+    return total
+
+
+def run(
+    request: "Request", looks: Looks, budget: float | None, train: "Callable[[], tuple[int, Plan]]"
+) -> None:
+    """Look after look: train, print the tables, say what was decided and what the next look would cost."""
+    from clopbench.cli.train import end
+
+    begun = time.monotonic()
+    say(
+        f"looks at {', '.join(map(str, looks.seeds))} seeds, which share the 5 %; the first that settles all ends"
+    )
+    for at, count in enumerate(looks.seeds):
+        request.seeds = list(range(count))
+        failed, planned = train()
+        claims = _claims(request.show_tables(console(), looks.seeds))
+        say(_decided(count, claims))
+        end(failed, planned)
+        if at == len(looks.seeds) - 1 or not any(map(_is_open, claims)):
+            return
+        request.seeds = list(range(looks.seeds[at + 1]))
+        following = request.plan()
+        cost = following.estimate().wall(request.workers, len(following.to_run))
+        left = None if budget is None else budget - (time.monotonic() - begun)
+        say(f"the next look, at {looks.seeds[at + 1]} seeds: {len(following.to_run)} cells, {_about(cost)}")
+        if left is not None and (left <= 0 or (cost is not None and cost > left)):
+            say(
+                f"not taken: {_about(max(0.0, left))} of the budget are left; the same command goes on from here"
+            )
+            return
+
+
+def _claims(tables: Sequence[Any]) -> "list[Claim]":
+    return [claim for table in tables for claim in table.claims]
+
+
+def _is_open(claim: "Claim") -> bool:
+    """Whether more seeds could settle a claim: not one of which some comparison is not run at this scale."""
+    return (not claim.verdict.decided and claim.verdict.p is not None) or _has_too_few(claim)
+
+
+def _has_too_few(claim: "Claim") -> bool:
+    complete = all(one is not None and one.n for one in claim.amounts)
+    return complete and claim.verdict.p is None and not claim.declaration.deterministic
+
+
+def _decided(seeds: int, claims: "Sequence[Claim]") -> str:
+    """'look at 10 seeds: 1 supported, 1 undecided'."""
+    from collections import Counter
+
+    counts = Counter(claim.verdict.verdict for claim in claims)
+    words = ", ".join(f"{count} {verdict}" for verdict, count in counts.items()) or "no claims"
+    return f"look at {seeds} seeds: {words}"
+
+
+def _about(cost: float | None) -> str:
+    return "time not known" if cost is None else f"about {cost / 60:.1f} min"
