@@ -22,7 +22,7 @@ def run(*, asked: Asked, machine: Machine) -> None:
     if todo:
         provenance = source_state(request.suite.root) | {"scale": request.scale, "launcher": "local"}
         launcher = LocalLauncher(
-            request.store, request.suite.method_folders, request.slots, machine.device, provenance
+            request.store, request.suite.method_folders, request.slots, request.taken.device, provenance
         )
         try:
             launcher.preflight([planned.cell for planned in todo])
@@ -32,10 +32,12 @@ def run(*, asked: Asked, machine: Machine) -> None:
         request.store.ensure_writable()
         with Reporter(out, request.store, len(todo), request.metric) as reporter:
             outcome = launcher.run(todo, reporter)
-        failed += len(outcome.failed)
+        failed += len(outcome.failed) + len(outcome.not_begun)
         for cell, problem in outcome.failed:
             say(f"failed: {cell.label}: {problem}")
             say(f"  log: {request.store.folder(cell.cell.id) / 'run.log'}")
+        if outcome.not_begun:
+            say(f"{len(outcome.not_begun)} more cells: {outcome.not_begun[0][1]}")
         if outcome.interrupted:
             say(
                 f"interrupted: {outcome.remaining} of {len(planned.cells)} cells remain; "
