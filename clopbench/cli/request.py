@@ -12,6 +12,7 @@ from clopbench.data import sources
 from clopbench.errors import UserError, unknown
 from clopbench.launch.devices import slots
 from clopbench.launch.local import LocalLauncher
+from clopbench.launch.taking import resolve
 from clopbench.results.index import scan
 from clopbench.results.plan import STATES, Plan, make_plan, parse_seeds, running
 from clopbench.results.records import Store
@@ -64,7 +65,8 @@ class Request:
         threads = max(benchmark.launch.threads for benchmark in self.benchmarks)
         devices = max(entry.template.training.devices for b in self.benchmarks for entry in b.entries)
         each = max(1, devices // (1 + len(LocalLauncher.followers)))
-        self.slots = slots(device, machine.workers, machine.per_gpu, threads, each)
+        self.taken, self.is_auto = resolve(device), device == "auto"
+        self.slots = slots(self.taken.device, machine.workers, machine.per_gpu, threads, each, self.taken.gpus)
 
     @property
     def workers(self) -> int:
@@ -117,6 +119,7 @@ class Request:
             "total": len(plan.cells),
             **{state: plan.count(state) for state in STATES},
             "running_elsewhere": len(running(plan, self.store)),
+            "device": self.taken.words,
             "workers": self.workers,
             "estimate_seconds": estimate.wall(self.workers, len(plan.to_run)),
             "estimate_from": estimate.basis,
@@ -138,6 +141,8 @@ class Request:
         lines += dict.fromkeys(remark for benchmark in self.benchmarks for remark in benchmark.remarks)
         if not scale.is_paper:
             lines.append(self._scale_note())
+        if self.is_auto and local:
+            lines.append(f"device auto: {self.taken.words}")
         counts = ", ".join(f"{numbers[state]} {state}" for state in STATES)
         lines.append(f"{numbers['total']} cells: {counts}")
         if numbers["running_elsewhere"] and local:

@@ -18,14 +18,14 @@ def run(
     machine: Machine,
     until: Annotated[
         str | None,
-        typer.Option(metavar=SETTLED, help="Add seeds, five at a time, until all claims are settled."),
+        typer.Option(metavar=SETTLED, help="Add seeds, five a look, until all claims are settled."),
     ] = None,
     max_seeds: Annotated[
         int | None, typer.Option(min=1, help=f"With --until: seeds at the last look; default: {MAX_SEEDS}.")
     ] = None,
     budget: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="With --until: take no look that would end after 2h, 90m …"),
+        typer.Option(metavar="TIME", help="With --until: no look that would end after 2h, 90m …"),
     ] = None,
 ) -> None:
     """Train the cells that have no result yet, then print the tables. Running again resumes."""

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Sequence
 
 from clopbench.errors import UserError
 
@@ -19,18 +20,31 @@ def visible_gpus() -> list[str]:
     return [str(number) for number, _ in enumerate(_gpu_lines(listing.stdout))]
 
 
+def hides_gpus() -> bool:
+    """Whether CUDA_VISIBLE_DEVICES is set, and names none."""
+    return "CUDA_VISIBLE_DEVICES" in os.environ and not visible_gpus()
+
+
 def _gpu_lines(listing: str) -> list[str]:
     return [line for line in listing.splitlines() if line.startswith("GPU ")]
 
 
-def slots(device: str, workers: int | None, per_gpu: int, threads: int, each: int = 1) -> list[str | None]:
+def slots(
+    device: str,
+    workers: int | None,
+    per_gpu: int,
+    threads: int,
+    each: int = 1,
+    known: Sequence[str] | None = None,
+) -> list[str | None]:
     """One entry per cell that may run at once: the GPU it gets, or None for the CPU.
 
     On GPUs: `per_gpu` cells on each; on a CPU: as many as fit the cores with `threads` each; `workers`
     overrides both numbers. each: devices of one cell; where it is above 1, GPUs come in groups with commas
-    between them. Raises UserError where device 'cuda' is asked for and no GPU is visible, or too few are.
+    between them. known: the GPUs to be used, where somebody has looked at them. Raises UserError where device
+    'cuda' is asked for and no GPU is visible, or too few are.
     """
-    gpus = [] if device == "cpu" else visible_gpus()
+    gpus = [] if device == "cpu" else visible_gpus() if known is None else list(known)
     if device == "cuda" and not gpus:
         raise UserError("--device cuda: no GPU is visible (nvidia-smi, CUDA_VISIBLE_DEVICES)")
     if not gpus:

@@ -43,6 +43,8 @@ class Outcome:
 
     results: int = 0
     failed: list[tuple[PlannedCell, str]] = field(default_factory=list)
+    not_begun: list[tuple[PlannedCell, str]] = field(default_factory=list)
+    """No device was left that starts; recorded as failures of that class."""
     remaining: int = 0
     interrupted: bool = False
 
@@ -121,7 +123,7 @@ class LocalLauncher:
         queue = deque(cells)
         held: deque[tuple[float, PlannedCell]] = deque()
         active: dict[int, _Running] = {}
-        free = deque(self.slots)
+        free, broken = deque(self.slots), dict[str | None, str]()
         outcome = Outcome()
         while (queue or held or active) and not stop.asked:
             while held and held[0][0] <= time.monotonic():
@@ -132,17 +134,21 @@ class LocalLauncher:
             for sentinel in wait(list(active), timeout=0.5):
                 assert isinstance(sentinel, int)
                 running = active.pop(sentinel)
-                free.append(running.gpu)
                 end = running.child.end()
                 if end.ending is Ending.HELD:
                     held.append((time.monotonic() + RETRY_HELD_SECONDS, running.planned))
                 elif stop.asked and not self._has_result(running.planned):
                     continue  # Ctrl-C on a terminal reaches the workers too: dropped, as those below.
-                else:
-                    self._settle(running, end, outcome, listener)
+                elif (problem := self._settle(running, end, outcome, listener)) is not None:
+                    broken[running.gpu] = problem
+                free = deque(gpu for gpu in [*free, running.gpu] if gpu not in broken)
+            if broken and not free and not active:
+                left = [*queue, *(planned for _, planned in held)]
+                self._not_begun(left, list(broken.values())[-1], outcome)
+                break
             listener.tick(len(active), len(held))
         self._stop(list(active.values()), outcome, listener)
-        outcome.remaining = len(cells) - outcome.results - len(outcome.failed)
+        outcome.remaining = len(cells) - outcome.results - len(outcome.failed) - len(outcome.not_begun)
         outcome.interrupted = outcome.remaining > 0
         return outcome
 
@@ -168,8 +174,11 @@ class LocalLauncher:
             return record is not None and record.is_result
         return False
 
-    def _settle(self, running: _Running, end: End, outcome: Outcome, listener: Listener) -> None:
-        """Read what the worker recorded; where there is no record of this try, that is a failure to record."""
+    def _settle(self, running: _Running, end: End, outcome: Outcome, listener: Listener) -> str | None:
+        """Read what the worker recorded; where there is no record of this try, that is a failure to record.
+
+        Returns why its device does not start, where that is so: no other cell need try it.
+        """
         planned, record, problem = running.planned, None, None
         try:
             record = self.store.read(planned.cell.id)
@@ -186,6 +195,14 @@ class LocalLauncher:
         else:
             outcome.failed.append((planned, problem))
         listener.finished(planned, record, problem)
+        return outcomes.device_problem(record)
+
+    def _not_begun(self, cells: Sequence[PlannedCell], why: str, outcome: Outcome) -> None:
+        """Record cells for which no device is left."""
+        for planned in cells:
+            failure = outcomes.not_begun(why)
+            _, problem = outcomes.record_failure(self.store, planned.cell, failure, self.provenance)
+            outcome.not_begun.append((planned, problem or failure["message"]))
 
     def _task(self, planned: PlannedCell, gpu: str | None = None) -> Task:
         return {

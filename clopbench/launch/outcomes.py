@@ -36,6 +36,10 @@ _TOLD = {
 }
 
 
+class DeviceFailed(Exception):
+    """A device that was asked for does not start; the message has the driver's words."""
+
+
 class Log:
     """A cell's run.log from now on: several tries write to one file."""
 
@@ -77,17 +81,24 @@ def failure_of(end: End, log: Log | None = None, memory_kills: int = 0) -> Failu
 def failure_of_error(error: BaseException) -> Failure:
     """Class, message and last lines of the traceback. Knows torch's errors by name, to stay free of it."""
     kind = "node" if isinstance(error, PeerLost) else "error"
+    if isinstance(error, DeviceFailed):
+        kind = "device"
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         kind = "out_of_memory"
     lines = [line[:LONGEST_LINE] for line in "".join(traceback.format_exception(error)).splitlines()]
-    try:
-        words = "".join(str(error).splitlines()[:1])[:LONGEST_LINE]
-        message = f"{type(error).__name__}: {words}" if words else type(error).__name__
-    except Exception:  # Of a third party's error: even its text may fail.
-        message = type(error).__name__
+    message = str(error) if isinstance(error, DeviceFailed) else first_line(error)
     if not isinstance(error, Exception):  # SystemExit, KeyboardInterrupt: nobody but a method raises them.
         message = f"the cell's own code ended its process ({message})"
     return {"class": kind, "message": message, "traceback": "\n".join(lines[-TRACEBACK_LINES:])}
+
+
+def first_line(error: BaseException) -> str:
+    """'RuntimeError: Found no NVIDIA driver'."""
+    try:
+        words = "".join(str(error).splitlines()[:1])[:LONGEST_LINE]
+    except Exception:  # Of a third party's error: even its text may fail.
+        words = ""
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
 def _of_status(status: int, memory_kills: int) -> tuple[str, str]:
@@ -119,6 +130,17 @@ def record_failure(
     except OSError as error:  # A full or read-only disk, which is likely what the cell died of.
         return None, f"{failure['message']}, and its record could not be written: {error}"
     return record, None
+
+
+def device_problem(record: Record | None) -> str | None:
+    """Why a cell's device did not start, where the cell failed because of that."""
+    failure = record.failure if record is not None else None
+    return failure["message"] if failure is not None and failure["class"] == "device" else None
+
+
+def not_begun(why: str) -> Failure:
+    """The failure of a cell that was not tried, because no device is left. why: of the last one."""
+    return {"class": "device", "message": f"not begun: {why}", "traceback": ""}
 
 
 def memory_kills() -> int:

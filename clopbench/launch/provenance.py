@@ -38,7 +38,9 @@ def describe_run(device: torch.device, started: float) -> dict[str, Any]:
 
 def _device_name(device: torch.device) -> str:
     if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
+        return (
+            torch.cuda.get_device_name(device) if torch.cuda.is_initialized() else "cuda, which did not start"
+        )
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -50,7 +52,7 @@ def _device_name(device: torch.device) -> str:
 
 def _peak_memory(device: torch.device) -> int:
     """Device memory on a GPU; resident memory of the process on a CPU (macOS counts in bytes)."""
-    if device.type == "cuda":
+    if device.type == "cuda" and torch.cuda.is_initialized():
         return torch.cuda.max_memory_allocated(device)
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -24,6 +24,7 @@ from clopbench.geometry import NotFiniteError
 from clopbench.launch.judging import finite, judge, what_diverged
 from clopbench.launch.messages import Failure
 from clopbench.launch.outcomes import failure_of_error
+from clopbench.launch.process import start
 from clopbench.launch.provenance import describe_run
 from clopbench.results.records import Record
 from clopbench.studies.study_kind import Preparing, StudyKind
@@ -48,6 +49,7 @@ def run_cell(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -
     """
     started = time.time()
     try:
+        start(device)
         record = finite(_run(cell, plugins, device, hooks))
     except BaseException as error:  # A method may raise SystemExit, or worse: that is its failure.
         if _is_stop(error, hooks):
@@ -64,6 +66,7 @@ def train_along(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks
     Raises Stopped where a stop was requested of any rank.
     """
     try:
+        start(device)
         _train(prepare(cell, plugins, device, hooks).trainer, hooks)
     except BaseException as error:
         if _is_stop(error, hooks):

@@ -95,6 +95,8 @@ class Packing:
         self.provenance, self.stop = provenance, stop
         self.followers: Sequence[Connection] = ()
         self._lone_stops: dict[str, int] = {}
+        self._device_problems: dict[str, str] = {}
+        """Cell → why its device did not start."""
 
     def run(self, cells: Sequence[SubmittedCell], patience: float) -> Ended:
         """Run all cells, or until a stop is requested.
@@ -104,7 +106,7 @@ class Packing:
         ended = Ended()
         queue, held = deque(cells), deque[tuple[float, SubmittedCell]]()
         active: dict[int, _Running] = {}
-        free = deque(self.slots)
+        free, broken = deque(self.slots), dict[str | None, str]()
         context = self._context(cells)
         idle_since = forwarded = time.monotonic()
         while active or ((queue or held) and not self.stop.requested):
@@ -120,11 +122,16 @@ class Packing:
             for sentinel in wait(list(active), timeout=0.2):
                 assert isinstance(sentinel, int)
                 running = active.pop(sentinel)
-                free.append(running.gpu)
                 if not self._settle(running, running.child.end(), ended):
                     held.append((time.monotonic() + RETRY_HELD_SECONDS, running.cell))
                 else:
                     idle_since = time.monotonic()
+                if (why := self._device_problems.get(running.cell.id)) is not None:
+                    broken[running.gpu] = why
+                free = deque(gpu for gpu in [*free, running.gpu] if gpu not in broken)
+            if broken and not free and not active:
+                self._not_begun([*queue, *(cell for _, cell in held)], list(broken.values())[-1], ended)
+                return ended
             if held and not active and not queue and time.monotonic() - idle_since > patience:
                 break
         ended.waiting += queue
@@ -162,12 +169,22 @@ class Packing:
             record, problem = self.record_failure(cell, outcomes.failure_of(end, running.log, kills))
         if record is not None and record.failure is not None:
             problem = f"{record.failure['class']}: {record.failure['message']}"
+            if (why := outcomes.device_problem(record)) is not None:
+                self._device_problems[cell.id] = why
         if problem is None:
             ended.recorded.append(cell)
         else:
             ended.failed.append((cell, problem))
         print(f"{cell.id} {cell.label}: {problem or (record.status if record else '')}", flush=True)
         return True
+
+    def _not_begun(self, cells: Sequence[SubmittedCell], why: str, ended: Ended) -> None:
+        """Record cells for which no device is left that starts."""
+        failure = outcomes.not_begun(why)
+        for cell in cells:
+            self.record_failure(cell, failure)
+            ended.failed.append((cell, f"{failure['class']}: {failure['message']}"))
+            print(f"{cell.id} {cell.label}: {failure['message']}", flush=True)
 
     def record_failure(self, cell: SubmittedCell, failure: Failure) -> tuple[Record | None, str | None]:
         return outcomes.record_failure(self.store, Cell.from_config(cell.config), failure, self.provenance)

@@ -15,6 +15,7 @@ from typing import Any
 from clopbench.errors import UserError
 from clopbench.launch.checkout import source_state
 from clopbench.launch.devices import slots
+from clopbench.launch.taking import resolve
 from clopbench.launch.team import Missing, Seat, follow, lead
 from clopbench.results.records import Store, write_atomic
 from clopbench.slurm import options
@@ -57,7 +58,7 @@ class Turn:
         cells = self.submission.task(self.number)
         packing = self._packing()
         try:
-            packing.slots = self._slots(cells)
+            packing.slots = self._slots(packing, cells)
             with self._followers() as packing.followers:
                 ended = packing.run(cells, PATIENCE_SECONDS)
         except (UserError, Missing) as error:  # A GPU, or process, was asked for, and is not there.
@@ -71,12 +72,17 @@ class Turn:
         self.note("end", failed=len(ended.failed), held=len(ended.held))
         return EXIT_FAILED if ended.failed or ended.held else EXIT_DONE
 
-    def _slots(self, cells: list[SubmittedCell]) -> list[str | None]:
-        at_once, device = min(len(cells), self.profile["cells_per_task"]), self.submission.about["device"]
+    def _slots(self, packing: Packing, cells: list[SubmittedCell]) -> list[str | None]:
+        """The task's slots; the packing is told what device 'auto' stands for on this node."""
+        at_once, known = min(len(cells), self.profile["cells_per_task"]), None
+        if packing.device == "auto":
+            taken = resolve("auto")
+            packing.device, known = taken.device, taken.gpus
+            print(f"device auto: {taken.words}", flush=True)
         devices = max(cell.config["training"].get("devices", 1) for cell in cells)
         if devices == 1:
-            return slots(device, at_once, at_once, 1)
-        return [",".join(self.seat.gpus(device, devices // self.seat.count)) or None]
+            return slots(packing.device, at_once, at_once, 1, known=known)
+        return [",".join(self.seat.gpus(packing.device, devices // self.seat.count)) or None]
 
     @contextlib.contextmanager
     def _followers(self) -> Iterator[list[Connection]]:
@@ -192,7 +198,7 @@ class Turn:
 def _source(submission: Submission) -> dict[str, Any]:
     """The code that runs: what was copied when it was submitted, or with --live what lies there now."""
     about = submission.about
-    return source_state(submission.method_folders[0].parent) if about["live"] else about["source"]
+    return source_state(submission.method_folders[0].parent) if about.get("live") else about["source"]
 
 
 def _failure(kind: str, message: str) -> dict[str, str]:
