@@ -40,9 +40,7 @@ def run(
     elif until != SETTLED:
         raise UserError(f"--until: {unknown('end', until, [SETTLED])}")
     elif asked.seeds is not None:
-        raise UserError(
-            f"--seeds: with --until {SETTLED} seeds are added look by look; --max-seeds says how many"
-        )
+        raise UserError(f"--seeds: --until {SETTLED} adds seeds look by look; --max-seeds says how many")
     else:
         looks = until_settled.plan_looks(asked, max_seeds or MAX_SEEDS)
         request = Request(looks.asked(0), machine)

@@ -2,7 +2,8 @@
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -59,31 +60,42 @@ def seconds(budget: str | None) -> float | None:
 def run(
     request: "Request", looks: Looks, budget: float | None, train: "Callable[[], tuple[int, Plan]]"
 ) -> None:
-    """Look after look: train, print the tables, say what was decided and what the next look would cost."""
+    """Look after look: train, say what was decided and what the next look would cost; then the tables."""
     from clopbench.cli.train import end
 
     begun = time.monotonic()
-    say(
-        f"looks at {', '.join(map(str, looks.seeds))} seeds, which share the 5 %; the first that settles all ends"
-    )
-    for at, count in enumerate(looks.seeds):
+    counts = ", ".join(map(str, looks.seeds))
+    say(f"looks at {counts} seeds, which share the 5 %; the first that settles all is the last")
+    known: set[str] = set()
+    for count, following in zip(looks.seeds, [*looks.seeds[1:], None], strict=True):
         request.seeds = list(range(count))
         failed, planned = train()
-        claims = _claims(request.show_tables(console(), looks.seeds))
-        say(_decided(count, claims))
-        end(failed, planned)
-        if at == len(looks.seeds) - 1 or not any(map(_is_open, claims)):
-            return
-        request.seeds = list(range(looks.seeds[at + 1]))
-        following = request.plan()
-        cost = following.estimate().wall(request.workers, len(following.to_run))
+        claims = _claims(request.tables(declared=looks.seeds))
+        for line in _decided(count, claims, known):
+            say(line)
         left = None if budget is None else budget - (time.monotonic() - begun)
-        say(f"the next look, at {looks.seeds[at + 1]} seeds: {len(following.to_run)} cells, {_about(cost)}")
-        if left is not None and (left <= 0 or (cost is not None and cost > left)):
-            say(
-                f"not taken: {_about(max(0.0, left))} of the budget are left; the same command goes on from here"
-            )
+        if (
+            failed
+            or following is None
+            or not any(map(_is_open, claims))
+            or not _goes_on(request, following, left)
+        ):
+            request.show_tables(console(), looks.seeds)
+            end(failed, planned)
             return
+
+
+def _goes_on(request: "Request", seeds: int, left: float | None) -> bool:
+    """Say what the next look would cost; whether the budget has so much left."""
+    request.seeds, now = list(range(seeds)), request.seeds
+    plan = request.plan()
+    cost = plan.estimate().wall(request.workers, len(plan.to_run))
+    say(f"the next look, at {seeds} seeds: {len(plan.to_run)} cells, {_about(cost)}")
+    if left is None or (left > 0 and (cost is None or cost <= left)):
+        return True
+    say(f"not taken: {_about(max(0.0, left))} of the budget left; the same command goes on from here")
+    request.seeds = now
+    return False
 
 
 def _claims(tables: Sequence[Any]) -> "list[Claim]":
@@ -100,13 +112,15 @@ def _has_too_few(claim: "Claim") -> bool:
     return complete and claim.verdict.p is None and not claim.declaration.deterministic
 
 
-def _decided(seeds: int, claims: "Sequence[Claim]") -> str:
-    """'look at 10 seeds: 1 supported, 1 undecided'."""
-    from collections import Counter
-
+def _decided(seeds: int, claims: "Sequence[Claim]", known: set[str]) -> Iterator[str]:
+    """'look at 10 seeds: 1 supported, 1 undecided', and the claims that were decided at this look."""
     counts = Counter(claim.verdict.verdict for claim in claims)
-    words = ", ".join(f"{count} {verdict}" for verdict, count in counts.items()) or "no claims"
-    return f"look at {seeds} seeds: {words}"
+    words = ", ".join(f"{k} {verdict}" for verdict, k in counts.items())
+    yield f"look at {seeds} seeds: {words or 'no claims'}"
+    for claim in claims:
+        if claim.verdict.decided and claim.declaration.text not in known:
+            known.add(claim.declaration.text)
+            yield f"  {claim.verdict.verdict}: {claim.declaration.text}"
 
 
 def _about(cost: float | None) -> str:

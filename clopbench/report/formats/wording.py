@@ -15,6 +15,8 @@ from clopbench.suite.declarations import Coordinates, PaperValue
 NOT_RUN = "not run"
 NOTHING = "–"
 WEAKEST = "weakest of"
+FIRST = 0.04
+"""A first look that nobody declared may spend more than this."""
 
 
 def sentence(text: str) -> str:
@@ -111,8 +113,8 @@ def family(count: int) -> str:
 
 
 def looks(taken: Sequence[Look]) -> str:
-    """What a second look and later ones may still spend; nothing at the first one, which has nearly all."""
-    if len(taken) < 2 and not any(look.declared for look in taken):
+    """What a look may still spend where others took their part; nothing of a first one, which has most."""
+    if not taken or (len(taken) == 1 and not taken[0].declared and not 0 < taken[0].level < FIRST):
         return ""
     seeds = ", ".join(str(look.seeds) for look in taken)
     declared, share = "declared " if taken[-1].declared else "", f"{taken[-1].level * 100:.2g} %"
