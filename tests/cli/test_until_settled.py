@@ -44,7 +44,8 @@ def test_looks_are_taken_until_the_last_and_noted(bench, tmp_path, suite):
     ]  # fmt: skip
     assert lines(done, "the next look, at 10 seeds: 0 cells, about 0.0 min")
     assert done.out.count("Table 7:") == 1  # The tables come once, at the end.
-    assert "declared look 3 (seeds: 5, 10, 12)" in done.out
+    # At five seeds nothing can be decided, so that is none to speak of.
+    assert "declared look 2 (seeds: 10, 12)" in " ".join(done.out.split())
     noted = [json.loads(line) for line in (recorded / NAME).read_text(encoding="utf-8").splitlines()]
     assert [(look["declared"], set(look["claims"].values())) for look in noted] == [
         ([5, 10, 12], {"0-9"}), ([5, 10, 12], {"0-11"}),
