@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from clopbench.cli.options import Asked, Machine
+from clopbench.cli.terminal import grid, say
 from clopbench.data import sources
 from clopbench.errors import UserError, unknown
 from clopbench.launch.devices import slots
@@ -219,10 +220,10 @@ class Request:
         from clopbench.report.formats import sheets
 
         for table in self.tables():
-            for grid in sheets.terminal(table):
-                console.print(grid)
+            for title, head, body in sheets.titled(table):
+                console.print(grid(head, body, title))
             if not table.scale.is_paper:
-                console.print(self._scale_note(), markup=False)
+                say(self._scale_note())
 
 
 def _parse_only(texts: Sequence[str]) -> dict[str, list[str]]:

@@ -41,7 +41,7 @@ Tables = Mapping[str, Sequence[Table]]
 def own_words(suite: Suite) -> str:
     """The paragraph that people write, if there is one: what was and was not reproduced."""
     path = suite.root / layout.OWN_WORDS
-    return path.read_text().strip() if path.is_file() else ""
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
 
 
 def summary(suite: Suite, tables: Tables, words: str = "") -> str:

@@ -4,9 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
-from rich import box
-from rich.table import Table as RichTable
-
 from clopbench.report import amounts
 from clopbench.report.formats import threshold_wording, wording
 from clopbench.report.observations import Number, metric_by_seed
@@ -145,20 +142,14 @@ def markdown_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(text.replace("|", "\\|") for text in line) + " |" for line in lines)
 
 
-def terminal(table: Table) -> list[RichTable]:
-    """For `bench run` and `bench show`."""
+def titled(table: Table) -> list[tuple[str, list[str], list[list[str]]]]:
+    """Every sheet, and the claims, as title, headings and body: for `bench run` and `bench show`."""
     title = f"{table.declaration.title}, scale {table.scale.name}"
     shown = [*sheets(table), *threshold_sheets(table)]
     parts = [(_joined(title, sheet.title), sheet.head, sheet.body) for sheet in shown]
     if table.claims:
         parts.append((claims_title(table), CLAIM_HEADINGS, claim_rows(table)))
-    grids = []
-    for heading, head, body in parts:
-        grid = RichTable(*head, title=heading, title_justify="left", box=box.SIMPLE_HEAD)
-        for line in body:
-            grid.add_row(*line)
-        grids.append(grid)
-    return grids
+    return parts
 
 
 def _flat(table: Table, title: str, numbers: Sequence[Number]) -> Sheet:
