@@ -39,7 +39,7 @@ def logs(
         except Unreadable as damage:
             last = [f"damaged: {shown(path)}: {damage}"]
         for line in last:
-            say(line.expandtabs())
+            say(line)
 
 
 def _the_one(store: "Store", prefix: str) -> str:

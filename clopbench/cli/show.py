@@ -82,5 +82,5 @@ def _say_cell(results: Path, content: Mapping[str, Any]) -> None:
             first, *more = [f"{value:.6g}"] if isinstance(value, float) else str(value).splitlines() or [""]
             say(f"  {key}: {first}")
             for line in more:
-                say(f"    {line.expandtabs()}")
+                say(f"    {line}")
     say(f"folder: {Store(results).folder(content['id'])}")

@@ -17,7 +17,7 @@ EXIT_FAILED, EXIT_USAGE, EXIT_INCOMPLETE, EXIT_INTERRUPTED = 1, 2, 3, 130
 def printable(text: object, stream: TextIO | None = None) -> str:
     """A text in one line of signs that `stream` (default: stdout) has and that steer no terminal."""
     encoding = getattr(stream or sys.stdout, "encoding", None) or "utf-8"
-    return encodable(visible(str(text)), encoding)
+    return encodable("\t".join(map(visible, str(text).split("\t"))), encoding)
 
 
 def say(line: str) -> None:

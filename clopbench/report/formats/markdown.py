@@ -24,20 +24,15 @@ _ALONE = r"(?<![^\W_])_|_(?![^\W_])"
 _TAG = r"<(?! )|&(?=[#\w])"
 _INTERVAL = r"(?<!!)\[[\d+−-][^\[\]\\`*<&|]*\](?![(\[:])"
 """Brackets that no link can be made of. They stay as they are, because reports are full of them."""
-_MARKUP = re.compile(rf"(?P<interval>{_INTERVAL})|(?:{_ALWAYS}|{_ALONE}|{_TAG}|[\[\]])")
-_AT_START = re.compile(r"(?:[>=:]|[-+](?=[ -]|$)|(?<=\d)[.)](?= |$))")
-_NUMBERED = re.compile(r"\d{1,9}")
+_MARKUP = re.compile(rf"(?P<interval>{_INTERVAL})|(?:{_ALWAYS}|{_ALONE}|{_TAG}|\[)")
+_OF_A_LINK = re.compile(rf"(?P<interval>(?!))|(?:{_ALWAYS}|{_ALONE}|{_TAG}|[\[\]])")
+_AT_START = re.compile(r"(\d{1,9}(?=[.)](?: |$))|(?=[>=:]|[-+](?:[ -]|$)))")
+"""What would make a list, a quotation or a rule of a line."""
 
 
-def escape(text: str) -> Markdown:
-    """Words in one line, as Markdown that shows them; they may stand at the start of a line, or in a table."""
-    line = visible(" ".join(text.split()))
-    begin = _NUMBERED.match(line)
-    first = _AT_START.match(line, begin.end() if begin else 0)
-    escaped = _MARKUP.sub(_escaped, line)
-    if first:  # Nothing before it is escaped.
-        escaped = f"{escaped[: first.start()]}\\{escaped[first.start() :]}"
-    return Markdown(escaped)
+def escape(text: str, markup: re.Pattern[str] = _MARKUP) -> Markdown:
+    """Words as Markdown that shows them, in one line, of which they are not the start."""
+    return Markdown(markup.sub(_escaped, visible(" ".join(text.split()))))
 
 
 def _escaped(found: re.Match[str]) -> str:
@@ -48,12 +43,21 @@ def _escaped(found: re.Match[str]) -> str:
 
 def fill(template: LiteralString, *texts: object) -> Markdown:
     """The template with its {} filled: by Markdown as it is, by anything else as words."""
-    return Markdown(template.format(*map(_joining, texts)))
+    return Markdown(template.format(*map(_begun, texts)))
+
+
+def _begun(text: object) -> Markdown:
+    """A text that may stand at the start of a line."""
+    if isinstance(text, Markdown):
+        return text
+    line = escape(str(text))
+    begin = _AT_START.match(line)
+    return Markdown(f"{line[: begin.end()]}\\{line[begin.end() :]}") if begin else line
 
 
 def link(text: str, target: str) -> Markdown:
     """A link to a path, with an anchor perhaps."""
-    return Markdown(f"[{_joining(text)}]({quote(target, safe='/#~')})")
+    return Markdown(f"[{escape(text, _OF_A_LINK)}]({quote(target, safe='/#~')})")
 
 
 def image(text: str, target: str) -> Markdown:

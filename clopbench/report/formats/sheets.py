@@ -1,4 +1,4 @@
-"""A table laid out: as sheets of texts, and these as Markdown and for the terminal."""
+"""A table laid out as sheets of texts, for whatever format."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -135,11 +135,6 @@ def threshold_name(table: Table, line: Line) -> str:
 def threshold_point(line: Line) -> Coordinates:
     """Where the seeds behind a line are listed: coordinates that no number has."""
     return {"threshold": line.declaration.name} | line.coordinates
-
-
-def markdown_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *body]
-    return "\n".join("| " + " | ".join(text.replace("|", "\\|") for text in line) + " |" for line in lines)
 
 
 def titled(table: Table) -> list[tuple[str, list[str], list[list[str]]]]:

@@ -1,5 +1,6 @@
 """Numbers, verdicts and claims in words. No layout, and no numbers are made here."""
 
+from clopbench.report import layout
 from clopbench.report.amounts import value
 from clopbench.report.claims.tested import Claim
 from clopbench.report.observations import Number
@@ -65,8 +66,8 @@ def name(table: Table, coordinates: Coordinates) -> str:
 
 
 def anchor(table: Table, coordinates: Coordinates) -> str:
-    """The HTML id under which the cells of a number are listed."""
-    return "-".join([table.scale.name, *coordinates.values()]).replace(" ", "-").lower()
+    """The id under which the cells of a number are listed."""
+    return layout.anchor(table.scale.name, *coordinates.values())
 
 
 def effect(table: Table, claim: Claim) -> str:
