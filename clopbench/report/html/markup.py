@@ -54,7 +54,7 @@ def to_text(made: Element) -> str:
 
 def _readable(text: str) -> str:
     """What is not seen, and no XML may hold, as escapes; lines and spaces stay."""
-    return re.sub(r"\S+", lambda word: visible(word[0]), re.sub(r"[\x1c-\x1f\x85\u2028\u2029]", " ", text))
+    return re.sub(r"\S+", lambda word: visible(word[0]), re.sub(r"[^\S\n\t\u00a0]", " ", text))
 
 
 def _parsed(tag: str, markup: str) -> Element:
