@@ -1,9 +1,20 @@
 """The one error that a user can cause, the wording of its messages, and text that is safe to print."""
 
+import codecs
 import difflib
+import io
+import sys
 from collections.abc import Iterable
 
 LONGEST_MESSAGE = 500
+SPELLED = "clopbench.spelled"
+"""For `errors=` of an encoding: what it does not have is spelled in ASCII, or becomes an escape (\\u4e2d)."""
+SPELLINGS = {
+    **{"±": "+-", "−": "-", "–": "-", "—": "-", "×": "x", "·": ".", "…": "...", "→": "->", "∞": "inf"},
+    **{"≤": "<=", "≥": ">=", "≈": "~", "√": "sqrt", "²": "^2", "°": " deg", "₁": "_1", "₂": "_2"},
+    **{"α": "alpha", "β": "beta", "η": "eta", "λ": "lambda", "μ": "mu", "σ": "sigma", "τ": "tau"},
+    **{"‘": "'", "’": "'", "“": '"', "”": '"'},
+}
 
 
 class UserError(Exception):
@@ -27,6 +38,28 @@ def visible(text: str) -> str:
     return "".join(
         sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text
     )
+
+
+def encodable(text: str, encoding: str) -> str:
+    """The text as it can be written in an encoding."""
+    return text.encode(encoding, SPELLED).decode(encoding)
+
+
+def print_anything() -> None:
+    """From now on no text ends this process, or stops its output, that a locale's encoding does not have."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=SPELLED)
+
+
+def _spell(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    signs = error.object[error.start : error.end]
+    return "".join(SPELLINGS.get(s) or s.encode("ascii", "backslashreplace").decode() for s in signs), error.end
+
+
+codecs.register_error(SPELLED, _spell)
 
 
 def in_words(error: BaseException) -> str:

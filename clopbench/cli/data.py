@@ -1,12 +1,11 @@
 """The verbs `bench data …`: the data sets that are known, and what is prepared of them."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from clopbench.cli.terminal import EXIT_FAILED, say
+from clopbench.cli.terminal import EXIT_FAILED, print_json, say
 from clopbench.errors import UserError, unknown
 
 app = typer.Typer(help="Show, prepare and verify data sets.", no_args_is_help=True)
@@ -16,7 +15,7 @@ app = typer.Typer(help="Show, prepare and verify data sets.", no_args_is_help=Tr
 def list_data(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Show the data sets, which of them are ready, and how to prepare the others."""
     if as_json:
-        say(json.dumps(rows(), indent=1))
+        print_json(rows())
         return
     for line in list_lines():
         say(line)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clopbench.cli.options import Json, SuiteDir
-from clopbench.cli.terminal import EXIT_FAILED, console, print_json, say_damages
+from clopbench.cli.terminal import EXIT_FAILED, console, grid, print_json, say, say_damages
 
 if TYPE_CHECKING:
-    from rich.table import Table as RichTable
+    from rich.table import Table as Grid
 
     from clopbench.report.difference import CellDifference, Difference, TableDifference
 
@@ -42,12 +42,15 @@ def diff(
     else:
         out = console(160)
         for part in _shown(found, str(first), str(second)):
-            out.print(part, markup=False)
+            if isinstance(part, str):
+                say(part)
+            else:
+                out.print(part)
     say_damages(damages, as_json)
     raise typer.Exit(0 if found.is_empty else EXIT_FAILED)
 
 
-def _shown(found: "Difference", first: str, second: str) -> "Iterator[str | RichTable]":
+def _shown(found: "Difference", first: str, second: str) -> "Iterator[str | Grid]":
     """A headline, then tables of the cells and of the values that differ."""
     from clopbench.report.formats import wording
 
@@ -68,17 +71,9 @@ def _shown(found: "Difference", first: str, second: str) -> "Iterator[str | Rich
         yield "--json lists all of them"
 
 
-def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> "RichTable":
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table as RichTable
-
-    grid = RichTable(*head, box=box.SIMPLE_HEAD)
-    for line in lines[:MOST_LINES]:
-        grid.add_row(*map(escape, line))
-    if len(lines) > MOST_LINES:
-        grid.add_row(f"… {len(lines) - MOST_LINES} more")
-    return grid
+def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> "Grid":
+    more = [[f"… {len(lines) - MOST_LINES} more"]] if len(lines) > MOST_LINES else []
+    return grid(head, [*lines[:MOST_LINES], *more])
 
 
 def _cell(cell: "CellDifference") -> list[str]:

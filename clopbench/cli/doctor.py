@@ -95,7 +95,7 @@ def _torch() -> str:
 def _bfloat16() -> str:
     """Whether training.precision=bf16 pays on this CPU, from the kernel's list of its instructions."""
     try:
-        flags = set(Path("/proc/cpuinfo").read_text().split())
+        flags = set(Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split())
     except OSError:
         return "not known whether this CPU has bfloat16 instructions"
     if flags & {"amx_bf16", "avx512_bf16", "bf16"}:

@@ -29,4 +29,6 @@ def list_benchmarks(*, suite: SuiteDir = None, as_json: Json = False) -> None:
         return
     for row in rows:
         axes = " × ".join(f"{axis} ({', '.join(points)})" for axis, points in row["axes"].items())
-        say(f"{row['name']}  {row['title']}\n    {axes}\n    scales: {', '.join(row['scales'])}")
+        say(f"{row['name']}  {row['title']}")
+        say(f"    {axes}")
+        say(f"    scales: {', '.join(row['scales'])}")

@@ -31,8 +31,8 @@ from clopbench.cli import (
     submit,
 )
 from clopbench.cli.options import spread
-from clopbench.cli.terminal import EXIT_INTERRUPTED, EXIT_USAGE
-from clopbench.errors import UserError
+from clopbench.cli.terminal import EXIT_INTERRUPTED, EXIT_USAGE, warn
+from clopbench.errors import UserError, print_anything
 
 VERBS = {
     "Look": {
@@ -88,15 +88,16 @@ for verbs in VERBS.values():
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point: bad input is one line on stderr and status 2; a bug keeps its traceback."""
+    print_anything()
     try:
         code = app(args=arguments, prog_name="bench", standalone_mode=False)
     except UserError as error:
         for problem in error.problems:
-            print(f"error: {problem}", file=sys.stderr)
+            warn(f"error: {problem}")
         code = EXIT_USAGE
     except typer.TyperException as error:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
-        print(f"error: {' '.join(message.split())}", file=sys.stderr)
+        warn(f"error: {' '.join(message.split())}")
         code = EXIT_USAGE
     except (typer.Abort, KeyboardInterrupt) as error:
         if isinstance(

@@ -58,7 +58,7 @@ def scripts(order: Order) -> Iterator[str]:
         before = sbatch.waits_for(submission.parts, part, order.at_once)
         dependency = f"afterany:<array {before.number + 1}>" if before else None
         yield f"# array {part.number + 1} of {len(submission.parts)}: {part.count} tasks"
-        yield sbatch.text(submission, part, dependency)
+        yield from sbatch.text(submission, part, dependency).splitlines()
 
 
 def submit(order: Order, plan: Plan, wait: bool = False) -> Iterator[str]:

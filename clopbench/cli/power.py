@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from clopbench.cli.options import Asked, Folders, Json, Results, Scale, SuiteDir, Tables
-from clopbench.cli.terminal import console, print_json, say, warn
+from clopbench.cli.terminal import console, grid, print_json, say, warn
 
 
 def power(
@@ -19,9 +19,6 @@ def power(
     as_json: Json = False,
 ) -> None:
     """Show how many seeds each claim of a table needs, from the records at hand and the published ones."""
-    from rich import box
-    from rich.table import Table as RichTable
-
     from clopbench.cli.request import Request
     from clopbench.report import planning
 
@@ -35,8 +32,5 @@ def power(
         return
     if request.overrides:
         say(f"with {', '.join(request.overrides)}")
-    grid = RichTable(*planning.HEADINGS, box=box.SIMPLE_HEAD)
-    for line in planning.rows(found):
-        grid.add_row(*line)
-    console(140).print(grid)
+    console(140).print(grid(planning.HEADINGS, planning.rows(found)))
     say(planning.explanation(found))

@@ -4,9 +4,10 @@ import time
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
+from clopbench.cli.terminal import printable
 from clopbench.results.plan import PlannedCell
 from clopbench.results.records import Record, Store
 
@@ -41,9 +42,8 @@ class Reporter:
         if value is not None and (self.best is None or value > self.best[0]):
             self.best = (value, planned)
         if problem is not None:
-            log = _shown(self.store.folder(planned.cell.id) / "run.log")
-            # What a method says in its error may hold brackets.
-            self._line(f"[red]failed[/] {planned.label} ({planned.cell.id}): {escape(problem)}  log: {log}")
+            log = _short(self.store.folder(planned.cell.id) / "run.log")
+            self._line(f" {planned.label} ({planned.cell.id}): {problem}  log: {log}", failed=True)
         elif record is not None and (self._bar is None or record.status != "done"):
             shown = "" if value is None else f"  {self.metric} {value:.4f}"
             seconds = record.provenance.get("seconds") or 0
@@ -57,18 +57,19 @@ class Reporter:
             rate = f"{self._rate():.1f} cells/min" if self.done else ""
             self._bar.update(self._task, completed=self.done, rate=rate, best=self._best())
 
-    def _line(self, text: str) -> None:
+    def _line(self, text: str, failed: bool = False) -> None:
+        line = Text.assemble(("failed", "red") if failed else "", printable(text))
         if self._bar:
-            self._bar.console.print(text, highlight=False)
+            self._bar.console.print(line)
             return
         left = f" {(self.total - self.done) / self._rate():.1f} min left" if 0 < self.done < self.total else ""
-        self.console.print(f"\\[{self.done}/{self.total}{left}] {text}", highlight=False, soft_wrap=True)
+        self.console.print(Text.assemble(f"[{self.done}/{self.total}{left}] ", line), soft_wrap=True)
 
     def _rate(self) -> float:
         return self.done / max(1e-9, time.monotonic() - self.begin) * 60
 
     def _best(self) -> str:
-        return f"best {self.best[0]:.4f} ({self.best[1].label})" if self.best else ""
+        return printable(f"best {self.best[0]:.4f} ({self.best[1].label})") if self.best else ""
 
 
 def _bar(console: Console) -> Progress:
@@ -76,14 +77,14 @@ def _bar(console: Console) -> Progress:
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("cells"),
-        TextColumn("{task.fields[rate]}"),
+        TextColumn("{task.fields[rate]}", markup=False),
         TimeRemainingColumn(elapsed_when_finished=True),
-        TextColumn("{task.fields[best]}"),
+        TextColumn("{task.fields[best]}", markup=False),
         console=console,
     )
 
 
-def _shown(path: Path) -> Path:
+def _short(path: Path) -> Path:
     """Relative to the working folder where that is shorter."""
     try:
         return path.resolve().relative_to(Path.cwd())

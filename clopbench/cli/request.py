@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from clopbench.cli.options import Asked, Machine
+from clopbench.cli.terminal import grid, say
 from clopbench.data import sources
 from clopbench.errors import UserError, unknown
 from clopbench.launch.devices import slots
@@ -253,10 +254,10 @@ class Request:
 
         shown = self.tables(declared=declared)
         for table in shown:
-            for grid in sheets.terminal(table):
-                console.print(grid)
+            for title, head, body in sheets.titled(table):
+                console.print(grid(head, body, title))
             if not table.scale.is_paper:
-                console.print(self._scale_note(), markup=False)
+                say(self._scale_note())
         return shown
 
 

@@ -90,5 +90,8 @@ def _say_cell(results: Path, content: Mapping[str, Any]) -> None:
         if values:
             say(f"{title}:")
         for key, value in values.items():
-            say(f"  {key}: {value:.6g}" if isinstance(value, float) else f"  {key}: {value}")
+            first, *more = [f"{value:.6g}"] if isinstance(value, float) else str(value).splitlines() or [""]
+            say(f"  {key}: {first}")
+            for line in more:
+                say(f"    {line}")
     say(f"folder: {Store(results).folder(content['id'])}")

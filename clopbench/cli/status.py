@@ -1,6 +1,5 @@
 """`bench status`: where submitted cells are, in a few lines per table, never one per cell of thousands."""
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clopbench.cli.options import Json, Results, SubmittedTables
-from clopbench.cli.terminal import EXIT_FAILED, EXIT_INCOMPLETE, console, say, warn
+from clopbench.cli.terminal import EXIT_FAILED, EXIT_INCOMPLETE, console, print_json, say, warn
 
 if TYPE_CHECKING:
     from clopbench.slurm.status import CellStatus, Situation, TableStatus
@@ -41,7 +40,7 @@ def status(
         accounting = situation.accounting_answers
         if as_json:
             answer = {"slurm_problem": situation.problem, "tables": [table.as_dict() for table in found]}
-            say(json.dumps(answer, ensure_ascii=False))
+            print_json(answer, indent=None)
         else:
             if watch and out.is_terminal:
                 out.clear()

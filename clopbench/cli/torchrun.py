@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from clopbench.cli.main import main as bench
-from clopbench.cli.terminal import EXIT_USAGE
-from clopbench.errors import UserError
+from clopbench.cli.terminal import EXIT_USAGE, warn
+from clopbench.errors import UserError, print_anything
 from clopbench.launch.local import LocalLauncher
 from clopbench.launch.team import START_SECONDS, Missing, Seat, follow, lead
 
@@ -47,8 +47,10 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    print_anything()
     try:
         sys.exit(main(sys.argv[1:]))
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        for problem in error.problems:
+            warn(f"error: {problem}")
         sys.exit(EXIT_USAGE)

@@ -184,7 +184,7 @@ def mark_verified(folder: Path, meta: Meta) -> None:
     """Remember that the hash is right; where the folder cannot be written, the next run computes it again."""
     partial = folder / f".verified-{socket.gethostname()}-{os.getpid()}"
     try:
-        partial.write_text(json.dumps(_state(folder, meta)))
+        partial.write_text(json.dumps(_state(folder, meta)), encoding="utf-8")
         partial.replace(folder / "verified.json")
     except OSError:
         with suppress(OSError):

@@ -8,6 +8,7 @@ Shapes: N images, K classes.
 """
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
@@ -68,7 +69,7 @@ def _pets(root: Path, download: bool) -> Listing:
     folder = Path(root, "oxford-iiit-pet")
     items = {}
     for split, listing in (("train", "trainval"), ("test", "test")):
-        lines = (folder / "annotations" / f"{listing}.txt").read_text().splitlines()
+        lines = os.fsdecode((folder / "annotations" / f"{listing}.txt").read_bytes()).splitlines()
         named = [line.split()[:2] for line in lines]
         items[split] = [(folder / "images" / f"{name}.jpg", int(number) - 1) for name, number in named]
     return _listing(known.classes, items)
@@ -145,7 +146,7 @@ def _drawn(
     """A split drawn once for all: of each class the first ones in the order of the SHA-256 of their names."""
 
     def place(item: tuple[Path, int]) -> str:
-        return hashlib.sha256(item[0].relative_to(root).as_posix().encode()).hexdigest()
+        return hashlib.sha256(os.fsencode(item[0].relative_to(root).as_posix())).hexdigest()
 
     drawn: dict[str, list[tuple[Path, int]]] = {"train": [], "test": []}
     for number in sorted({label for _, label in files}):

@@ -8,6 +8,7 @@ Shapes: N images, G objects of an image, K = 20 classes. Only numpy is imported 
 """
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +51,7 @@ def read(root: Path, split: str) -> list[Annotated]:
     listing = folder / "ImageSets" / "Main" / f"{IMAGE_SETS[split]}.txt"
     if not listing.is_file():
         raise UserError(f"--from: {root} has no {listing.relative_to(root)}")
-    names = listing.read_text().split()
+    names = os.fsdecode(listing.read_bytes()).split()
     if not names:
         raise UserError(f"{listing}: names no image")
     return [
@@ -74,7 +75,8 @@ def fingerprint(root: Path) -> str:
     for split in IMAGE_SETS:
         for image in read(root, split):
             annotation = image.path.parents[1] / "Annotations" / f"{image.path.stem}.xml"
-            state.update(f"{split}/{image.path.name}\0{image.path.stat().st_size}\n".encode())
+            name = os.fsencode(f"{split}/{image.path.name}")
+            state.update(name + f"\0{image.path.stat().st_size}\n".encode())
             state.update(annotation.read_bytes())
     return state.hexdigest()
 

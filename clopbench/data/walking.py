@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clopbench.errors import UserError
+from clopbench.errors import UserError, visible
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".gif"}
 BESIDE = {".txt", ".csv", ".tsv", ".json", ".xml", ".yaml", ".yml", ".md", ".html", ".db", ".ini"}
@@ -32,7 +32,7 @@ KINDS = {
 
 def shown(path: Path | str) -> str:
     """A path in one line: characters that cannot be printed are written as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(path))
+    return visible(str(path))
 
 
 @dataclass

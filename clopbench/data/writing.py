@@ -97,7 +97,7 @@ def class_counts(content: Content) -> dict[str, list[int]]:
 
 def write_meta(folder: Path, meta: Meta) -> None:
     """Write meta.json."""
-    with (folder / "meta.json").open("w") as file:
+    with (folder / "meta.json").open("w", encoding="utf-8") as file:
         json.dump(asdict(meta), file, indent=1)
         _to_disk(file)
 

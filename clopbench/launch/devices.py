@@ -13,7 +13,14 @@ def visible_gpus() -> list[str]:
     if given is not None:
         return [name for name in given.split(",") if name.strip() not in ("", "-1")]
     try:
-        listing = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20, check=True)
+        listing = subprocess.run(
+            ["nvidia-smi", "-L"],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=20,
+            check=True,
+        )
     except (OSError, subprocess.SubprocessError):
         return []
     # Lines of MIG instances are indented; the GPUs themselves are not.

@@ -100,7 +100,7 @@ class LocalLauncher:
         process.start()
         theirs.close()
         try:
-            problem = ours.recv()
+            problems = ours.recv()
         except EOFError:
             process.join()
             if process.exitcode == 1:
@@ -111,8 +111,8 @@ class LocalLauncher:
                 "process that imports and builds it; `bench methods` says which"
             ) from None
         process.join()
-        if problem:
-            raise UserError(problem)
+        if problems:
+            raise UserError(*problems)
 
     def run(self, cells: Sequence[PlannedCell], listener: Listener) -> Outcome:
         """Run all cells. SIGINT, SIGTERM and SIGHUP stop: running cells are dropped, finished ones stay."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from clopbench.cell import Cell
+from clopbench.errors import in_words, visible
 from clopbench.launch.messages import End, Ending, Failure
 from clopbench.results import leases
 from clopbench.results.files import Unreadable, read_bytes
@@ -57,7 +58,7 @@ class Log:
             content = read_bytes(self.path, sys.maxsize, last=min(size, LOG_BYTES))
         except (OSError, Unreadable):
             return []
-        lines = (line.rstrip()[:LONGEST_LINE] for line in content.decode(errors="replace").splitlines())
+        lines = map(_line, content.decode(errors="replace").splitlines())
         return [line for line in lines if line and not _OURS.match(line)][-TRACEBACK_LINES:]
 
 
@@ -85,20 +86,16 @@ def failure_of_error(error: BaseException) -> Failure:
         kind = "device"
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         kind = "out_of_memory"
-    lines = [line[:LONGEST_LINE] for line in "".join(traceback.format_exception(error)).splitlines()]
-    message = str(error) if isinstance(error, DeviceFailed) else first_line(error)
+    lines = map(_line, "".join(traceback.format_exception(error)).splitlines())
+    message = visible(str(error)) if isinstance(error, DeviceFailed) else in_words(error)
     if not isinstance(error, Exception):  # SystemExit, KeyboardInterrupt: nobody but a method raises them.
         message = f"the cell's own code ended its process ({message})"
-    return {"class": kind, "message": message, "traceback": "\n".join(lines[-TRACEBACK_LINES:])}
+    return {"class": kind, "message": message, "traceback": "\n".join(list(lines)[-TRACEBACK_LINES:])}
 
 
-def first_line(error: BaseException) -> str:
-    """'RuntimeError: Found no NVIDIA driver'."""
-    try:
-        words = "".join(str(error).splitlines()[:1])[:LONGEST_LINE]
-    except Exception:  # Of a third party's error: even its text may fail.
-        words = ""
-    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+def _line(text: str) -> str:
+    """A line that somebody else's code wrote, as it can be kept and shown."""
+    return visible(text.rstrip().expandtabs())[:LONGEST_LINE]
 
 
 def _of_status(status: int, memory_kills: int) -> tuple[str, str]:
@@ -147,7 +144,7 @@ def memory_kills() -> int:
     """Processes of this control group that the kernel has killed for memory; 0 where it cannot be known."""
     total = 0
     with contextlib.suppress(OSError, ValueError):
-        for line in Path("/proc/self/cgroup").read_text().splitlines():
+        for line in Path("/proc/self/cgroup").read_text(encoding="utf-8", errors="replace").splitlines():
             _, controllers, path = line.split(":", 2)
             if controllers == "":
                 total += _count(Path(f"/sys/fs/cgroup{path}/memory.events"))
@@ -158,7 +155,7 @@ def memory_kills() -> int:
 
 def _count(path: Path) -> int:
     with contextlib.suppress(OSError, ValueError):
-        for line in path.read_text().splitlines():
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             name, _, number = line.partition(" ")
             if name == "oom_kill":
                 return int(number)

@@ -8,7 +8,8 @@ import warnings
 
 import torch
 
-from clopbench.launch.outcomes import DeviceFailed, first_line
+from clopbench.errors import in_words
+from clopbench.launch.outcomes import DeviceFailed
 
 # Of glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
@@ -34,7 +35,7 @@ def start(device: torch.device) -> None:
     except torch.OutOfMemoryError:
         raise
     except Exception as error:  # RuntimeError, AssertionError, and what else torch has for it.
-        words = first_line(error)
+        words = in_words(error)
         if "out of memory" in words:  # No room for the driver's own context: no allocation of torch's.
             raise torch.OutOfMemoryError(words) from error
         shown = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -59,7 +60,7 @@ def _problem(name: str) -> str | None:
     except torch.OutOfMemoryError:  # It works, for others.
         return None
     except DeviceFailed as error:
-        return first_line(error.__cause__ or error)
+        return in_words(error.__cause__ or error)
     return None
 
 

@@ -42,7 +42,7 @@ def _device_name(device: torch.device) -> str:
             torch.cuda.get_device_name(device) if torch.cuda.is_initialized() else "cuda, which did not start"
         )
     try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("model name"):
                 return f"CPU {line.partition(':')[2].strip()}"
     except OSError:

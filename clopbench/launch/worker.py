@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from clopbench.cell import Cell
+from clopbench.errors import UserError, in_words, print_anything
 from clopbench.launch import ranks
 from clopbench.launch.child import say_end
 from clopbench.launch.messages import Ending, Said, Task
@@ -22,6 +23,7 @@ from clopbench.training.stop import StopRequest
 def work(task: Task, channel: Connection) -> None:
     """Take the lease, train, record, and say how it ended; the exit status means nothing."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    print_anything()
     stop = StopRequest()
     stop.install()
     say_end(lambda: _work(task, stop), stop, channel)
@@ -49,9 +51,9 @@ def _work(task: Task, stop: StopRequest) -> Said:
 
 
 def check(cells: list[Mapping[str, Any]], method_folders: list[str], data: str, answer: Connection) -> None:
-    """Preflight: build the model of each cell once and send back the first refusal, or None."""
+    """Preflight: build the model of each cell once and send back the problems of the first that is refused."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    from clopbench.errors import UserError
+    print_anything()
     from clopbench.launch.process import configure
     from clopbench.launch.run_cell import preflight
     from clopbench.suite.plugins import Plugins
@@ -63,11 +65,11 @@ def check(cells: list[Mapping[str, Any]], method_folders: list[str], data: str, 
         for cell in cells:
             preflight(Cell.from_config(cell), plugins)
     except UserError as error:
-        answer.send(str(error))
+        answer.send(error.problems)
     except (SystemExit, KeyboardInterrupt) as error:
-        answer.send(f"a method ended its process while it was being built ({type(error).__name__}: {error})")
+        answer.send([f"a method ended its process while it was being built ({in_words(error)})"])
     else:
-        answer.send(None)
+        answer.send([])
 
 
 def _settled(store: Store, cell_id: str, since: float) -> bool:
@@ -87,7 +89,8 @@ def _log_to(path: Path) -> None:
     os.dup2(handle, 1)
     os.dup2(handle, 2)
     os.close(handle)
-    sys.stdout = sys.stderr = io.TextIOWrapper(_LogFile(1, "wb", closefd=False), write_through=True)
+    log = _LogFile(1, "wb", closefd=False)
+    sys.stdout = sys.stderr = io.TextIOWrapper(log, "utf-8", "backslashreplace", write_through=True)
 
 
 class _LogFile(io.FileIO):

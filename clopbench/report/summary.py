@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from clopbench.report import layout
 from clopbench.report.claims.tested import Claim
-from clopbench.report.formats import wording
-from clopbench.report.formats.sheets import markdown_table
+from clopbench.report.formats import markdown, wording
+from clopbench.report.formats.markdown import Markdown, fill, joined, link
 from clopbench.report.observations import Observation
 from clopbench.report.paper_numbers import NOT_RUN as UNSEEN
 from clopbench.report.paper_numbers import VERDICTS as NUMBER_VERDICTS
 from clopbench.report.tables import Table
 from clopbench.statistics.family import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED
+from clopbench.suite import reading
 from clopbench.suite.claims import ClaimDeclaration
 from clopbench.suite.declarations import TableDeclaration
 from clopbench.suite.suite import Suite
@@ -21,6 +22,7 @@ SYMBOLS = {SUPPORTED: "✔", CONTRADICTED: "✘", UNDECIDED: "?", NOT_RUN: "·"}
 SMALL_TO_LARGE = ("laptop", "cpu", "gpu", "paper")
 
 FRAGILE = "fragile"
+NO_WORDS = Markdown()
 
 
 @dataclass(frozen=True)
@@ -39,31 +41,31 @@ Tables = Mapping[str, Sequence[Table]]
 """Table → the table at each scale for which there are records."""
 
 
-def own_words(suite: Suite) -> str:
+def own_words(suite: Suite) -> Markdown:
     """The paragraph that people write, if there is one: what was and was not reproduced."""
     path = suite.root / layout.OWN_WORDS
-    return path.read_text().strip() if path.is_file() else ""
+    return Markdown(reading.text(path, layout.OWN_WORDS).strip() if path.is_file() else "")
 
 
-def summary(suite: Suite, tables: Tables, words: str = "") -> str:
-    """The section 'Summary', as Markdown; `words` come first."""
+def summary(suite: Suite, tables: Tables, words: Markdown = NO_WORDS) -> Markdown:
+    """The section 'Summary'; `words`, which people wrote, come first."""
     legend = ", ".join(f"{symbol} {verdict}" for verdict, symbol in SYMBOLS.items())
     legend += f"; {FRAGILE}: a single seed that is left out undoes it"
-    parts = ["## Summary\n"]
+    parts = [fill("## Summary\n")]
     if words:
-        parts.append(words + "\n")
-    parts.append(counted(suite, tables) + "\n")
+        parts.append(fill("{}\n", words))
+    parts.append(fill("{}\n", counted(suite, tables)))
     claims = [
         [claim.text, _link(name), *(verdict.symbol for verdict in found.values())]
         for name, claim, found in claim_verdicts(suite, tables)
     ]
     if claims:
-        parts.append(f"Claims ({legend}):\n")
-        parts.append(markdown_table(["claim", "table", *scales(suite)], claims) + "\n")
+        parts.append(fill("Claims ({}):\n", legend))
+        parts.append(fill("{}\n", markdown.table(["claim", "table", *scales(suite)], claims)))
     numbers = [[_link(name), *counts] for name, *counts in paper_numbers(suite, tables)]
-    parts.append("The paper's numbers, at its own scale:\n")
-    parts.append(markdown_table(["table", "known", *NUMBER_VERDICTS], numbers) + "\n")
-    return "\n".join(parts)
+    parts.append(fill("The paper's numbers, at its own scale:\n"))
+    parts.append(fill("{}\n", markdown.table(["table", "known", *NUMBER_VERDICTS], numbers)))
+    return joined("\n", parts)
 
 
 def cost(cells: Iterable[Observation]) -> str:
@@ -115,8 +117,8 @@ def paper_numbers(suite: Suite, tables: Tables) -> list[list[str]]:
     return lines
 
 
-def _link(name: str) -> str:
-    return f"[{name}]({layout.page(name)})"
+def _link(name: str) -> Markdown:
+    return link(name, layout.page(name))
 
 
 def _verdicts(declaration: TableDeclaration, at_scales: Sequence[Table]) -> list[str]:

@@ -6,6 +6,8 @@ import stat
 from pathlib import Path
 from typing import Any, NoReturn
 
+from clopbench.errors import visible
+
 _KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a named pipe",
@@ -89,8 +91,7 @@ def reason(error: Exception) -> str:
 
 def shown(path: str | Path) -> str:
     """A path as text on one line that can be printed and stored, whatever bytes it is made of."""
-    text = os.fsencode(path).decode(errors="backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return visible(os.fsencode(path).decode(errors="backslashreplace"))
 
 
 def _in_place(found: os.stat_result) -> str:

@@ -175,7 +175,9 @@ def _host() -> str:
     """Where a pid has a meaning: host, boot and process namespace (containers share host names)."""
     marks = [socket.gethostname()]
     with contextlib.suppress(OSError):
-        marks.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+        marks.append(
+            Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8", errors="replace").strip()
+        )
         marks.append(os.readlink("/proc/self/ns/pid"))
     return " ".join(marks)
 
@@ -185,7 +187,9 @@ def _process_start(pid: int) -> str | None:
     if not Path("/proc/self/stat").exists():
         return _alive_without_proc(pid)
     try:
-        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        state, *fields = (
+            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        )
     except OSError:
         return None
     return None if state == "Z" else fields[18]

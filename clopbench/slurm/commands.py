@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from clopbench.errors import UserError
+from clopbench.errors import UserError, visible
 
 CLIENT_SECONDS = 30.0
 KEPT = "SLURM_CONF"
@@ -147,11 +147,3 @@ def complaint(message: str) -> str:
     """Slurm's words on one line, without the prefixes of its commands; control characters made visible."""
     lines = [re.sub(r"^(?:\w+: )?(?:error: |fatal: )?", "", line).strip() for line in message.splitlines()]
     return "; ".join(dict.fromkeys(visible(line) for line in lines if line))
-
-
-def visible(text: str) -> str:
-    """Control characters as backslash escapes: what a site's script prints must not steer the terminal."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )

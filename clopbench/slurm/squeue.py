@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from clopbench.errors import visible
 from clopbench.slurm import jobs as ids
-from clopbench.slurm.commands import NoAnswer, Refused, client, visible
+from clopbench.slurm.commands import NoAnswer, Refused, client
 
 HISTORY_SECONDS = 10.0
 CANCELLED_AT_ONCE = 1000  # Tasks named in one scancel; a list of all would outgrow a command line.

@@ -170,7 +170,7 @@ class Submission:
     def forgotten(self) -> set[str]:
         """Ids of cells that `bench forget` took off the status."""
         try:
-            return set(json.loads((self.folder / "forgotten.json").read_text()))
+            return set(json.loads((self.folder / "forgotten.json").read_text(encoding="utf-8")))
         except FileNotFoundError:
             return set()
 

@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from clopbench.errors import UserError
+from clopbench.errors import UserError, print_anything
 from clopbench.launch.checkout import source_state
 from clopbench.launch.devices import slots
 from clopbench.launch.taking import resolve
@@ -213,13 +213,14 @@ def meeting_point(submission: Submission) -> Path:
 
 def main(arguments: list[str]) -> int:
     """Run as `srun python -m clopbench.slurm.task SUBMISSION FIRST`, by one process or by several."""
+    print_anything()
     folder, first = arguments
     submission, seat = Submission(Path(folder)), Seat.in_slurm()
     if seat.number > 0:
 
         def find() -> str | None:
             with contextlib.suppress(FileNotFoundError):
-                return meeting_point(submission).read_text()
+                return meeting_point(submission).read_text(encoding="utf-8")
             return None
 
         return follow(seat, find)

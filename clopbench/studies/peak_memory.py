@@ -35,7 +35,7 @@ def _on_cpu(work: Callable[[], object]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "trace.json"
         recorded.export_chrome_trace(str(path))
-        events = json.loads(path.read_text())["traceEvents"]
+        events = json.loads(path.read_text(encoding="utf-8"))["traceEvents"]
     changes = sorted((e for e in events if e["name"] == "[memory]"), key=lambda event: event["ts"])
     # The count goes on from one profile to the next: blocks that an earlier one saw, and that live still.
     before = changes[0]["args"]["Total Allocated"] - changes[0]["args"]["Bytes"]

@@ -19,6 +19,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 from synthetic import record
 
+from clopbench.report.formats.markdown import Markdown
 from clopbench.report.html import page as html
 from clopbench.report.html.cells import Pool, history_columns, rounded, thinned
 from clopbench.report.html.markup import inline, prose, to_text
@@ -126,20 +127,20 @@ def test_rounding_and_thinning():
 
 def test_prose_keeps_to_the_page():
     assert to_text(
-        inline("[a](tables/x/README.md#laptop-1) [b](tables/x/README.md) [c](docs/y.md) `1 < 2`")
+        inline(Markdown("[a](tables/x/README.md#laptop-1) [b](tables/x/README.md) [c](docs/y.md) `1 < 2`"))
     ) == ('<span><a href="#x-laptop-1">a</a> <a href="#x">b</a> <span>c</span> <code>1 &lt; 2</code></span>')
-    assert to_text(prose("<b>raw</b>\n\nnext")) == "<div><p>&lt;b&gt;raw&lt;/b&gt;</p>\n<p>next</p>\n</div>"
+    assert (
+        to_text(prose(Markdown("<b>raw</b>\n\nnext")))
+        == "<div><p>&lt;b&gt;raw&lt;/b&gt;</p>\n<p>next</p>\n</div>"
+    )
 
 
 def test_pictures_stand_with_the_table_in_whose_folder_they_lie():
     """Whatever other tables' names begin with; captions of the same name elsewhere are not theirs."""
     names = ("t/dots", "t/curve", "t_x/curve", "t_x/other")
     pictures = {f"tables/{name}.png": name.encode() for name in names}
-    texts = {
-        "RESULTS.md": "![Dots](tables/t/dots.png) ![Its curve](tables/t/curve.png)",
-        "tables/t_x/README.md": "![Another curve](curve.png)",
-    }
-    found = html._by_folder(html.Document(texts, pictures | {"tables/t/dots.pdf": b""}))
+    shown = {"tables/t/dots": "Dots", "tables/t/curve": "Its curve", "tables/t_x/curve": "Another curve"}
+    found = html._by_folder(html.Document({}, pictures | {"tables/t/dots.pdf": b""}, shown))
 
     def content(figure):
         return base64.b64decode(figure[0].get("src").partition(",")[2]).decode(), figure[1].text
@@ -366,7 +367,7 @@ def test_collapsed_and_diverged_cells_are_seen(report):
 
 
 def test_a_claim_opens_both_sides(report):
-    report.one('[data-opens="sweep-laptop-claim-best"]').click()
+    report.one('[data-opens="sweep-laptop~claim-best"]').click()
     assert report.opened() == "CLOP is best at every rate"
     legend = [element.text for element in report.all("#cells .legend li")]
     assert "CLOP, 0.1" in legend

@@ -11,6 +11,7 @@ from drawing import METHODS, RATES, make_records, make_suite, make_tables
 
 from clopbench.report.formats import latex
 from clopbench.report.formats.latex import to_latex
+from clopbench.report.formats.latex_signs import escape
 from clopbench.report.publication import arms_by_scale, published_records
 from clopbench.suite.suite import Suite
 
@@ -95,7 +96,7 @@ def test_columns_that_want_little_get_it_first():
 
 
 def test_signs_are_escaped():
-    assert latex.escape("50 % of λ_1 ≤ {x} & ~\\") == (
+    assert escape("50 % of λ_1 ≤ {x} & ~\\") == (
         "50 \\% of $\\lambda$\\_1 $\\leq$ \\{x\\} \\& \\textasciitilde{}\\textbackslash{}"
     )
 

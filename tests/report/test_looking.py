@@ -9,7 +9,7 @@ from synthetic import record
 from clopbench.report import looking, publication
 from clopbench.report.document import report
 from clopbench.report.formats import sheets
-from clopbench.report.observations import group_by_arm
+from clopbench.report.observations import Arms, group_by_arm
 from clopbench.results import looks as noted
 from clopbench.results.importing import import_records
 from clopbench.results.records import Store
@@ -128,11 +128,15 @@ def test_looks_are_published_and_imported_with_the_records(one_table, tmp_path):
 
 
 def test_a_report_is_a_look(one_table):
-    heard = []
-    arms = {"laptop": group_by_arm(one.to_json() for one in records(one_table, TURNED, range(10)))}
+    heard: list[noted.RecordedLook] = []
+    arms: dict[str, Arms] = {
+        "laptop": group_by_arm(one.to_json() for one in records(one_table, TURNED, range(10)))
+    }
     text = report(one_table, arms, note=heard.append).texts["RESULTS.md"]
     assert "Claims (corrected over 2 claims):" in text
     [now] = heard
-    more = {"laptop": group_by_arm(one.to_json() for one in records(one_table, TURNED, range(20)))}
+    more: dict[str, Arms] = {
+        "laptop": group_by_arm(one.to_json() for one in records(one_table, TURNED, range(20)))
+    }
     again = report(one_table, more, looks=[now]).texts["RESULTS.md"]
     assert "look 2 (seeds: 10, 20), which may spend 0.098 % of the 5 %" in again

@@ -6,7 +6,7 @@ from synthetic import arms, record, records_of
 
 from clopbench.errors import UserError
 from clopbench.report.document import collect, make_document, report
-from clopbench.report.formats import sheets, wording
+from clopbench.report.formats import markdown, sheets, wording
 from clopbench.report.tables import build_table, judge_together
 from clopbench.suite.declarations import TableDeclaration
 from clopbench.suite.suite import Suite
@@ -32,7 +32,7 @@ def test_golden_table(suite, benchmark_):
     sd of 91, 93, 92 is 1, half-width 2.48; paired sd √3, half-width 4.30. Ratio of sds 2. The least p of three
     seeds is 2/2³."""
     table = table_of(suite, benchmark_, records_of(benchmark_))
-    assert sheets.markdown_table(sheets.headings(table), sheets.rows(table)) == (
+    assert markdown.table(sheets.headings(table), sheets.rows(table)) == (
         "| row | linear probe top-1, % | n | paper | difference | verdict |\n"
         "| --- | --- | --- | --- | --- | --- |\n"
         "| CLOP, orthonormal prototypes | 94.00 ± 4.97 | 3 | 78.0 (sd 0.9, n 10) | – | not comparable |\n"

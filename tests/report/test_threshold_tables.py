@@ -178,8 +178,8 @@ def test_pages_csv_latex_and_terminal(rates):
     assert float(lines[0]["mean"]) == pytest.approx(10**0.5)
     assert (lines[1]["mean"], lines[1]["low_95"], lines[1]["high_95"]) == ("", "10.0", "")
     assert lines[1]["reason"] == "> 100 in 7 of 10 seeds"
-    grids = sheets.terminal(tables["rates"][0])
-    assert [grid.title for grid in grids][1:] == [
+    grids = sheets.titled(tables["rates"][0])
+    assert [title for title, _, _ in grids][1:] == [
         "Rates, scale laptop, Seeds that collapsed or diverged",
         "Rates, scale laptop, the rate at which accuracy halves", "Claims (corrected over 1 claim)",
     ]  # fmt: skip

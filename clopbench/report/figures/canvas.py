@@ -17,8 +17,12 @@ import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.font_manager import findfont, get_font
+from matplotlib.text import Text
+from matplotlib.ticker import FuncFormatter
 from PIL import Image
 
+from clopbench.errors import visible
 from clopbench.report.observations import Number
 from clopbench.report.tables import Table
 from clopbench.suite.claims import Format
@@ -90,6 +94,35 @@ def heading(table: Table, place: Coordinates) -> str:
     """A point in words: 'CLOP, learning rate 0.1'. An axis is named where its points have no labels."""
     labels = table.declaration.labels
     return ", ".join(labels.get(point, f"{axis.replace('_', ' ')} {point}") for axis, point in place.items())
+
+
+def as_words(figure: Figure) -> None:
+    """Make all texts of a figure such as are drawn as they are; of axes those that somebody has named."""
+    for text in figure.findobj(Text):
+        assert isinstance(text, Text)
+        text.set_text(words(text.get_text()))
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        named = axis.get_major_formatter()
+        if isinstance(named, FuncFormatter) and not isinstance(named, _Words):
+            axis.set_major_formatter(_Words(named))
+
+
+class _Words(FuncFormatter):
+    """Marks of an axis that are words. Axes may share theirs, and then meet it again."""
+
+    def __init__(self, named: FuncFormatter):
+        super().__init__(lambda x, place: words(named(x, place)))
+
+
+def words(text: str) -> str:
+    """A text without formulas, in signs that matplotlib's own font has; others as escapes. Lines stay."""
+    font = get_font(findfont("DejaVu Sans"))
+    lines = [visible(line) for line in text.split("\n")]
+    known = [
+        "".join(s if font.get_char_index(ord(s)) else s.encode("unicode_escape").decode() for s in line)
+        for line in lines
+    ]
+    return "\n".join(known).replace("$", r"\$")
 
 
 def limits(values: Iterable[float], bounds: tuple[float, float], kind: Format) -> tuple[float, float]:

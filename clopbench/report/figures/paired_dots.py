@@ -99,10 +99,11 @@ def _panel(axes: Axes, table: Table, numbers: Sequence[Number]) -> None:
     factor = 100 if table.declaration.format == "percent" else 1
     order = [table.label(number.coordinates) for number in numbers]
     dots, lines = [], defaultdict(list)
-    for place, (label, number) in enumerate(zip(order, numbers, strict=True)):
+    places = [str(place) for place in range(len(order))]
+    for place, number in enumerate(numbers):
         status = {cell.seed: cell.status for cell in number.cells}
         for seed, value in number.values.items():
-            dots.append({"row": label, "value": value * factor, "done": status[seed] == "done"})
+            dots.append({"row": places[place], "value": value * factor, "done": status[seed] == "done"})
             lines[seed].append((value * factor, place))
     axes.add_collection(LineCollection(list(lines.values()), color="0.8", lw=0.7, zorder=1))
     frame = pd.DataFrame(dots)
@@ -110,7 +111,7 @@ def _panel(axes: Axes, table: Table, numbers: Sequence[Number]) -> None:
         some: Any = frame[frame["done"] == done]
         if len(some):
             sns.stripplot(
-                some, x="value", y="row", order=order, hue="row", hue_order=order, legend=False, jitter=False,
+                some, x="value", y="row", order=places, hue="row", hue_order=places, legend=False, jitter=False,
                 palette=sns.color_palette("colorblind", len(order)), size=4, alpha=0.75, marker=marker,
                 ax=axes, zorder=2,
             )  # fmt: skip

@@ -70,6 +70,7 @@ class Files(Mapping[str, bytes]):
         return self._drawn[stem][dot + ending]
 
     def _files(self, figure: Figure) -> Mapping[str, bytes]:
+        canvas.as_words(figure)
         written = {}
         for ending in self._endings:
             written[ending] = FORMATS[ending](figure)

@@ -2,9 +2,11 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from typing import Any
 
+from clopbench.errors import visible
 from clopbench.report import threshold_lines
 from clopbench.report.claims.tested import Claim
 from clopbench.report.formats import threshold_wording, wording
@@ -20,6 +22,8 @@ FIELDS = [
     *("row_correlation", "p", "adjusted_p", "family", "in_favour"),
     *("verdict", "reason", "undone_by", "cells"),
 ]
+FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 
 
 def to_csv(tables: list[Table]) -> str:
@@ -38,14 +42,27 @@ def to_csv(tables: list[Table]) -> str:
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, FIELDS, lineterminator="\n")
     writer.writeheader()
+    for line in _lines(tables):
+        writer.writerow(
+            {name: escape(value) if isinstance(value, str) else value for name, value in line.items()}
+        )
+    return buffer.getvalue()
+
+
+def escape(text: str) -> str:
+    """Words in one line, which no spreadsheet takes for a formula: an apostrophe before them says 'text'."""
+    line = visible(" ".join(text.split()))
+    return f"'{line}" if line.startswith(FORMULA) and not NUMBER.fullmatch(line) else line
+
+
+def _lines(tables: list[Table]) -> Iterator[dict[str, Any]]:
     for table in tables:
         shared = {"table": table.name, "scale": table.scale.name}
-        writer.writerows(shared | _number(table, number) for number in table.all_numbers)
-        writer.writerows(shared | _threshold(line) for line in table.thresholds)
+        yield from (shared | _number(table, number) for number in table.all_numbers)
+        yield from (shared | _threshold(line) for line in table.thresholds)
         for claim in table.claims:
-            writer.writerow(shared | _claim(table, claim))
-            writer.writerows(shared | line for line in _comparisons(table, claim))
-    return buffer.getvalue()
+            yield shared | _claim(table, claim)
+            yield from (shared | line for line in _comparisons(table, claim))
 
 
 def _number(table: Table, number: Number) -> dict[str, Any]:

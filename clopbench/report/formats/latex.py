@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from clopbench.report.formats import sheets, wording
+from clopbench.report.formats.latex_signs import escape, known
 from clopbench.report.tables import Table
 
 PAGE = 40.0
@@ -73,7 +74,7 @@ class Block:
 
 def _floats(caption: str, head: Sequence[str], body: Sequence[Sequence[str]]) -> Iterator[str]:
     """A table as one float, or as several where its rows do not fit a page."""
-    columns = [[_tied(text) for text in column] for column in zip(head, *body, strict=True)]
+    columns = [[_tied(known(text)) for text in column] for column in zip(head, *body, strict=True)]
     blocks = [Block(some, _widths(some)) for some in _blocks(columns)]
     opening = ["\\begin{table}", "\\centering", "\\footnotesize", f"\\setlength{{\\tabcolsep}}{{{TABCOLSEP}}}"]
     for part, rows in enumerate(
@@ -153,51 +154,3 @@ def _tied(text: str) -> str:
     """No line breaks inside 'mean ± half-width', inside an interval, or before a unit."""
     text = text.replace(" ± ", "\u00a0±\u00a0").replace(" %", "\u00a0%").replace("< ", "<\u00a0")
     return re.sub(r"\[[^\]]*\]", lambda interval: interval[0].replace(" ", "\u00a0"), text)
-
-
-# What LaTeX reads as a command, and the typographic signs that the report uses.
-SIGNS = str.maketrans(
-    {
-        "\\": "\\textbackslash{}",
-        "{": "\\{",
-        "}": "\\}",
-        "%": "\\%",
-        "&": "\\&",
-        "_": "\\_",
-        "#": "\\#",
-        "$": "\\$",
-        "~": "\\textasciitilde{}",
-        "^": "\\textasciicircum{}",
-        "<": "$<$",
-        ">": "$>$",
-        "±": "$\\pm$",
-        "−": "$-$",
-        "–": "--",
-        "×": "$\\times$",
-        "λ": "$\\lambda$",
-        "η": "$\\eta$",
-        "τ": "$\\tau$",
-        "σ": "$\\sigma$",
-        "≥": "$\\geq$",
-        "≤": "$\\leq$",
-        "√": "$\\surd$",
-        "²": "$^2$",
-        "°": "$^\\circ$",
-        "∞": "$\\infty$",
-        "→": "$\\rightarrow$",
-        "≈": "$\\approx$",
-        "·": "$\\cdot$",
-        "…": "\\ldots{}",
-        "α": "$\\alpha$",
-        "β": "$\\beta$",
-        "μ": "$\\mu$",
-        "₁": "$_1$",
-        "₂": "$_2$",
-        "\u00a0": "~",
-    }
-)
-
-
-def escape(text: str) -> str:
-    """Text as LaTeX prints it."""
-    return text.translate(SIGNS)

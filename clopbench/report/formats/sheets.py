@@ -1,10 +1,7 @@
-"""A table laid out: as sheets of texts, and these as Markdown and for the terminal."""
+"""A table laid out as sheets of texts, for whatever format."""
 
 from collections.abc import Sequence
 from itertools import product
-
-from rich import box
-from rich.table import Table as RichTable
 
 from clopbench.report import amounts
 from clopbench.report.formats import endings, threshold_wording, wording
@@ -128,25 +125,14 @@ def threshold_point(line: Line) -> Coordinates:
     return {"threshold": line.declaration.name} | line.coordinates
 
 
-def markdown_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *body]
-    return "\n".join("| " + " | ".join(text.replace("|", "\\|") for text in line) + " |" for line in lines)
-
-
-def terminal(table: Table) -> list[RichTable]:
-    """For `bench run` and `bench show`."""
+def titled(table: Table) -> list[tuple[str, list[str], list[list[str]]]]:
+    """Every sheet, and the claims, as title, headings and body: for `bench run` and `bench show`."""
     title = f"{table.declaration.title}, scale {table.at}"
     shown = [*sheets(table), *threshold_sheets(table)]
     parts = [(_joined(title, sheet.title), sheet.head, sheet.body) for sheet in shown]
     if table.claims:
         parts.append((claims_title(table), CLAIM_HEADINGS, claim_rows(table)))
-    grids = []
-    for heading, head, body in parts:
-        grid = RichTable(*head, title=heading, title_justify="left", box=box.SIMPLE_HEAD)
-        for line in body:
-            grid.add_row(*line)
-        grids.append(grid)
-    return grids
+    return parts
 
 
 def _flat(table: Table, title: str, numbers: Sequence[Number]) -> Sheet:

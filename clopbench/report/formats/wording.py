@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from clopbench.report import layout
 from clopbench.report.amounts import value
 from clopbench.report.claims.tested import Claim
 from clopbench.report.observations import BROKEN, Number
@@ -78,8 +79,8 @@ def name(table: Table, coordinates: Coordinates) -> str:
 
 
 def anchor(table: Table, coordinates: Coordinates) -> str:
-    """The HTML id under which the cells of a number are listed."""
-    return "-".join([table.scale.name, *coordinates.values()]).replace(" ", "-").lower()
+    """The id under which the cells of a number are listed."""
+    return layout.anchor(table.scale.name, *coordinates.values())
 
 
 def effect(table: Table, claim: Claim) -> str:

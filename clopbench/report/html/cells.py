@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -72,7 +73,7 @@ def cells_data(records: Iterable[Record]) -> dict[str, Any]:
 def embedded(data: Any) -> str:
     """JSON that can stand in a <script> element, whatever texts it holds."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c")
+    return re.sub("[<\x7f-\x9f\u2028-\u202e\ud800-\udfff]", lambda sign: f"\\u{ord(sign[0]):04x}", text)
 
 
 def _curves(record: Record, names: Pool, series: Pool) -> list[Any]:

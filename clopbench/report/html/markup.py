@@ -1,11 +1,14 @@
 """HTML as a tree of elements: text and attributes are escaped when it is written, never by hand."""
 
+import re
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from markdown_it import MarkdownIt
 
+from clopbench.errors import visible
 from clopbench.report import layout
+from clopbench.report.formats.markdown import Markdown
 
 Child = Element | str | None
 
@@ -18,7 +21,7 @@ def element(tag: str, *children: Child, **attributes: object) -> Element:
     made = Element(tag)
     for name, value in attributes.items():
         if value is not None and value is not False:
-            made.set(name.rstrip("_").replace("_", "-"), "" if value is True else str(value))
+            made.set(name.rstrip("_").replace("_", "-"), "" if value is True else _readable(str(value)))
     return append(made, *children)
 
 
@@ -28,25 +31,30 @@ def append(parent: Element, *children: Child) -> Element:
         if isinstance(child, Element):
             parent.append(child)
         elif child and len(parent):
-            parent[-1].tail = (parent[-1].tail or "") + child
+            parent[-1].tail = (parent[-1].tail or "") + _readable(child)
         elif child:
-            parent.text = (parent.text or "") + child
+            parent.text = (parent.text or "") + _readable(child)
     return parent
 
 
-def prose(markdown: str) -> Element:
-    """Paragraphs, lists and tables that people wrote in Markdown, as a div."""
-    return _parsed("div", _MARKDOWN.render(markdown))
+def prose(markdown: Markdown) -> Element:
+    """Paragraphs, lists and tables, as a div."""
+    return _parsed("div", _MARKDOWN.render(_readable(markdown)))
 
 
-def inline(markdown: str) -> Element:
+def inline(markdown: Markdown) -> Element:
     """A line of Markdown, as a span."""
-    return _parsed("span", _MARKDOWN.renderInline(markdown))
+    return _parsed("span", _MARKDOWN.renderInline(_readable(markdown)))
 
 
 def to_text(made: Element) -> str:
     """The element as HTML."""
     return ElementTree.tostring(made, encoding="unicode", method="html")
+
+
+def _readable(text: str) -> str:
+    """What is not seen, and no XML may hold, as escapes; lines and spaces stay."""
+    return re.sub(r"\S+", lambda word: visible(word[0]), re.sub(r"[^\S\n\t\u00a0]", " ", text))
 
 
 def _parsed(tag: str, markup: str) -> Element:
@@ -64,7 +72,8 @@ def _stay_on_the_page(link: Element) -> None:
     if target.startswith(("http:", "https:")):
         return
     if table is not None and file == layout.page(table):
-        link.set("href", f"#{table}-{anchor}" if anchor else f"#{table}")
+        place = layout.anchor(table)
+        link.set("href", f"#{place}-{anchor}" if anchor else f"#{place}")
     else:
         link.tag = "span"
         del link.attrib["href"]

@@ -6,7 +6,6 @@ own frame, style and scripts are the files in page/; a policy in its head forbid
 
 import base64
 import hashlib
-import re
 from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import PurePosixPath
@@ -16,9 +15,10 @@ from xml.etree.ElementTree import Element
 from clopbench.report import layout, summary
 from clopbench.report.document import Document, collect, make_document, margins, not_run
 from clopbench.report.figures.attachments import Attachments
+from clopbench.report.formats.markdown import Markdown
 from clopbench.report.html.cells import cells_data, embedded
 from clopbench.report.html.markup import append, element, inline, prose, to_text
-from clopbench.report.html.tables import Groups, at_scale, chip, grid, grid_entry
+from clopbench.report.html.tables import Groups, at_scale, chip, grid, grid_entry, place
 from clopbench.report.publication import arms_by_scale
 from clopbench.report.tables import Table
 from clopbench.results.looks import RecordedLook
@@ -28,7 +28,7 @@ from clopbench.suite.suite import Suite
 SCRIPTS = ("sorting.js", "filters.js", "curves.js", "cells.js", "start.js")
 TITLE = "Contrastive learning with orthonormal prototypes: what was reproduced"
 
-ABOUT = """\
+ABOUT = Markdown("""\
 The paper: *Semi-Supervised Contrastive Learning with Orthonormal Prototypes* (CLOP, arXiv 2512.07880).
 Values are means over n seeds ± the half-width of the 95 % t interval. Claims are tested over paired seeds: a
 seed fixes the labelled subset, the initial weights and the batches for all rows. Sign flips over these seeds
@@ -36,7 +36,7 @@ give p, and adjusted p, which is corrected over all claims that have records at 
 *fragile* if leaving out a single seed undoes it. At any scale but the paper's, values are *not comparable*
 with the paper's, and only claims get a verdict. **Every number opens the cells behind it**, with their
 configuration, hardware and learning curves.
-"""
+""")
 
 
 def to_html(
@@ -78,7 +78,9 @@ def report(
     """The page on some records, as the other documents are made of them. looks, note: as of `collect`."""
     tables = collect(suite, arms_by_scale(records_by_scale), looks, note)
     by_id = {record.cell.id: record for records in records_by_scale.values() for record in records}
-    return to_html(suite, tables, make_document(suite, tables, "", attachments, [".png"]), by_id)
+    return to_html(
+        suite, tables, make_document(suite, tables, attachments=attachments, endings=[".png"]), by_id
+    )
 
 
 def _page(name: str) -> str:
@@ -122,7 +124,7 @@ def _contents(suite: Suite, tables: Mapping[str, Sequence[Table]]) -> Element:
     """Links to every table; those without records are marked."""
     items = [element("li", element("a", "Summary", href="#summary"))]
     for name, at_scales in tables.items():
-        link = element("a", suite.table(name).title, href=f"#{name}")
+        link = element("a", suite.table(name).title, href=f"#{layout.anchor(name)}")
         items.append(element("li", link, class_=None if at_scales else "empty", data_of=name))
     return element("ul", *items)
 
@@ -130,7 +132,7 @@ def _contents(suite: Suite, tables: Mapping[str, Sequence[Table]]) -> Element:
 def _summary(suite: Suite, tables: Mapping[str, Sequence[Table]]) -> Element:
     made = element("section", element("h2", "Summary"), id_="summary")
     if words := summary.own_words(suite):
-        append(made, append(prose(words)))
+        append(made, prose(words))
     append(made, element("p", summary.counted(suite, tables)))
     append(made, _claim_matrix(suite, tables))
     head = ["table", "known", *summary.NUMBER_VERDICTS]
@@ -154,9 +156,9 @@ def _claim_matrix(suite: Suite, tables: Mapping[str, Sequence[Table]]) -> Elemen
             if verdict.fragile:
                 append(shown, element("small", summary.FRAGILE))
             if scale in present:
-                shown = element("a", shown, href=f"#{name}-{scale}")
+                shown = element("a", shown, href=f"#{place(name, scale)}")
             entries.append(grid_entry("", shown, data_scale=scale))
-        lines.append([grid_entry("", inline(claim.text), header=True), _link_entry(name), *entries])
+        lines.append([grid_entry("", claim.text, header=True), _link_entry(name), *entries])
     made = grid("claims at each scale", head, lines)
     for heading, scale in zip(made.findall(".//thead//th")[2:], summary.scales(suite), strict=True):
         heading.set("data-scale", scale)
@@ -164,20 +166,21 @@ def _claim_matrix(suite: Suite, tables: Mapping[str, Sequence[Table]]) -> Elemen
 
 
 def _link_entry(name: str) -> Element:
-    return grid_entry("", element("a", name, href=f"#{name}"))
+    return grid_entry("", element("a", name, href=f"#{layout.anchor(name)}"))
 
 
 def _table(
     suite: Suite, name: str, at_scales: Sequence[Table], pictures: Sequence[Element], groups: Groups
 ) -> Element:
     declaration = suite.table(name)
-    made = element("section", element("h2", declaration.title), class_="table", id_=name, data_name=name)
+    heading, place = element("h2", declaration.title), layout.anchor(name)
+    made = element("section", heading, class_="table", id_=place, data_name=name)
     source = f"The paper's numbers: {declaration.paper.source}; {declaration.paper.setting}."
-    append(made, element("p", inline(source), class_="note"))
+    append(made, element("p", source, class_="note"))
     for margin in margins(declaration):
-        append(made, element("p", inline(margin.strip()), class_="note"))
+        append(made, element("p", margin, class_="note"))
     if not at_scales:
-        append(made, element("p", inline(not_run(suite, name).strip()), class_="not-run"))
+        append(made, element("p", inline(not_run(suite, name)), class_="not-run"))
     for table in at_scales:
         append(made, at_scale(table, groups))
     return append(made, *pictures)
@@ -185,14 +188,12 @@ def _table(
 
 def _by_folder(document: Document) -> dict[str, list[Element]]:
     """Folder of a table → the pictures that lie in it."""
-    captions = {}
-    for page, text in document.texts.items():
-        for caption, path in re.findall(r"!\[([^\]]*)\]\(([^)\s]+)\)", text):
-            captions.setdefault(str(PurePosixPath(page).parent / path), caption)
     found: dict[str, list[Element]] = {}
     for path in map(PurePosixPath, document.pictures):
         if path.suffix == ".png":
-            shown = _figure(document.pictures[str(path)], captions.get(str(path), path.stem))
+            shown = _figure(
+                document.pictures[str(path)], document.shown.get(str(path.with_suffix("")), path.stem)
+            )
             found.setdefault(str(path.parent), []).append(shown)
     return found
 

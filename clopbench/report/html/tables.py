@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from xml.etree.ElementTree import Element
 
+from clopbench.report import layout
 from clopbench.report.claims.tested import Claim
-from clopbench.report.document import provenance, skipped
+from clopbench.report.document import problems, provenance, skipped
 from clopbench.report.formats import sheets, wording
 from clopbench.report.formats.sheet import Sheet
-from clopbench.report.html.markup import Child, append, element, inline
+from clopbench.report.html.markup import Child, append, element
 from clopbench.report.observations import BROKEN, Number
 from clopbench.report.paper_numbers import NOT_COMPARABLE, NOT_KNOWN
 from clopbench.report.summary import SYMBOLS
@@ -39,7 +40,7 @@ class Groups:
     def add_number(self, table: Table, number: Number) -> str:
         """The key under which a number's cells open."""
         label = wording.name(table, number.coordinates)
-        key = f"{table.name}-{wording.anchor(table, number.coordinates)}"
+        key = f"{layout.anchor(table.name)}-{wording.anchor(table, number.coordinates)}"
         axes = [f"{axis} {table.point_label(point)}" for axis, point in number.coordinates.items()]
         cells = {cell.id: label for cell in number.cells}
         return self._add(key, table, label, cells, [number.metric], ", ".join(axes).replace("_", " "))
@@ -48,7 +49,7 @@ class Groups:
         """The key under which a claim's cells open."""
         places = {cell.id: number for number in table.numbers for cell in number.cells}
         cells = {cell.id: wording.name(table, places[cell.id].coordinates) for cell in claim.cells}
-        key = f"{table.name}-{table.scale.name}-claim-{claim.declaration.name}"
+        key = f"{place(table.name, table.scale.name)}~claim-{claim.declaration.name}"
         return self._add(key, table, claim.declaration.text, cells, [claim.metric])
 
     def _add(
@@ -69,9 +70,9 @@ class Groups:
 
 def at_scale(table: Table, groups: Groups) -> Element:
     """A table at one scale: every sheet, then its claims."""
-    anchor = f"{table.name}-{table.scale.name}"
+    anchor = place(table.name, table.scale.name)
     made = element("section", class_="scale", id_=anchor, data_scale=table.scale.name)
-    append(made, element("h3", "Scale ", table.at, element("small", inline(table.scale.summary))))
+    append(made, element("h3", "Scale ", table.at, element("small", table.scale.summary)))
     if not table.scale.is_paper:
         append(
             made,
@@ -83,7 +84,7 @@ def at_scale(table: Table, groups: Groups) -> Element:
         lines = [[grid_entry(text) for text in line] for line in sheet.body]
         append(made, grid(sheet.title, sheet.head, lines))
     for sentence in skipped(table):
-        append(made, element("p", sentence.strip(), class_="note"))
+        append(made, element("p", sentence, class_="note"))
     if table.claims:
         append(made, _claims(table, groups), _problems(table))
     if comparisons := sheets.comparison_rows(table):
@@ -92,6 +93,11 @@ def at_scale(table: Table, groups: Groups) -> Element:
         append(made, element("details", element("summary", count), grid("", sheets.COMPARISON_HEADINGS, lines)))
     append(made, element("p", provenance(table.cells), class_="provenance"))
     return made
+
+
+def place(table: str, scale: str) -> str:
+    """The id of a table at a scale."""
+    return f"{layout.anchor(table)}-{layout.anchor(scale)}"
 
 
 def grid(title: str, head: Sequence[str], lines: Sequence[Sequence[Element]]) -> Element:
@@ -181,11 +187,11 @@ def _claims(table: Table, groups: Groups) -> Element:
         key = groups.add_claim(table, claim) if claim.cells else None
         lines.append(
             [
-                grid_entry("", inline(text), header=True),
+                grid_entry("", text, header=True),
                 _verdict(claim.verdict.verdict, verdict),
                 grid_entry(effect, _opener(effect, key) if key else effect),
                 *(grid_entry(other) for other in others),
-                grid_entry("", inline(claim.declaration.paper), class_="evidence"),
+                grid_entry("", claim.declaration.paper, class_="evidence"),
             ]
         )
     text, *others, verdict = sheets.CLAIM_HEADINGS
@@ -194,10 +200,5 @@ def _claims(table: Table, groups: Groups) -> Element:
 
 def _problems(table: Table) -> Element | None:
     """Seeds that were not pairs, and seeds that had to be left out."""
-    texts = [
-        f"{word}, {problem}: {claim.declaration.text}."
-        for claim in table.claims
-        for word, problems in (("Not paired", claim.unpaired), ("Left out", claim.left_out))
-        for problem in problems
-    ]
+    texts = list(problems(table))
     return element("ul", *(element("li", text) for text in texts), class_="problems") if texts else None
