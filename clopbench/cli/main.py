@@ -96,7 +96,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = EXIT_USAGE
     except typer.TyperException as error:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
-        print(f"error: {' '.join(message.split())}", file=sys.stderr)
+        # Of a command that was given nothing at all, typer's message is its help, and stays as it is.
+        is_help = type(error).__name__ == "NoArgsIsHelpError"
+        print(message if is_help else f"error: {' '.join(message.split())}", file=sys.stderr)
         code = EXIT_USAGE
     except (typer.Abort, KeyboardInterrupt) as error:
         if isinstance(

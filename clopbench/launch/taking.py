@@ -23,11 +23,15 @@ SIGNS = ("dev/nvidia[0-9]*", "dev/nvidiactl", "proc/driver/nvidia")
 
 @dataclass(frozen=True)
 class Taken:
-    """device: cpu or cuda. gpus: those that work, as CUDA_VISIBLE_DEVICES names them. words: for people."""
+    """device: cpu or cuda. gpus: those that work, as CUDA_VISIBLE_DEVICES names them. words: for people.
+
+    broken: something is there that does not work.
+    """
 
     device: str
     gpus: tuple[str, ...]
     words: str
+    broken: bool = False
 
 
 def resolve(device: str) -> Taken:
@@ -62,11 +66,11 @@ def take(root: Path = Path("/")) -> Taken:
     broken = {name: why for name, why in wrong.items() if why is not None}
     if working:
         aside = "".join(f"; not GPU {name}, which does not work: {why}" for name, why in broken.items())
-        return Taken("cuda", working, f"GPU {', '.join(working)}{aside}")
+        return Taken("cuda", working, f"GPU {', '.join(working)}{aside}", bool(broken))
     if broken:
         why = next(iter(broken.values()))
-        return Taken("cpu", (), f"the CPU, as GPU {', '.join(broken)} does not work: {why}")
-    return Taken("cpu", (), f"the CPU, as no GPU works: {_driver_says() or answer['problem']}")
+        return Taken("cpu", (), f"the CPU, as GPU {', '.join(broken)} does not work: {why}", True)
+    return Taken("cpu", (), f"the CPU, as no GPU works: {_driver_says() or answer['problem']}", True)
 
 
 def ask_torch() -> dict[str, Any]:
