@@ -41,13 +41,16 @@ def resolve(device: str) -> Taken:
     """
     if device == "auto":
         return take()
-    if device == "cuda" and not (gpus := visible_gpus()):
+    if device == "cpu":
+        return Taken(device, (), device)
+    gpus = tuple(visible_gpus())
+    if not gpus:
         found = take()  # Torch may see one that nvidia-smi does not list.
-        if not found.gpus:
+        gpus = found.gpus
+        if not gpus:
             why = found.words.removeprefix("the CPU, as ")
             raise UserError(f"--device cuda: no GPU is visible (nvidia-smi, CUDA_VISIBLE_DEVICES): {why}")
-        gpus = list(found.gpus)
-    return Taken(device, tuple(gpus) if device == "cuda" else (), device)
+    return Taken(device, gpus, device)
 
 
 def take(root: Path = Path("/")) -> Taken:

@@ -1,6 +1,7 @@
 """What was run is named where its numbers stand: headlines and tables name the overrides that change cells."""
 
 import json
+from pathlib import Path
 
 import pytest
 from checkout import suite_of
@@ -89,7 +90,7 @@ def overridden(suite, *words: str, table: str = "table7", scale: str = "laptop")
 
 
 def test_show_names_it_where_a_table_is_printed(bench, suite):
-    write(Store("results"), overridden(suite, "training.epochs=2"))
+    write(Store(Path("results")), overridden(suite, "training.epochs=2"))
     done = bench("show", "table7", "training.epochs=2")
     assert "scale laptop with training.epochs=2" in done.out
     assert "with training" not in bench("show", "table7").out
@@ -162,7 +163,7 @@ def test_records_of_no_declared_table_are_named(bench, tmp_path, monkeypatch, ve
     monkeypatch.setenv("BENCH_SUITE", str(mine.root))
     records, words = STRAYS[case]
     for text, status in records:
-        write(Store("results"), overridden(mine, *text.split()), status=status)
+        write(Store(Path("results")), overridden(mine, *text.split()), status=status)
     done = bench(*VERBS[verb])
     assert done.code == 0, done.err
     head = [f"{HEADS[verb]}{words[0]}", *words[1:]] if words else []
@@ -172,8 +173,8 @@ def test_records_of_no_declared_table_are_named(bench, tmp_path, monkeypatch, ve
 
 
 def test_a_plan_does_not_name_its_own_cells_and_names_others(bench, suite):
-    write(Store("results"), overridden(suite, "training.epochs=2"))
-    write(Store("results"), overridden(suite, table="table8b"))
+    write(Store(Path("results")), overridden(suite, "training.epochs=2"))
+    write(Store(Path("results")), overridden(suite, table="table8b"))
     assert "no declared table" not in bench("plan", "table7", "training.epochs=2").out
     assert "no declared table" in bench("plan", "table8b").out
     answer = json.loads(bench("plan", "table8b", "--json").out)
@@ -183,7 +184,7 @@ def test_a_plan_does_not_name_its_own_cells_and_names_others(bench, suite):
 
 
 def test_records_of_another_scale_are_declared(bench, suite):
-    write(Store("results"), overridden(suite, scale="cpu"))
+    write(Store(Path("results")), overridden(suite, scale="cpu"))
     assert "no declared table" not in bench("plan", "table7").out
 
 
