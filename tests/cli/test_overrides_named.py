@@ -183,6 +183,20 @@ def test_a_plan_does_not_name_its_own_cells_and_names_others(bench, suite):
     ]
 
 
+def test_a_plan_goes_on_where_another_benchmark_is_wrong(bench, tmp_path, monkeypatch):
+    mine = suite_of(tmp_path / "mine", "table7", "table8b")
+    monkeypatch.setenv("BENCH_SUITE", str(mine.root))
+    write(Store(Path("results")), overridden(mine, "encoder.width=4"))
+    (mine.root / "benchmarks" / "table8b.yaml").write_text("title: nothing else\n")
+    done = bench("plan", "table7")
+    assert done.code == 0
+    aside = "(what table8b declares is not known: `bench doctor`)"
+    assert (
+        f"2 records belong to no declared table {aside}: table7 at scale laptop with encoder.width=4"
+        in done.out
+    )
+
+
 def test_records_of_another_scale_are_declared(bench, suite):
     write(Store(Path("results")), overridden(suite, scale="cpu"))
     assert "no declared table" not in bench("plan", "table7").out
