@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from clopbench.cli import data
-from clopbench.cli.options import Folders, Json
+from clopbench.cli.options import Everything, Folders, Json
 from clopbench.cli.terminal import EXIT_FAILED, print_json, say
 from clopbench.errors import UserError
 
@@ -43,7 +43,7 @@ class Finding:
 def doctor(
     *,
     folders: Folders,
-    everything: Annotated[bool, typer.Option("--all", help="A line for each data set and method.")] = False,
+    everything: Everything = False,
     as_json: Json = False,
 ) -> None:
     """Check this machine and the suite; exit 1 if a run would suffer."""
