@@ -1,17 +1,19 @@
 """`bench doctor`: what could spoil a run on this machine."""
 
+import importlib.metadata
 import os
 import platform
 import shutil
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from clopbench.cli import data
-from clopbench.cli.options import Folders, Json
+from clopbench.cli.options import Everything, Folders, Json
 from clopbench.cli.terminal import EXIT_FAILED, print_json, say
 from clopbench.errors import UserError
 
@@ -20,56 +22,103 @@ if TYPE_CHECKING:
     from clopbench.suite.suite import Suite
 
 
+MOST_LINES = 25
+"""Of what is folded; --all shows everything."""
+
+
 @dataclass(frozen=True)
 class Finding:
-    """One line of the doctor's report. `ok` False: a run would suffer; the text says what to do."""
+    """One line of the doctor's report. `ok` False: a run would suffer; the text says what to do.
+
+    kind: of which several that are well become one line; item: its name in that line.
+    """
 
     check: str
     ok: bool
     text: str
+    kind: str = ""
+    item: str = ""
 
 
-def doctor(*, folders: Folders, as_json: Json = False) -> None:
+def doctor(
+    *,
+    folders: Folders,
+    everything: Everything = False,
+    as_json: Json = False,
+) -> None:
     """Check this machine and the suite; exit 1 if a run would suffer."""
+    from clopbench.suite import trial
+
+    trial.warm_up()  # First of all: it takes longest.
     from clopbench.results.records import Store
     from clopbench.suite.suite import Suite
 
-    findings = list(_examine(Suite.locate(folders.suite, folders.methods_dir), Store(folders.results)))
+    in_full = everything or as_json
+    suite = Suite.locate(folders.suite, folders.methods_dir)
+    findings = list(_examine(suite, Store(folders.results), in_full))
     if as_json:
-        print_json([asdict(finding) for finding in findings])
+        print_json([{"check": one.check, "ok": one.ok, "text": one.text} for one in findings])
     else:
-        for finding in findings:
-            say(f"{'ok ' if finding.ok else 'BAD'} {finding.check}: {finding.text}")
+        for line in map(_line, findings) if in_full else _folded(findings):
+            say(line)
     if not all(finding.ok for finding in findings):
         raise typer.Exit(EXIT_FAILED)
 
 
-def _examine(suite: "Suite", store: "Store") -> Iterator[Finding]:
-    """Yield findings one by one; the slow one (importing torch) comes last."""
-    yield Finding("python", True, f"{platform.python_version()} on {platform.platform()}")
-    yield Finding("cores", True, f"{os.cpu_count()}")
-    yield Finding("precision", True, _bfloat16())
-    yield Finding("suite", True, f"{suite.root}: {', '.join(suite.benchmark_names())}")
-    problems = suite.problems()
-    for problem in problems:
-        yield Finding("declarations", False, problem)
-    if not problems:
-        yield Finding(
-            "declarations", True, f"{len(suite.table_names())} tables fit their benchmarks at all scales"
-        )
-    yield from _attempt("results", lambda: _results(store))
-    for row in data.rows():
-        how = f"; `{row['how']}`" if "how" in row else ""
-        yield Finding(
-            f"data {row['name']}", row["state"] != "damaged", f"{row['state']}: {row['summary']}{how}"
-        )
+def _line(finding: Finding) -> str:
+    return f"{'ok ' if finding.ok else 'BAD'} {finding.check}: {finding.text}"
+
+
+def _folded(findings: Sequence[Finding]) -> list[str]:
+    """The same in a few lines: what is well of one kind in one, and what is not as far as there is room."""
+    items: dict[str, list[str]] = {}
+    for one in findings:
+        if one.ok and one.kind:
+            items.setdefault(one.kind, []).append(one.item)
+    well = [_line(one) for one in findings if one.ok and not one.kind]
+    well += [f"ok  {kind}: {', '.join(names)}" for kind, names in items.items()]
+    bad = [_line(one) for one in findings if not one.ok]
+    room = MOST_LINES - len(well)
+    if len(bad) > room:
+        bad = [*bad[: room - 1], f"BAD … and {len(bad) - room + 1} more (--all shows them)"]
+    return [*well, *bad]
+
+
+def _examine(suite: "Suite", store: "Store", in_full: bool) -> Iterator[Finding]:
+    """Yield findings one by one. The slow one, building methods, begins first, in other processes."""
+    from clopbench.launch.taking import take
     from clopbench.suite import trial
 
-    for row in trial.rows(map(suite.plugins.get, suite.plugins.names())):
-        good = row["problem"] is None
-        text = f"version {row['version']} from {row['file']}" if good else row["problem"]
-        yield Finding(f"method {row['name']}", good, text)
-    yield Finding("torch", True, _torch())
+    with ThreadPoolExecutor(1) as beside:
+        plugins = list(map(suite.plugins.get, suite.plugins.names()))
+        tried = beside.submit(trial.rows, plugins)
+        yield Finding("python", True, f"{platform.python_version()} on {platform.platform()}")
+        yield Finding("cores", True, f"{os.cpu_count()}")
+        yield Finding("precision", True, _bfloat16())
+        yield Finding("suite", True, f"{suite.root}: {', '.join(suite.benchmark_names())}")
+        problems = suite.problems()
+        for problem in problems:
+            yield Finding("declarations", False, problem)
+        if not problems:
+            tables = len(suite.table_names())
+            yield Finding("declarations", True, f"{tables} tables fit their benchmarks at all scales")
+        yield from _attempt("results", lambda: _results(store))
+        yield from _data()
+        for row in tried.result():
+            good = row["problem"] is None
+            text = f"version {row['version']} from {row['file']}" if good else row["problem"]
+            yield Finding(f"method {row['name']}", good, text, "methods that can be built", row["name"])
+    taken = take()
+    yield Finding("device", not taken.broken, f"--device auto takes {taken.words}")
+    yield Finding("torch", True, _torch() if in_full else importlib.metadata.version("torch"))
+
+
+def _data() -> Iterator[Finding]:
+    for row in data.rows():
+        missing = "how" in row
+        text = f"{row['state']}: {row['summary']}" + (f"; `{row['how']}`" if missing else "")
+        kind = "data sets that are not prepared (`bench data list` says how)" if missing else "data sets"
+        yield Finding(f"data {row['name']}", row["state"] != "damaged", text, kind, row["name"])
 
 
 def _attempt(check: str, action) -> Iterator[Finding]:

@@ -97,7 +97,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = EXIT_USAGE
     except typer.TyperException as error:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
-        warn(f"error: {' '.join(message.split())}")
+        # Of a command that was given nothing at all, typer's message is its help, and stays as it is.
+        is_help = type(error).__name__ == "NoArgsIsHelpError"
+        if is_help:
+            print(message, file=sys.stderr)
+        else:
+            warn(f"error: {' '.join(message.split())}")
         code = EXIT_USAGE
     except (typer.Abort, KeyboardInterrupt) as error:
         if isinstance(

@@ -56,6 +56,7 @@ Methods = Annotated[list[str], typer.Option("--method", help="Add a row for this
 Only = Annotated[list[str], typer.Option(help="Keep some points of an axis: --only prototypes=random.")]
 Results = Annotated[Path, typer.Option(envvar="BENCH_RESULTS", help="Folder of records.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Cells at once; default: as many as fit the cores.")]
+Everything = Annotated[bool, typer.Option("--all", help="Fold nothing: each in a line of its own.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Device = Annotated[str, typer.Option(help="auto (GPUs where there are any), cpu or cuda.")]
 PerGpu = Annotated[int, typer.Option(min=1, help="Cells at once on each GPU.")]

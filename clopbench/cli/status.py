@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clopbench.cli.options import Json, Results, SubmittedTables
+from clopbench.cli.options import Everything, Json, Results, SubmittedTables
 from clopbench.cli.terminal import EXIT_FAILED, EXIT_INCOMPLETE, console, print_json, say, warn
 
 if TYPE_CHECKING:
@@ -23,9 +23,7 @@ def status(
     *,
     tables: SubmittedTables = None,
     watch: Annotated[bool, typer.Option("--watch", help="Look again every few seconds, to the end.")] = False,
-    everything: Annotated[
-        bool, typer.Option("--all", help="List cells that failed, stalled or were cancelled, one by one.")
-    ] = False,
+    everything: Everything = False,
     results: Results = Path("results"),
     as_json: Json = False,
 ) -> None:

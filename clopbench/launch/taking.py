@@ -23,11 +23,15 @@ SIGNS = ("dev/nvidia[0-9]*", "dev/nvidiactl", "proc/driver/nvidia")
 
 @dataclass(frozen=True)
 class Taken:
-    """device: cpu or cuda. gpus: those that work, as CUDA_VISIBLE_DEVICES names them. words: for people."""
+    """device: cpu or cuda. gpus: those that work, as CUDA_VISIBLE_DEVICES names them. words: for people.
+
+    broken: something is there that does not work.
+    """
 
     device: str
     gpus: tuple[str, ...]
     words: str
+    broken: bool = False
 
 
 def resolve(device: str) -> Taken:
@@ -37,13 +41,16 @@ def resolve(device: str) -> Taken:
     """
     if device == "auto":
         return take()
-    if device == "cuda" and not (gpus := visible_gpus()):
+    if device == "cpu":
+        return Taken(device, (), device)
+    gpus = tuple(visible_gpus())
+    if not gpus:
         found = take()  # Torch may see one that nvidia-smi does not list.
-        if not found.gpus:
+        gpus = found.gpus
+        if not gpus:
             why = found.words.removeprefix("the CPU, as ")
             raise UserError(f"--device cuda: no GPU is visible (nvidia-smi, CUDA_VISIBLE_DEVICES): {why}")
-        gpus = list(found.gpus)
-    return Taken(device, tuple(gpus) if device == "cuda" else (), device)
+    return Taken(device, gpus, device)
 
 
 def take(root: Path = Path("/")) -> Taken:
@@ -62,11 +69,11 @@ def take(root: Path = Path("/")) -> Taken:
     broken = {name: why for name, why in wrong.items() if why is not None}
     if working:
         aside = "".join(f"; not GPU {name}, which does not work: {why}" for name, why in broken.items())
-        return Taken("cuda", working, f"GPU {', '.join(working)}{aside}")
+        return Taken("cuda", working, f"GPU {', '.join(working)}{aside}", bool(broken))
     if broken:
         why = next(iter(broken.values()))
-        return Taken("cpu", (), f"the CPU, as GPU {', '.join(broken)} does not work: {why}")
-    return Taken("cpu", (), f"the CPU, as no GPU works: {_driver_says() or answer['problem']}")
+        return Taken("cpu", (), f"the CPU, as GPU {', '.join(broken)} does not work: {why}", True)
+    return Taken("cpu", (), f"the CPU, as no GPU works: {_driver_says() or answer['problem']}", True)
 
 
 def ask_torch() -> dict[str, Any]:

@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from clopbench.cell import flatten
+from clopbench.errors import UserError
 from clopbench.results.index import Entries
 from clopbench.results.records import Record
 from clopbench.suite.overrides import text
@@ -35,12 +36,17 @@ def undeclared(
     arms: arm → what gives the configuration of one of its cells, asked only where it is needed. counts: arm →
     how many records it has. scales: at which a benchmark may have them; all by default.
     """
-    left, declared = dict.fromkeys(counts), list[Declared]()
+    left, declared, wrong = dict.fromkeys(counts), list[Declared](), dict[str, None]()
     for scale in sorted(scales or suite.scale_names(), key=lambda name: name != DEFAULT_SCALE):
         if not left:
             return []
         for name in suite.benchmark_names():
-            for entry in suite.benchmark(name, scale).entries:
+            try:
+                entries = suite.benchmark(name, scale).entries
+            except UserError:  # Said where it matters; a plan of another benchmark goes on.
+                wrong[name] = None
+                continue
+            for entry in entries:
                 left.pop(entry.template.arm, None)
                 declared.append(Declared(name, scale, settings_of(entry.template.config())))
     if not left:
@@ -48,7 +54,8 @@ def undeclared(
     groups: Counter[str] = Counter()
     for arm in islice(left, MOST_ARMS):
         groups[_nearest(settings_of(arms[arm]()), declared)] += counts[arm]
-    return list(_lines(groups, sum(counts[arm] for arm in left)))
+    aside = f" (what {', '.join(wrong)} declares is not known: `bench doctor`)" if wrong else ""
+    return list(_lines(groups, sum(counts[arm] for arm in left), aside))
 
 
 def in_store(suite: Suite, entries: Entries, but: Collection[str] = ()) -> list[str]:
@@ -90,8 +97,8 @@ def _nearest(settings: Mapping[str, Any], declared: Sequence[Declared]) -> str:
     return f"{nearest.benchmark} at scale {nearest.scale} with {', '.join(told)}"
 
 
-def _lines(groups: Mapping[str, int], total: int) -> Iterator[str]:
-    head = f"{total} records belong to no declared table"
+def _lines(groups: Mapping[str, int], total: int, aside: str) -> Iterator[str]:
+    head = f"{total} records belong to no declared table{aside}"
     if len(groups) == 1 and total == sum(groups.values()):
         yield f"{head}: {next(iter(groups))}"
         return

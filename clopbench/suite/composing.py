@@ -199,6 +199,8 @@ def file_name(name: str) -> str:
 
 def _compose(name: str, nodes: Mapping[str, Mapping[Any, Any]]) -> DictConfig:
     try:
+        if len(nodes) == 1:  # There is nothing to compose it with, and Hydra takes 80 ms to find that out.
+            return OmegaConf.create({key: one for key, one in nodes[name].items() if key != DEFAULTS})
         # Hydra stores configurations of its own when it starts: these are to stay.
         with initialize(version_base="1.3", config_path=None), _stored(nodes):
             config = compose(name)

@@ -8,12 +8,15 @@ import os
 import signal
 import sys
 from collections.abc import Iterable
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, SpawnContext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clopbench.errors import UserError, in_words
-from clopbench.suite.plugins import Plugin
+
+if TYPE_CHECKING:
+    from clopbench.suite.plugins import Plugin
 
 PATIENCE = 60.0
 """Seconds that an import and a constructor may take together."""
@@ -21,14 +24,27 @@ SIZES = {"dim": 128, "num_classes": 10, "features": 256}
 """What a method is built for."""
 
 
-def rows(plugins: Iterable[Plugin]) -> list[dict[str, Any]]:
-    """Name, file, and version, summary and parameters of each, or its `problem`."""
+PRELOAD = ["clopbench.cli.main", "clopbench.suite.plugins", "clopbench.data.augment", "clopbench.method"]
+
+
+def warm_up() -> None:
+    """Begin to import, in a process beside this one, what all methods need; `rows` waits for it."""
     context = _context()
-    context.set_forkserver_preload(["clopbench.data.augment", "clopbench.method"])
+    context.set_forkserver_preload(PRELOAD)
+    if context.get_start_method() == "forkserver":
+        forkserver.ensure_running()
+
+
+def rows(plugins: "Iterable[Plugin]") -> list[dict[str, Any]]:
+    """Name, file, and version, summary and parameters of each, or its `problem`."""
+    warm_up()
+    context = _context()
     return [{"name": one.name, "file": str(one.path), "problem": None} | _try(one, context) for one in plugins]
 
 
-def _try(plugin: Plugin, context: ForkServerContext | SpawnContext) -> dict[str, Any]:
+def _try(plugin: "Plugin", context: ForkServerContext | SpawnContext) -> dict[str, Any]:
+    from clopbench.suite.plugins import Plugin
+
     fresh = Plugin(plugin.name, plugin.path, plugin.module, plugin.problem)
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_tried, args=(fresh, theirs))
@@ -51,7 +67,7 @@ def _ending(code: int | None) -> str:
     return f"status {code}" if code is None or code >= 0 else signal.Signals(-code).name
 
 
-def _tried(plugin: Plugin, answer: Connection) -> None:
+def _tried(plugin: "Plugin", answer: Connection) -> None:
     """In the other process: what it prints is nobody's business."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
@@ -65,7 +81,7 @@ def _tried(plugin: Plugin, answer: Connection) -> None:
         answer.send({"problem": "; ".join(error.problems)})
 
 
-def build(plugin: Plugin) -> None:
+def build(plugin: "Plugin") -> None:
     """Build the method with its defaults. Raises UserError where that fails, or what was built is no method.
 
     One with parameters that have no default is only imported.

@@ -1,6 +1,7 @@
 """What was run is named where its numbers stand: headlines and tables name the overrides that change cells."""
 
 import json
+from pathlib import Path
 
 import pytest
 from checkout import suite_of
@@ -62,7 +63,7 @@ def test_tables_name_it_in_every_format(suite, typed, named):
 
     table = build_table("table7", suite.table("table7"), benchmark, arms_of(store))
     words = "laptop" if named is None else f"laptop with {named}"
-    assert str(sheets.terminal(table)[0].title).endswith(f", scale {words}")
+    assert sheets.titled(table)[0][0].endswith(f", scale {words}")
     texts = make_document(suite, {"table7": [table]}, endings=()).texts
     assert f"### Scale {words}: digits" in texts["tables/table7/README.md"]
     assert f"### Scale {words}: digits" in texts["RESULTS.md"]
@@ -89,7 +90,7 @@ def overridden(suite, *words: str, table: str = "table7", scale: str = "laptop")
 
 
 def test_show_names_it_where_a_table_is_printed(bench, suite):
-    write(Store("results"), overridden(suite, "training.epochs=2"))
+    write(Store(Path("results")), overridden(suite, "training.epochs=2"))
     done = bench("show", "table7", "training.epochs=2")
     assert "scale laptop with training.epochs=2" in done.out
     assert "with training" not in bench("show", "table7").out
@@ -162,7 +163,7 @@ def test_records_of_no_declared_table_are_named(bench, tmp_path, monkeypatch, ve
     monkeypatch.setenv("BENCH_SUITE", str(mine.root))
     records, words = STRAYS[case]
     for text, status in records:
-        write(Store("results"), overridden(mine, *text.split()), status=status)
+        write(Store(Path("results")), overridden(mine, *text.split()), status=status)
     done = bench(*VERBS[verb])
     assert done.code == 0, done.err
     head = [f"{HEADS[verb]}{words[0]}", *words[1:]] if words else []
@@ -172,8 +173,8 @@ def test_records_of_no_declared_table_are_named(bench, tmp_path, monkeypatch, ve
 
 
 def test_a_plan_does_not_name_its_own_cells_and_names_others(bench, suite):
-    write(Store("results"), overridden(suite, "training.epochs=2"))
-    write(Store("results"), overridden(suite, table="table8b"))
+    write(Store(Path("results")), overridden(suite, "training.epochs=2"))
+    write(Store(Path("results")), overridden(suite, table="table8b"))
     assert "no declared table" not in bench("plan", "table7", "training.epochs=2").out
     assert "no declared table" in bench("plan", "table8b").out
     answer = json.loads(bench("plan", "table8b", "--json").out)
@@ -182,8 +183,22 @@ def test_a_plan_does_not_name_its_own_cells_and_names_others(bench, suite):
     ]
 
 
+def test_a_plan_goes_on_where_another_benchmark_is_wrong(bench, tmp_path, monkeypatch):
+    mine = suite_of(tmp_path / "mine", "table7", "table8b")
+    monkeypatch.setenv("BENCH_SUITE", str(mine.root))
+    write(Store(Path("results")), overridden(mine, "encoder.width=4"))
+    (mine.root / "benchmarks" / "table8b.yaml").write_text("title: nothing else\n")
+    done = bench("plan", "table7")
+    assert done.code == 0
+    aside = "(what table8b declares is not known: `bench doctor`)"
+    assert (
+        f"2 records belong to no declared table {aside}: table7 at scale laptop with encoder.width=4"
+        in done.out
+    )
+
+
 def test_records_of_another_scale_are_declared(bench, suite):
-    write(Store("results"), overridden(suite, scale="cpu"))
+    write(Store(Path("results")), overridden(suite, scale="cpu"))
     assert "no declared table" not in bench("plan", "table7").out
 
 

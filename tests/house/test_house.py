@@ -101,7 +101,8 @@ def run_python(script: str, environment) -> str:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["plan", "table7"], ["list"], ["show", "table7"], ["power", "table7"]]
+    "arguments",
+    [["--help"], ["plan", "table7"], ["list"], ["show", "table7"], ["power", "table7"], ["doctor"]],
 )
 def test_light_verbs_do_not_import_torch(arguments, environment):
     script = (

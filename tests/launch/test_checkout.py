@@ -8,6 +8,7 @@ import subprocess
 import sys
 from base64 import urlsafe_b64encode
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 from checkout import QUICK, ROOT
@@ -216,6 +217,6 @@ def test_the_files_are_hashed_once_a_run(bench, monkeypatch):
     monkeypatch.setattr(source, "sha256_of", lambda package: calls.append(package) or "0" * 64)
     assert bench("run", "table7", "--seeds", "2", *QUICK).code == 0
     assert calls == [ROOT / "clopbench"]
-    entries = scan(Store("results"))
+    entries = scan(Store(Path("results")))
     assert {one.content["provenance"]["engine"]["sha256"] for one in entries.values()} == {"0" * 64}
     assert len(entries) == 4

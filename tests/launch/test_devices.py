@@ -94,7 +94,7 @@ def test_a_device_that_does_not_start_is_recorded_with_the_drivers_words_and_not
     assert len(list(Path("results").glob("??/*/run.log"))) == 2
     assert "98 more cells: not begun: GPU " in done.out
     assert "100 of 100 cells have no result" in done.out
-    record = scan(Store("results")).popitem()[1].content
+    record = scan(Store(Path("results"))).popitem()[1].content
     assert {"commit", "engine", "scale"} <= record["provenance"].keys()
 
 

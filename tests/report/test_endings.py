@@ -72,7 +72,7 @@ def test_every_accuracy_has_the_chance_of_its_data(name):
     declaration = suite.table(name)
     for scale in suite.scale_names():
         entries = suite.benchmark(declaration.benchmark, scale).entries
-
+        data = {str((entry.template.config().get("data") or {}).get("name")) for entry in entries}
         lost = declaration.lost(scale)
         for metric in (declaration.metric, *(column.metric for column in declaration.also)):
             if data and "top1" in metric and name != "transfer":

@@ -127,6 +127,10 @@ def test_looks_are_published_and_imported_with_the_records(one_table, tmp_path):
     assert look(one_table, other.root, SLOW, 20)[0] == "undecided"
 
 
+def arms_of(suite, count) -> dict[str, Arms]:
+    return {"laptop": group_by_arm(one.to_json() for one in records(suite, TURNED, range(count)))}
+
+
 def test_a_report_is_a_look(one_table):
     heard: list[noted.RecordedLook] = []
     arms: dict[str, Arms] = {

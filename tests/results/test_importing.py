@@ -54,3 +54,26 @@ def test_a_record_that_cannot_be_trusted_is_named_and_left_out(bench, cells, tmp
     assert bench("import", "nowhere").err == "error: nowhere: no such file or folder\n"
     (tmp_path / "empty").mkdir()
     assert bench("import", "empty").err == "error: empty: no results to import\n"
+
+
+ENGINE = {"version": "0.1.0", "commit": None, "dirty": None, "sha256": "1" * 64}
+WORDS = {
+    "of now": (
+        {"engine": ENGINE, "commit": "a" * 40, "dirty": False},
+        "0.1.0 with files of SHA-256 " + "1" * 64,
+    ),
+    "older than the field": ({"commit": "a" * 40, "dirty": False}, "not recorded"),
+}
+
+
+@pytest.mark.parametrize(("provenance", "words"), WORDS.values(), ids=WORDS)
+def test_the_engine_goes_with_a_record_wherever_it_goes(bench, cells, tmp_path, provenance, words):
+    """Published, imported and shown; without one a record is as good as ever."""
+    publish([record(cells[0], provenance=provenance)], tmp_path / "laptop.parquet")
+    assert bench("import", "laptop.parquet").out.startswith("1 results imported")
+    read = Store(tmp_path / "results").read(cells[0].id)
+    assert read is not None
+    assert read.provenance == provenance
+    shown = bench("show", cells[0].id).out
+    assert f"  engine: {words}\n" in shown
+    assert f"  suite: at {'a' * 40}\n" in shown
