@@ -25,9 +25,13 @@ from clopbench.parameters import (
     Whole,
     validated,
 )
+from clopbench.seeds import Stream
 from clopbench.study import StudyConfig
 
 ID_DIGITS = 16
+FIXED_SEED = 1_000_000
+"""What the other streams grow from where one varies alone: beyond the seeds that `--seeds N` counts up to, so
+that no run is common to the rows of a table in which different streams vary."""
 CLASS_NUMBER = re.compile("0|[1-9][0-9]{0,8}")
 
 
@@ -206,6 +210,15 @@ class EvaluationConfig(Strict):
         return self
 
 
+class SeedingConfig(Strict):
+    """Which random streams follow the cell's seed.
+
+    varies: the only one that does, the others staying as seed FIXED_SEED has them; None: all of them do.
+    """
+
+    varies: Stream | None = None
+
+
 class Cell(Strict):
     """Everything that decides one run's numbers."""
 
@@ -217,6 +230,7 @@ class Cell(Strict):
     augmentation: AugmentationConfig
     evaluation: EvaluationConfig
     seed: Whole
+    seeding: SeedingConfig = SeedingConfig()
     study: StudyConfig | None = None
     """None: an ordinary training. A study says what is measured instead."""
 
@@ -225,6 +239,24 @@ class Cell(Strict):
         if self.evaluation.validation > 0 and self.training.devices > 1:
             raise ValueError("evaluation.validation and training.devices above 1 exclude each other")
         return self
+
+    @model_validator(mode="after")
+    def _something_varies(self) -> "Cell":
+        varies, evaluation = self.seeding.varies, self.evaluation
+        if varies is not None and self.study is not None:
+            raise ValueError("seeding.varies goes with a training only, and this cell is a study")
+        drawn = {
+            "probe": evaluation.probe != "lbfgs",
+            "detection": evaluation.detection is not None,
+            "validation": evaluation.validation > 0,
+        }
+        if varies is not None and not drawn.get(varies, True):
+            raise ValueError(f"seeding.varies: nothing of this cell is drawn from stream {varies}")
+        return self
+
+    def seed_of(self, stream: Stream) -> int:
+        """The seed that a random stream of this cell grows from."""
+        return self.seed if self.seeding.varies in (None, stream) else FIXED_SEED
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "Cell":

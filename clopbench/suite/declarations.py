@@ -19,6 +19,7 @@ SECTIONS = (
     "training",
     "augmentation",
     "evaluation",
+    "seeding",
     "study",
     "launch",
 )
@@ -73,6 +74,7 @@ class BenchmarkDeclaration(Strict):
     training: dict[str, Any]
     augmentation: dict[str, Any]
     evaluation: dict[str, Any]
+    seeding: dict[str, Any] = {}
     launch: dict[str, Any] = {}
     at_scale: dict[str, Overrides] = {}
     """Scale → values by dotted key that hold there for all points; a point's own values come after them."""

@@ -21,7 +21,7 @@ from clopbench.suite.plugins import Plugin, Plugins
 from clopbench.suite.settings import OVERWRITTEN, Setting, Settings, section_of, values_of
 from clopbench.suite.workable import unworkable
 
-CELL_SECTIONS = ("data", "encoder", "projection", "training", "augmentation", "evaluation")
+CELL_SECTIONS = ("data", "encoder", "projection", "training", "augmentation", "evaluation", "seeding")
 
 
 @dataclass(frozen=True)

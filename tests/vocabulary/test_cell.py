@@ -125,13 +125,14 @@ OPTIONAL = {
     ("evaluation", "transfer"): {"digits_unseen": 1},
     ("evaluation", "validation"): 0.1,
     ("training", "devices"): 2,
+    ("seeding", "varies"): "subset",
 }
 
 
 def test_every_optional_feature_decides_the_id():
     ids = {Cell.from_config(CONFIG).id}
     for (section, field), value in OPTIONAL.items():
-        changed = CONFIG | {section: CONFIG[section] | {field: value}}
+        changed = CONFIG | {section: CONFIG.get(section, {}) | {field: value}}
         ids.add(Cell.from_config(changed).id)
     assert len(ids) == len(OPTIONAL) + 1
 
