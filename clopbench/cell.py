@@ -5,14 +5,13 @@ with a default are features that are off by default; at their default they are l
 form. So a feature added later does not make earlier records stale, and a default must never be changed.
 """
 
-import hashlib
-import json
 import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import field_validator, model_validator
 
+from clopbench.identity import ID_DIGITS, digest, identity
 from clopbench.parameters import (
     AtLeastOne,
     Count,
@@ -28,7 +27,6 @@ from clopbench.parameters import (
 from clopbench.seeds import Stream
 from clopbench.study import StudyConfig
 
-ID_DIGITS = 16
 FIXED_SEED = 1_000_000
 """What the other streams grow from where one varies alone: beyond the seeds that `--seeds N` counts up to, so
 that no run is common to the rows of a table in which different streams vary."""
@@ -240,20 +238,6 @@ class Cell(Strict):
             raise ValueError("evaluation.validation and training.devices above 1 exclude each other")
         return self
 
-    @model_validator(mode="after")
-    def _something_varies(self) -> "Cell":
-        varies, evaluation = self.seeding.varies, self.evaluation
-        if varies is not None and self.study is not None:
-            raise ValueError("seeding.varies goes with a training only, and this cell is a study")
-        drawn = {
-            "probe": evaluation.probe != "lbfgs",
-            "detection": evaluation.detection is not None,
-            "validation": evaluation.validation > 0,
-        }
-        if varies is not None and not drawn.get(varies, True):
-            raise ValueError(f"seeding.varies: nothing of this cell is drawn from stream {varies}")
-        return self
-
     def seed_of(self, stream: Stream) -> int:
         """The seed that a random stream of this cell grows from."""
         return self.seed if self.seeding.varies in (None, stream) else FIXED_SEED
@@ -283,30 +267,3 @@ class Cell(Strict):
         """What the identity is computed from: everything but defaults, and of a study what decides it."""
         canonical = self.model_dump(mode="json", exclude_defaults=True)
         return canonical if self.study is None else self.study.deciding(canonical)
-
-
-def canonical_json(value: Any) -> str:
-    """JSON with sorted keys, no spaces, no NaN: the same text for the same content."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
-
-
-def digest(value: Any) -> str:
-    """SHA-256 (hex) of the canonical JSON of `value`."""
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
-
-
-def identity(canonical: Mapping[str, Any]) -> str:
-    """The id of a cell with this canonical form."""
-    return digest(canonical)[:ID_DIGITS]
-
-
-def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as {'training.epochs': 30, …}; method parameters appear as 'method.weight'."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            flat |= flatten(value, prefix if key == "parameters" else f"{name}.")
-        else:
-            flat[name] = value
-    return flat

@@ -198,7 +198,7 @@ def _section(table: Table, page: str) -> str:
     if not table.scale.is_paper:
         parts.append("Absolute values are **not comparable** with the paper's (another scale).\n")
     link = _linker(table, page)
-    for sheet in [*sheets.sheets(table), *sheets.threshold_sheets(table)]:
+    for sheet in [*sheets.sheets(table), *sheets.threshold_sheets(table), *sheets.variance_sheets(table)]:
         if sheet.title:
             parts.append(f"{wording.sentence(sheet.title)}:\n")
         parts.append(sheets.markdown_table(sheet.head, sheet.linked(link)) + "\n")

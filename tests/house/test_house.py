@@ -24,7 +24,7 @@ FLOORS = [
     {"cell"},
     {"study", "method"},
     {"parameters", "prototypes"},
-    {"contrastive", "geometry", "seeds", "statistics", "errors"},
+    {"contrastive", "geometry", "seeds", "identity", "statistics", "errors"},
 ]
 HEIGHT = {room: -number for number, floor in enumerate(FLOORS) for room in floor}
 PATHS = pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))

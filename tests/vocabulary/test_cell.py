@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from clopbench.cell import Cell, flatten
+from clopbench.cell import Cell
 from clopbench.errors import UserError
+from clopbench.identity import flatten
 from clopbench.seeds import STREAMS, integer, numpy_generator
 
 CONFIG = {

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-from clopbench.report import threshold_lines
+from clopbench.report import threshold_lines, variance_parts
 from clopbench.report.claims.tested import Claim
 from clopbench.report.formats import threshold_wording, wording
 from clopbench.report.observations import Number
@@ -24,9 +24,11 @@ FIELDS = [
 def to_csv(tables: list[Table]) -> str:
     """Metrics as fractions, cell ids separated by spaces; kind says what a line is.
 
-    It is 'number', 'threshold', a claim's kind, or 'comparison'. mean of a threshold: the median, where it is
-    known; its interval is under low_95 and high_95, an open end is empty, and reason says what lies beyond the
-    grid.
+    It is 'number', 'threshold', 'variance share', 'variance ratio', a claim's kind, or 'comparison'.
+
+    mean of a threshold: the median, where it is known; its interval is under low_95 and high_95, an open end is
+    empty, and reason says what lies beyond the grid. mean of a variance share or ratio: the variance of the
+    source of that row over the sum of all single sources, or over that of all of them together; sd: its root.
 
     mean of a claim: its weakest comparison, positive in its favour (about standard deviations: their ratio;
     about thresholds: the share of the untied seeds in favour). p is two-sided, adjusted_p corrected over the
@@ -39,6 +41,7 @@ def to_csv(tables: list[Table]) -> str:
         shared = {"table": table.name, "scale": table.scale.name}
         writer.writerows(shared | _number(table, number) for number in table.all_numbers)
         writer.writerows(shared | _threshold(line) for line in table.thresholds)
+        writer.writerows(shared | line for line in _variances(table))
         for claim in table.claims:
             writer.writerow(shared | _claim(table, claim))
             writer.writerows(shared | line for line in _comparisons(table, claim))
@@ -87,6 +90,26 @@ def _threshold(line: Line) -> dict[str, Any]:
         "n": data["n"],
         "reason": "" if beyond == wording.NOTHING else beyond,
     }
+
+
+def _variances(table: Table) -> Iterator[dict[str, Any]]:
+    """Two lines for each source that has them: its share of the sum, and its ratio to all together."""
+    for one in variance_parts.breakdowns(table):
+        for data in variance_parts.as_data(one):
+            for kind in ("share", "ratio"):
+                low, high = data[f"{kind}_interval"] or (None, None)
+                if data[kind] is not None:
+                    yield {
+                        "kind": f"variance {kind}",
+                        "row": data["source"],
+                        "point": " ".join(f"{axis}={point}" for axis, point in one.coordinates.items()),
+                        "metric": data["metric"],
+                        "mean": data[kind],
+                        "sd": data["sd"],
+                        "low_95": low,
+                        "high_95": high,
+                        "n": data["n"],
+                    }
 
 
 def _claim(table: Table, claim: Claim) -> dict[str, Any]:

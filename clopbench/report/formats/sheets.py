@@ -8,10 +8,11 @@ from rich import box
 from rich.table import Table as RichTable
 
 from clopbench.report import amounts
-from clopbench.report.formats import threshold_wording, wording
+from clopbench.report.formats import threshold_wording, variance_wording, wording
 from clopbench.report.observations import Number, metric_by_seed
 from clopbench.report.tables import Table
 from clopbench.report.threshold_lines import Line
+from clopbench.report.variance_parts import breakdowns
 from clopbench.statistics.summaries import Summary, summarise
 from clopbench.suite.claims import Format
 from clopbench.suite.declarations import Coordinates
@@ -130,6 +131,18 @@ def threshold_sheets(table: Table) -> list[Sheet]:
     return found
 
 
+def variance_sheets(table: Table) -> list[Sheet]:
+    """One sheet for each metric and row whose variance is taken apart."""
+    return [
+        Sheet(
+            variance_wording.title(table, one),
+            variance_wording.headings(one),
+            variance_wording.rows(table, one),
+        )
+        for one in breakdowns(table)
+    ]
+
+
 def threshold_name(table: Table, line: Line) -> str:
     """The points of the axes that the threshold does not lie on."""
     return ", ".join(map(table.point_label, line.coordinates.values())) or "all"
@@ -148,7 +161,7 @@ def markdown_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
 def terminal(table: Table) -> list[RichTable]:
     """For `bench run` and `bench show`."""
     title = f"{table.declaration.title}, scale {table.scale.name}"
-    shown = [*sheets(table), *threshold_sheets(table)]
+    shown = [*sheets(table), *threshold_sheets(table), *variance_sheets(table)]
     parts = [(_joined(title, sheet.title), sheet.head, sheet.body) for sheet in shown]
     if table.claims:
         parts.append((claims_title(table), CLAIM_HEADINGS, claim_rows(table)))

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
-from clopbench.cell import canonical_json, flatten
+from clopbench.identity import canonical_json, flatten
 from clopbench.results.records import Record
 
 T = TypeVar("T")
