@@ -148,6 +148,5 @@ def _jackknifed(one: Variance, other: Variance, confidence: float) -> Estimate:
         return Estimate(value)
     pseudo_N = n * np.log(value) - (n - 1) * np.log(one.without_N / other.without_N)
     error = float(pseudo_N.std(ddof=1)) / n**0.5
-    half = float(stats.t.ppf((1 + confidence) / 2, n - 1)) * error
-    centre = float(pseudo_N.mean())
-    return Estimate(value, float(np.exp(centre - half)), float(np.exp(centre + half)))
+    factor = float(np.exp(stats.t.ppf((1 + confidence) / 2, n - 1) * error))
+    return Estimate(value, value / factor, value * factor)

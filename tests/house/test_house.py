@@ -79,6 +79,26 @@ def test_report_does_not_reach_what_imports_torch():
         assert not heavy & rooms_imported(path), path
 
 
+@pytest.mark.parametrize("room", ["training", "evaluation"])
+def test_random_numbers_grow_from_the_seed_of_their_stream(room):
+    """`cell.seed` itself would follow the seed also where another stream alone is to vary."""
+    for path in (PACKAGE / room).rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        taken = [
+            node.lineno for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == "seed"
+        ]
+        assert not taken, f"{path}:{taken}: say cell.seed_of(stream)"
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and len(node.args) > 1]
+        for call in calls:
+            seed, stream = call.args[:2]
+            if (
+                isinstance(seed, ast.Call)
+                and isinstance(seed.func, ast.Attribute)
+                and seed.func.attr == "seed_of"
+            ):
+                assert ast.unparse(seed.args[0]) == ast.unparse(stream), f"{path}:{call.lineno}"
+
+
 def test_few_doors():
     """At the top: words that everybody uses and what a plug-in may import. The stages are folders."""
     files = [path for path in PACKAGE.glob("*.py") if path.name != "__init__.py"]

@@ -57,7 +57,7 @@ def test_intervals_are_the_jackknife_of_the_logarithm_written_out():
 
         every = np.arange(6)
         pseudo = [6 * log(every) - 5 * log(every[every != left]) for left in every]
-        return np.exp(stats.t.interval(0.95, 5, np.mean(pseudo), stats.sem(pseudo)))
+        return np.exp(stats.t.interval(0.95, 5, log(every), stats.sem(pseudo)))
 
     odds = interval([a], [b, c])
     assert ends(found.sources["0"].share) == pytest.approx(tuple(odds / (1 + odds)))

@@ -25,9 +25,9 @@ def headings(one: Breakdown) -> list[str]:
 
 def rows(table: Table, one: Breakdown) -> list[list[str]]:
     """The texts of a breakdown under `headings`, a line for each part."""
+    n = str(one.parts.n if one.parts else 0) + (f" ({one.incomplete} incomplete)" if one.incomplete else "")
     if one.parts is None:
-        return [[table.point_label(one.together), NOT_RUN, NOTHING, NOTHING, "0"]]
-    n = str(one.parts.n) + (f" ({one.incomplete} incomplete)" if one.incomplete else "")
+        return [[table.point_label(one.together), NOT_RUN, NOTHING, NOTHING, n]]
     return [
         [
             name,
