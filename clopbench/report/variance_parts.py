@@ -92,8 +92,9 @@ def _breakdown(table: Table, metric: MetricColumn, place: Coordinates) -> Breakd
 
 def _test_images(numbers: list[Number]) -> int | None:
     """As many as the records say, those that say it; None where they do not agree, or none does."""
-    found = {cell.provenance.get("test_images") for number in numbers for cell in number.cells} - {None}
-    return int(found.pop()) if len(found) == 1 else None
+    cells = [cell for number in numbers for cell in number.cells]
+    found = {int(cell.provenance["test_images"]) for cell in cells if "test_images" in cell.provenance}
+    return found.pop() if len(found) == 1 else None
 
 
 def _ends(one: Estimate | None) -> list[float] | None:

@@ -68,13 +68,16 @@ def shares_of_variance(
     def part(one: Variance, share: Estimate | None = None) -> Part:
         return Part(deviation(one, confidence), share, ratio(one, whole, confidence))
 
-    fixed = None if test_set is None else Variance(test_set, np.full(len(together), test_set))
+    fixed = None
+    if test_set is not None:
+        known = Variance(test_set, np.full_like(whole.without_N, test_set))
+        fixed = Part(Estimate(test_set**0.5), None, ratio(known, whole, confidence))
     return Parts(
         len(together),
         {name: part(one, share_of(one, every, confidence)) for name, one in of.items()},
         part(every),
         part(whole),
-        None if fixed is None else Part(Estimate(test_set**0.5), None, ratio(fixed, whole, confidence)),
+        fixed,
     )
 
 

@@ -149,7 +149,7 @@ def test_the_figure_shows_every_source(whole, table):
         "other test images",
     ]
     assert [text.get_text() for text in right.get_yticklabels()] == sources
-    marks = [container.lines[0].get_xdata()[0] for container in right.containers]
+    marks = [container.lines[0].get_xdata()[0] for container in right.containers]  # pyright: ignore[reportAttributeAccessIssue]
     assert sum(marks) == pytest.approx(100)
     plt.close(drawn)
 
