@@ -76,7 +76,7 @@ def shares_of_variance(
         len(together),
         {name: part(one, share_of(one, every, confidence)) for name, one in of.items()},
         part(every),
-        part(whole),
+        Part(deviation(whole, confidence), None, Estimate(1.0) if whole.value > 0 else None),
         fixed,
     )
 

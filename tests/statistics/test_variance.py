@@ -35,7 +35,7 @@ def test_shares_by_hand():
     assert ratios == pytest.approx([1.6, 0.4, 0.0])
     assert [part.sd.value for part in found.sources.values()] == pytest.approx([2.0, 1.0, 0.0])
     assert found.total.ratio is not None and found.total.ratio.value == pytest.approx(2.0)
-    assert found.together.ratio == Estimate(1.0, 1.0, 1.0)
+    assert found.together.ratio == Estimate(1.0)
     assert found.total.share is found.together.share is None
     assert found.test_set is not None and found.test_set.ratio is not None
     assert found.test_set.ratio.value == pytest.approx(0.04)
