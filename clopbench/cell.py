@@ -5,14 +5,13 @@ with a default are features that are off by default; at their default they are l
 form. So a feature added later does not make earlier records stale, and a default must never be changed.
 """
 
-import hashlib
-import json
 import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import field_validator, model_validator
 
+from clopbench.identity import ID_DIGITS, digest, identity
 from clopbench.parameters import (
     AtLeastOne,
     Count,
@@ -25,9 +24,12 @@ from clopbench.parameters import (
     Whole,
     validated,
 )
+from clopbench.seeds import Stream
 from clopbench.study import StudyConfig
 
-ID_DIGITS = 16
+FIXED_SEED = 1_000_000
+"""What the other streams grow from where one varies alone: beyond the seeds that `--seeds N` counts up to, so
+that no run is common to the rows of a table in which different streams vary."""
 CLASS_NUMBER = re.compile("0|[1-9][0-9]{0,8}")
 
 
@@ -206,6 +208,15 @@ class EvaluationConfig(Strict):
         return self
 
 
+class SeedingConfig(Strict):
+    """Which random streams follow the cell's seed.
+
+    varies: the only one that does, the others staying as seed FIXED_SEED has them; None: all of them do.
+    """
+
+    varies: Stream | None = None
+
+
 class Cell(Strict):
     """Everything that decides one run's numbers."""
 
@@ -217,6 +228,7 @@ class Cell(Strict):
     augmentation: AugmentationConfig
     evaluation: EvaluationConfig
     seed: Whole
+    seeding: SeedingConfig = SeedingConfig()
     study: StudyConfig | None = None
     """None: an ordinary training. A study says what is measured instead."""
 
@@ -225,6 +237,10 @@ class Cell(Strict):
         if self.evaluation.validation > 0 and self.training.devices > 1:
             raise ValueError("evaluation.validation and training.devices above 1 exclude each other")
         return self
+
+    def seed_of(self, stream: Stream) -> int:
+        """The seed that a random stream of this cell grows from."""
+        return self.seed if self.seeding.varies in (None, stream) else FIXED_SEED
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "Cell":
@@ -251,30 +267,3 @@ class Cell(Strict):
         """What the identity is computed from: everything but defaults, and of a study what decides it."""
         canonical = self.model_dump(mode="json", exclude_defaults=True)
         return canonical if self.study is None else self.study.deciding(canonical)
-
-
-def canonical_json(value: Any) -> str:
-    """JSON with sorted keys, no spaces, no NaN: the same text for the same content."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
-
-
-def digest(value: Any) -> str:
-    """SHA-256 (hex) of the canonical JSON of `value`."""
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
-
-
-def identity(canonical: Mapping[str, Any]) -> str:
-    """The id of a cell with this canonical form."""
-    return digest(canonical)[:ID_DIGITS]
-
-
-def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as {'training.epochs': 30, …}; method parameters appear as 'method.weight'."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            flat |= flatten(value, prefix if key == "parameters" else f"{name}.")
-        else:
-            flat[name] = value
-    return flat

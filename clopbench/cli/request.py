@@ -230,7 +230,7 @@ class Request:
 
     def table_rows(self) -> list[dict[str, Any]]:
         """The tables as plain data."""
-        from clopbench.report import threshold_lines
+        from clopbench.report import threshold_lines, variance_parts
         from clopbench.report.formats import sheets
 
         return [
@@ -244,6 +244,9 @@ class Request:
                     dict(zip(sheets.CLAIM_HEADINGS, row, strict=True)) for row in sheets.claim_rows(table)
                 ],
                 "thresholds": [threshold_lines.as_data(line) for line in table.thresholds],
+                "variance": [
+                    line for one in variance_parts.breakdowns(table) for line in variance_parts.as_data(one)
+                ],
             }
             for table in self.tables()
         ]

@@ -75,7 +75,7 @@ def _provenance(found: Mapping[str, Any]) -> dict[str, Any]:
 
 def _say_cell(results: Path, content: Mapping[str, Any]) -> None:
     """Status, metrics, configuration and provenance, one value per line."""
-    from clopbench.cell import flatten
+    from clopbench.identity import flatten
     from clopbench.results.records import Store
 
     say(f"cell {content['id']}  {content['status']}")

@@ -121,7 +121,7 @@ def _train(cell: Cell, detector: Any, images: Sequence[Annotated], device: torch
             module.eval()
     steps = math.ceil(len(images) / config.batch_size)
     for epoch in range(config.epochs):
-        generator = seeds.numpy_generator(cell.seed, "detection", epoch)
+        generator = seeds.numpy_generator(cell.seed_of("detection"), "detection", epoch)
         order, flipped = generator.permutation(len(images)), generator.random(len(images)) < 0.5
         chosen = [order[part] for part in in_order(len(order), config.batch_size)]
         for step, (image_CHW, found) in enumerate(_batches(images, chosen, workers)):
@@ -198,7 +198,7 @@ def _schedule(cell: Cell) -> TrainingConfig:
 def _own_randomness(cell: Cell, protocol: str, device: torch.device) -> Iterator[None]:
     """Torch's global generator, from which torchvision draws weights and proposals, seeded for one protocol."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seeds.integer(cell.seed, "detection", PROTOCOLS.index(protocol), 0))
+        torch.manual_seed(seeds.integer(cell.seed_of("detection"), "detection", PROTOCOLS.index(protocol), 0))
         yield
 
 

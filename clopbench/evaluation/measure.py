@@ -112,7 +112,7 @@ def _two_views(cell: Cell, network: nn.Module, test: Images) -> tuple[Tensor, Te
     count = min(len(test), ALIGNMENT_BYTES // (4 * int(np.prod(test.shape))))
     image_BCHW = next(iter(test.batches([np.arange(count)])))
     generator = torch.Generator(test.device)
-    generator.manual_seed(seeds.integer(cell.seed, "evaluate"))
+    generator.manual_seed(seeds.integer(cell.seed_of("evaluate"), "evaluate"))
     augment = recipe(cell.augmentation.name)
     network.eval()
 

@@ -83,7 +83,8 @@ class ProbeTraining:
             linear.load_state_dict(saved[protocol]["linear"])
             optimizer.load_state_dict(saved[protocol]["optimizer"])
         for epoch in range(begin, config.epochs):
-            order = seeds.numpy_generator(self.cell.seed, "probe", epoch).permutation(np.flatnonzero(labelled))
+            generator = seeds.numpy_generator(self.cell.seed_of("probe"), "probe", epoch)
+            order = generator.permutation(np.flatnonzero(labelled))
             chosen = [order[part] for part in in_order(len(order), config.batch_size)]
             for step, feature_BF in enumerate(self._epoch(chosen, epoch)):
                 y_B = y_N[torch.from_numpy(chosen[step]).to(device)]
@@ -109,7 +110,8 @@ class ProbeTraining:
         """Features [B, F] of one augmented view of each batch."""
         name = self.cell.evaluation.probe_augmentation or self.cell.augmentation.name
         for step, image_BCHW in enumerate(self.images.batches(chosen)):
-            (view_BCHW,) = draw_views(image_BCHW, [recipe(name)], self.cell.seed, epoch, step, "probe")
+            seed = self.cell.seed_of("probe")
+            (view_BCHW,) = draw_views(image_BCHW, [recipe(name)], seed, epoch, step, "probe")
             yield self._features(view_BCHW)
 
     @torch.no_grad()

@@ -154,9 +154,9 @@ def _trained(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) -
 
 
 def _data_provenance(ready: Prepared) -> dict[str, Any]:
-    """The data's hash, and how many images without a label it has, where it has some."""
+    """The data's hash, how many test images it has, and how many without a label, where it has some."""
     unlabelled = {"unlabelled_images": ready.unlabelled} if ready.unlabelled else {}
-    return {"data_sha256": ready.data.sha256} | unlabelled
+    return {"data_sha256": ready.data.sha256, "test_images": len(ready.data.test.labels)} | unlabelled
 
 
 def _measured(frozen: Frozen) -> tuple[dict[str, float | None], tuple[float, ...], str | None]:

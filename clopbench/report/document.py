@@ -226,7 +226,7 @@ def _section(table: Table, page: str) -> Markdown:
     parts = [fill("### Scale {}: {}\n", table.at, table.scale.summary)]
     if not table.scale.is_paper:
         parts.append(fill("Absolute values are **not comparable** with the paper's (another scale).\n"))
-    for sheet in [*sheets.sheets(table), *sheets.threshold_sheets(table)]:
+    for sheet in [*sheets.sheets(table), *sheets.threshold_sheets(table), *sheets.variance_sheets(table)]:
         if sheet.title:
             parts.append(fill("{}:\n", wording.sentence(sheet.title)))
         parts.append(fill("{}\n", markdown.table(sheet.head, sheet.linked(_linker(table, page)))))

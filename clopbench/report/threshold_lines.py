@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clopbench.cell import flatten
 from clopbench.errors import UserError, unknown
+from clopbench.identity import flatten
 from clopbench.report.observations import BROKEN, Number
 from clopbench.statistics.falls import largest_share, noise
 from clopbench.statistics.thresholds import Bracket, Median, Reading, bracket, median

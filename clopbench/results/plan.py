@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from clopbench.cell import Cell, flatten
+from clopbench.cell import Cell
 from clopbench.errors import UserError
+from clopbench.identity import flatten
 from clopbench.results import leases
 from clopbench.results.index import Entries, Entry, scan
 from clopbench.results.records import RESULT_STATUSES, Store

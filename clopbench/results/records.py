@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from clopbench.cell import ID_DIGITS, Cell, digest, identity
+from clopbench.cell import Cell
 from clopbench.errors import UserError
+from clopbench.identity import ID_DIGITS, digest, identity
 from clopbench.results.arrays import read_npy
 from clopbench.results.files import Unreadable, read_bytes, read_json
 from clopbench.results.schema import FAILURE_CLASSES, RESULT_STATUSES, SCHEMA, problem

@@ -5,8 +5,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from itertools import islice
 from typing import Any, NamedTuple
 
-from clopbench.cell import flatten
 from clopbench.errors import UserError
+from clopbench.identity import flatten
 from clopbench.results.index import Entries
 from clopbench.results.records import Record
 from clopbench.suite.overrides import text

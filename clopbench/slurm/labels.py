@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from clopbench.cell import flatten
+from clopbench.identity import flatten
 from clopbench.slurm.occupancy import Place
 from clopbench.suite.overrides import text
 

@@ -22,7 +22,8 @@ def as_list(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
-def _each_once(points: list[str]) -> list[str]:
+def each_once(points: list[str]) -> list[str]:
+    """The list, if nothing is in it twice. Raises ValueError."""
     for point in points:
         if points.count(point) > 1:
             raise ValueError(f"'{point}' is listed twice")
@@ -30,7 +31,7 @@ def _each_once(points: list[str]) -> list[str]:
 
 
 Points = dict[
-    str, Annotated[list[PointName], BeforeValidator(as_list), Field(min_length=1), AfterValidator(_each_once)]
+    str, Annotated[list[PointName], BeforeValidator(as_list), Field(min_length=1), AfterValidator(each_once)]
 ]
 """Axis → the points meant (one may be written without a list)."""
 Axes = Mapping[str, Sequence[str]]

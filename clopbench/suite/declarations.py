@@ -8,6 +8,7 @@ from clopbench.parameters import ByPoint, Count, NonNegative, PointName, Positiv
 from clopbench.suite.claims import ClaimDeclaration, Direction, Format, Points
 from clopbench.suite.figures import DEFAULT, FigureDeclaration, shared_name
 from clopbench.suite.thresholds import ThresholdDeclaration
+from clopbench.suite.variance import VarianceDeclaration
 
 Overrides = dict[Any, Any]
 Coordinates = dict[str, str]
@@ -19,6 +20,7 @@ SECTIONS = (
     "training",
     "augmentation",
     "evaluation",
+    "seeding",
     "study",
     "launch",
 )
@@ -73,6 +75,7 @@ class BenchmarkDeclaration(Strict):
     training: dict[str, Any]
     augmentation: dict[str, Any]
     evaluation: dict[str, Any]
+    seeding: dict[str, Any] = {}
     launch: dict[str, Any] = {}
     at_scale: dict[str, Overrides] = {}
     """Scale → values by dotted key that hold there for all points; a point's own values come after them."""
@@ -146,6 +149,7 @@ class TableDeclaration(Strict):
     """What a diverged cell gets as its metric (say, chance level), at every scale or at some; else nothing."""
     paper: PaperDeclaration
     thresholds: list[ThresholdDeclaration] = []
+    variance: VarianceDeclaration | None = None
     claims: list[ClaimDeclaration] = []
     figures: list[FigureDeclaration] = DEFAULT
 
@@ -159,13 +163,24 @@ class TableDeclaration(Strict):
     def _figures_are_clear(self) -> "TableDeclaration":
         if name := shared_name(self.figures):
             raise ValueError(f"two figures are called '{name}'; give one of them a name")
-        known = [self.metric, *(column.metric for column in self.also)]
+        named = [
+            (f"figure {figure.name}", metric) for figure in self.figures for metric in figure.named_metrics
+        ]
+        named += [("variance", metric) for metric in (self.variance.metrics if self.variance else ())]
+        known = [column.metric for column in self.columns_of_metrics]
+        for where, metric in named:
+            if metric not in known:
+                raise ValueError(f"{where}: '{metric}' is no metric of the table ({', '.join(known)})")
         for figure in self.figures:
-            for metric in figure.named_metrics:
-                if metric not in known:
-                    names = ", ".join(known)
-                    raise ValueError(f"figure {figure.name}: '{metric}' is no metric of the table ({names})")
+            if figure.of_variance and self.variance is None:
+                raise ValueError(f"figure {figure.name}: the table declares no variance")
         return self
+
+    @property
+    def columns_of_metrics(self) -> list[MetricColumn]:
+        """The table's own metric, then those of `also`."""
+        own = MetricColumn(metric=self.metric, title=self.metric_title, format=self.format)
+        return [own, *self.also]
 
     @model_validator(mode="after")
     def _metrics_fit_across(self) -> "TableDeclaration":

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from clopbench.cell import Cell, identity
+from clopbench.cell import Cell
 from clopbench.data import sources
 from clopbench.errors import UserError, unknown
+from clopbench.identity import identity
 from clopbench.parameters import REQUIRED, Fault, checked, shown
 from clopbench.study import STUDIES
 from clopbench.suite.declarations import Coordinates, LaunchConfig
@@ -21,7 +22,7 @@ from clopbench.suite.plugins import Plugin, Plugins
 from clopbench.suite.settings import OVERWRITTEN, Setting, Settings, section_of, values_of
 from clopbench.suite.workable import unworkable
 
-CELL_SECTIONS = ("data", "encoder", "projection", "training", "augmentation", "evaluation")
+CELL_SECTIONS = ("data", "encoder", "projection", "training", "augmentation", "evaluation", "seeding")
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,8 @@ class _Figure(Strict):
     """Whether it shows embeddings themselves, and not only numbers."""
     with_prototypes: ClassVar[bool] = False
     """Whether it shows no embeddings without prototypes."""
+    of_variance: ClassVar[bool] = False
+    """Whether it shows what the table declares as `variance`."""
 
     @property
     def drawn_axes(self) -> dict[str, str]:
@@ -104,6 +106,14 @@ class Curve(_Figure):
         return self.values[point] if point in self.values else float(point)
 
 
+class VarianceShares(_Figure):
+    """Deviations and shares of the sources of the table's `variance`, a row of panels for each metric of it."""
+
+    kind: Literal["variance_shares"]
+    name: FigureName = "variance_shares"
+    of_variance: ClassVar[bool] = True
+
+
 class SpectrumFigure(_Figure):
     """Singular values of the embeddings in descending order, a line per point of `lines`."""
 
@@ -137,7 +147,8 @@ class PrototypeHeatmap(_Figure):
 
 
 FigureDeclaration = Annotated[
-    PairedDots | Curve | SpectrumFigure | TsneFigure | PrototypeHeatmap, Field(discriminator="kind")
+    PairedDots | Curve | VarianceShares | SpectrumFigure | TsneFigure | PrototypeHeatmap,
+    Field(discriminator="kind"),
 ]
 DEFAULT: list[FigureDeclaration] = [PairedDots()]
 """The figures of a table that declares none."""

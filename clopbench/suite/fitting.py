@@ -4,8 +4,8 @@ import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from clopbench.cell import flatten
 from clopbench.errors import unknown
+from clopbench.identity import flatten
 from clopbench.parameters import Fault, FieldPath
 from clopbench.suite import metrics
 from clopbench.suite.claims import Axes, ClaimDeclaration, Points
@@ -52,6 +52,9 @@ class Fitting:
         yield from self._paper(table)
         yield from self._thresholds(table.thresholds)
         yield from self._claims(table)
+        if table.variance is not None:
+            for field, rule in table.variance.misfits(self.axes):
+                yield Fault(("variance", field), rule)
         for place, figure in enumerate(table.figures):
             yield from (_within("figures", place, one, f"figure {figure.name}") for one in self._figure(figure))
 

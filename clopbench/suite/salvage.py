@@ -20,7 +20,7 @@ class Salvaged(Generic[Model]):
     def __init__(self, model: type[Model], values: Mapping[Any, Any]):
         self.found, self.faults = checked(model, values)
         self._kept: dict[FieldPath, list[int]] = {}
-        if self.found is None:
+        if self.found is None and all(one.path for one in self.faults):  # Else the whole itself is wrong.
             rest = self._without(values, [one.path for one in self.faults], ())
             self.found, _ = checked(model, rest)
 

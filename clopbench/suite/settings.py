@@ -20,6 +20,7 @@ MODELS = {
     "training": cell.TrainingConfig,
     "augmentation": cell.AugmentationConfig,
     "evaluation": cell.EvaluationConfig,
+    "seeding": cell.SeedingConfig,
     "launch": LaunchConfig,
 }
 DERIVED = {

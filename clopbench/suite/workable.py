@@ -11,13 +11,17 @@ LEAST_CLASSES = 2
 
 
 def unworkable(cell: Cell, overridden: Collection[str]) -> Iterator[tuple[list[str], str]]:
-    """Rules that a trained cell breaks, each with its keys. overridden: those that the command line sets.
+    """Rules that a cell breaks, each with its keys. overridden: those that the command line sets.
 
     A shorter training on the command line leaves the declared warm-up as it is (its cells have always been
     these): `remarks` says so.
     """
     if cell.study is not None:
+        if cell.seeding.varies is not None:
+            yield ["seeding.varies"], "goes with trainings, and these cells are a study"
         return
+    if (stream := _nothing_drawn(cell)) is not None:
+        yield ["seeding.varies"], f"nothing of these cells is drawn from stream {stream}"
     training = cell.training
     if _never_warm(cell) and not _only_shortened(overridden):
         rule = f"warmup_epochs = {training.warmup_epochs} is more than epochs = {training.epochs}"
@@ -41,6 +45,17 @@ def remarks(cells: Collection[Cell], overridden: Collection[str]) -> list[str]:
             advice = "the full rate is never reached; training.warmup_epochs=0 starts with it"
             found[f"{rule} = {training.epochs}: {advice}"] = None
     return list(found)
+
+
+def _nothing_drawn(cell: Cell) -> str | None:
+    """The stream that alone varies, where the cell certainly does not draw from it."""
+    evaluation, varies = cell.evaluation, cell.seeding.varies
+    unused = {
+        "probe": evaluation.probe == "lbfgs",
+        "detection": evaluation.detection is None,
+        "validation": evaluation.validation == 0,
+    }
+    return varies if varies is not None and unused.get(varies) else None
 
 
 def _never_warm(cell: Cell) -> bool:

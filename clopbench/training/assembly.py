@@ -98,11 +98,12 @@ def prepare(cell: Cell, plugins: Plugins, device: torch.device, hooks: Hooks) ->
 
 def subset_of(cell: Cell, data: DataSet) -> Subset:
     """Which images the cell trains on, and which of their labels it sees."""
-    generator = seeds.numpy_generator(cell.seed, "subset")
+    generator = seeds.numpy_generator(cell.seed_of("subset"), "subset")
     subset = choose_subset(data.train.labels, data.num_classes, cell.data, generator)
     if cell.evaluation.validation == 0:
         return subset
-    return hold_out(subset, cell.evaluation.validation, seeds.numpy_generator(cell.seed, "validation"))
+    generator = seeds.numpy_generator(cell.seed_of("validation"), "validation")
+    return hold_out(subset, cell.evaluation.validation, generator)
 
 
 def _weights_sha256(modules: list[nn.Module]) -> str:

@@ -19,6 +19,7 @@ from clopbench.contrastive import normalised
 from clopbench.data.augment import Recipe, recipe, views
 from clopbench.geometry import NotFiniteError
 from clopbench.method import Embedded, LossError, scalars
+from clopbench.seeds import Stream
 from clopbench.training.feed import Images
 from clopbench.training.model import Model, Teacher, backward_in_chunks, embed_in_chunks
 from clopbench.training.optim import build_optimizer, learning_rate, set_learning_rate
@@ -64,7 +65,8 @@ class Trainer:
         step is taken, embeddings that are not end it with their epoch, and `diverged` says where.
         """
         while self.epoch < self.cell.training.epochs and self.diverged is None:
-            order = seeds.numpy_generator(self.cell.seed, "order", self.epoch).permutation(len(self.images))
+            generator = seeds.numpy_generator(self.cell.seed_of("order"), "order", self.epoch)
+            order = generator.permutation(len(self.images))
             size = self.cell.training.batch_size
             chosen = [order[step * size : (step + 1) * size] for step in range(self.step, self.steps_per_epoch)]
             batches = self.images.batches(chosen)
@@ -130,7 +132,8 @@ class Trainer:
     def _step(self, image_BCHW: Tensor, positions: np.ndarray) -> Row:
         """One step on the images at these positions. Raises NotFiniteError, of a loss before it is taken."""
         index_B = torch.from_numpy(positions).to(image_BCHW.device)
-        view_VBCHW = draw_views(image_BCHW, self.recipes, self.cell.seed, self.epoch, self.step)
+        seed = self.cell.seed_of("augment")
+        view_VBCHW = draw_views(image_BCHW, self.recipes, seed, self.epoch, self.step)
         batch = self._embed(view_VBCHW, index_B)
         losses = scalars(self.model.method, self.model.method.loss(batch))
         row: Row = {f"loss_{name}": value.item() for name, value in losses.items()}
@@ -189,7 +192,7 @@ class Trainer:
 
 
 def draw_views(
-    image_BCHW: Tensor, recipes: list[Recipe], seed: int, epoch: int, step: int, stream: str = "augment"
+    image_BCHW: Tensor, recipes: list[Recipe], seed: int, epoch: int, step: int, stream: Stream = "augment"
 ) -> Tensor:
     """One augmented copy of the batch per recipe, float32 [V, B, C, H, W].
 

@@ -73,11 +73,11 @@ def build_model(cell: Cell, plugins: Plugins, channels: int, num_classes: int, d
     Raises UserError where the method cannot be loaded, is of another version, or refuses its parameters.
     """
     with torch.random.fork_rng(devices=[]), torch.device(device):
-        torch.manual_seed(seeds.integer(cell.seed, "init"))
+        torch.manual_seed(seeds.integer(cell.seed_of("init"), "init"))
         encoder, features = build_encoder(cell.encoder, channels)
         head = build_head(cell.projection, features)
     generator = torch.Generator()
-    generator.manual_seed(seeds.integer(cell.seed, "prototypes"))
+    generator.manual_seed(seeds.integer(cell.seed_of("prototypes"), "prototypes"))
     plugin = plugins.get(cell.method.name)
     if plugin.signature.version != cell.method.version:
         raise UserError(

@@ -1,5 +1,6 @@
 """docs/statistics.md says what the code does: its examples are run, and its numbers recomputed."""
 
+import csv
 import doctest
 import re
 
@@ -26,6 +27,33 @@ def test_every_kind_of_claim_and_every_verdict_is_explained():
     assert all(f"`{kind}`" in TEXT for kind in kinds(ClaimDeclaration))
     assert all(f"| {verdict} |" in TEXT for verdict in (*NUMBER_VERDICTS, "paper's number not known"))
     assert all(verdict in TEXT.lower() for verdict in SYMBOLS)
+
+
+def test_what_is_said_of_the_sources_of_variance_is_what_was_found():
+    with (ROOT / "tables" / "variance" / "table.csv").open() as file:
+        lines = [line for line in csv.DictReader(file) if line["kind"].startswith("variance")]
+    single = {"subset", "init", "order", "augment", "prototypes"}
+    ratios = [
+        line
+        for line in lines
+        if line["kind"] == "variance ratio" and line["row"] in single and float(line["mean"])
+    ]
+    means = [float(line["mean"]) for line in ratios]
+    assert f"variance is {min(means):.2f} to {max(means):.2f} times theirs" in TEXT
+    assert len(ratios) == 18 and all(float(one["low_95"]) < 1 < float(one["high_95"]) for one in ratios)
+    sums = [float(one["mean"]) for one in lines if (one["kind"], one["row"]) == ("variance ratio", "sum")]
+    assert min(sums) > 3.5 and max(sums) < 6.5, "'four to six times as much'"
+    share = {
+        one["row"]: 100 * float(one["mean"])
+        for one in lines
+        if one["kind"] == "variance share"
+        and (one["point"], one["metric"]) == ("method=clop", "probe_all_top1")
+    }
+    assert f"augmentation with {share['augment']:.0f} % of the sum, beside {share['subset']:.0f} %" in TEXT
+    control = [
+        float(one["sd"]) for one in lines if (one["row"], one["point"]) == ("prototypes", "method=supcon")
+    ]
+    assert set(control) == {0.0}
 
 
 def test_the_prose_agrees_with_scipy():

@@ -24,7 +24,7 @@ FLOORS = [
     {"cell"},
     {"study", "method"},
     {"parameters", "prototypes"},
-    {"contrastive", "geometry", "seeds", "statistics", "errors"},
+    {"contrastive", "geometry", "seeds", "identity", "statistics", "errors"},
 ]
 HEIGHT = {room: -number for number, floor in enumerate(FLOORS) for room in floor}
 PATHS = pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -77,6 +77,26 @@ def test_report_does_not_reach_what_imports_torch():
     heavy = {"training", "evaluation", "launch", "contrastive", "prototypes", "method", "geometry"}
     for path in (PACKAGE / "report").rglob("*.py"):
         assert not heavy & rooms_imported(path), path
+
+
+@pytest.mark.parametrize("room", ["training", "evaluation"])
+def test_random_numbers_grow_from_the_seed_of_their_stream(room):
+    """`cell.seed` itself would follow the seed also where another stream alone is to vary."""
+    for path in (PACKAGE / room).rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        taken = [
+            node.lineno for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == "seed"
+        ]
+        assert not taken, f"{path}:{taken}: say cell.seed_of(stream)"
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and len(node.args) > 1]
+        for call in calls:
+            seed, stream = call.args[:2]
+            if (
+                isinstance(seed, ast.Call)
+                and isinstance(seed.func, ast.Attribute)
+                and seed.func.attr == "seed_of"
+            ):
+                assert ast.unparse(seed.args[0]) == ast.unparse(stream), f"{path}:{call.lineno}"
 
 
 def test_few_doors():

@@ -23,8 +23,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from synthetic import record
 
-from clopbench.cell import digest
 from clopbench.errors import UserError
+from clopbench.identity import digest
 from clopbench.results import leases
 from clopbench.results.index import INDEX, scan
 from clopbench.results.published import publish, read_published, sound_records

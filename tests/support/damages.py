@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from clopbench.cell import digest
+from clopbench.identity import digest
 
 Damage = tuple[Callable[[Path], object], str]
 """What is done to a cell's folder, and why the record is damaged then."""

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from clopbench.cell import Cell, flatten
+from clopbench.cell import Cell
 from clopbench.errors import UserError
+from clopbench.identity import flatten
 from clopbench.seeds import STREAMS, integer, numpy_generator
 
 CONFIG = {
@@ -125,13 +126,14 @@ OPTIONAL = {
     ("evaluation", "transfer"): {"digits_unseen": 1},
     ("evaluation", "validation"): 0.1,
     ("training", "devices"): 2,
+    ("seeding", "varies"): "subset",
 }
 
 
 def test_every_optional_feature_decides_the_id():
     ids = {Cell.from_config(CONFIG).id}
     for (section, field), value in OPTIONAL.items():
-        changed = CONFIG | {section: CONFIG[section] | {field: value}}
+        changed = CONFIG | {section: CONFIG.get(section, {}) | {field: value}}
         ids.add(Cell.from_config(changed).id)
     assert len(ids) == len(OPTIONAL) + 1
 
@@ -197,6 +199,7 @@ def test_fields_at_their_default_are_left_out():
     explicit["data"]["label_fraction"] = 1.0
     implicit = json.loads(json.dumps(CONFIG))
     del implicit["data"]["label_fraction"]
+    explicit["seeding"] = {"varies": None}
     assert Cell.from_config(explicit).id == Cell.from_config(implicit).id
 
 

@@ -128,8 +128,7 @@ def numbers(figure: Curve, table: Table) -> list[Number]:
 def shown_metrics(figure: Curve, table: Table) -> list[MetricColumn]:
     """The metrics with their titles, as the table names them."""
     own = table.declaration
-    first = MetricColumn(metric=own.metric, title=own.metric_title, format=own.format)
-    known = {column.metric: column for column in (first, *own.also)}
+    known = {column.metric: column for column in own.columns_of_metrics}
     return [known[name] for name in figure.metrics or [own.metric]]
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from clopbench.report.figures import canvas, curves, embeddings, paired_dots, spectra
+from clopbench.report.figures import canvas, curves, embeddings, paired_dots, spectra, variance_shares
 from clopbench.report.figures.attachments import Attachments
 from clopbench.report.figures.figure_kind import FigureKind
 from clopbench.report.figures.placement import Axes
@@ -14,7 +14,7 @@ from clopbench.report.tables import Table
 from clopbench.suite.figures import FigureDeclaration
 
 FORMATS = {".png": canvas.png, ".pdf": canvas.pdf}
-DRAWING = (paired_dots, curves, spectra, embeddings)
+DRAWING = (paired_dots, curves, variance_shares, spectra, embeddings)
 """The files in which the kinds stand."""
 KINDS = {
     found.declared: found for file in DRAWING for found in vars(file).values() if isinstance(found, FigureKind)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from clopbench.errors import visible
-from clopbench.report import threshold_lines
+from clopbench.report import threshold_lines, variance_parts
 from clopbench.report.claims.tested import Claim
 from clopbench.report.formats import threshold_wording, wording
 from clopbench.report.observations import Number
@@ -29,9 +29,11 @@ NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 def to_csv(tables: list[Table]) -> str:
     """Metrics as fractions, cell ids separated by spaces; kind says what a line is.
 
-    It is 'number', 'threshold', a claim's kind, or 'comparison'. mean of a threshold: the median, where it is
-    known; its interval is under low_95 and high_95, an open end is empty, and reason says what lies beyond the
-    grid.
+    It is 'number', 'threshold', 'variance share', 'variance ratio', a claim's kind, or 'comparison'.
+
+    mean of a threshold: the median, where it is known; its interval is under low_95 and high_95, an open end is
+    empty, and reason says what lies beyond the grid. mean of a variance share or ratio: the variance of the
+    source of that row over the sum of all single sources, or over that of all of them together; sd: its root.
 
     mean of a claim: its weakest comparison, positive in its favour (about standard deviations: their ratio;
     about thresholds: the share of the untied seeds in favour). p is two-sided, adjusted_p corrected over the
@@ -60,6 +62,7 @@ def _lines(tables: list[Table]) -> Iterator[dict[str, Any]]:
         shared = {"table": table.name, "scale": table.scale.name}
         yield from (shared | _number(table, number) for number in table.all_numbers)
         yield from (shared | _threshold(line) for line in table.thresholds)
+        yield from (shared | line for line in _variances(table))
         for claim in table.claims:
             yield shared | _claim(table, claim)
             yield from (shared | line for line in _comparisons(table, claim))
@@ -105,6 +108,26 @@ def _threshold(line: Line) -> dict[str, Any]:
         "n": data["n"],
         "reason": "" if beyond == wording.NOTHING else beyond,
     }
+
+
+def _variances(table: Table) -> Iterator[dict[str, Any]]:
+    """Two lines for each source that has them: its share of the sum, and its ratio to all together."""
+    for one in variance_parts.breakdowns(table):
+        for data in variance_parts.as_data(one):
+            for kind in ("share", "ratio"):
+                low, high = data[f"{kind}_interval"] or (None, None)
+                if data[kind] is not None:
+                    yield {
+                        "kind": f"variance {kind}",
+                        "row": data["source"],
+                        "point": " ".join(f"{axis}={point}" for axis, point in one.coordinates.items()),
+                        "metric": data["metric"],
+                        "mean": data[kind],
+                        "sd": data["sd"],
+                        "low_95": low,
+                        "high_95": high,
+                        "n": data["n"],
+                    }
 
 
 def _claim(table: Table, claim: Claim) -> dict[str, Any]:

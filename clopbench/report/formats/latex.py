@@ -35,6 +35,9 @@ def to_latex(tables: list[Table]) -> str:
         for sheet in sheets.threshold_sheets(table):
             caption = f"{title} {sheet.title}: the median over n seeds, and its interval by order statistics."
             parts.extend(_floats(caption, sheet.head, sheet.body))
+        for sheet in sheets.variance_sheets(table):
+            caption = f"{title} {wording.sentence(sheet.title)}: one source at a time, over n seeds."
+            parts.extend(_floats(caption, sheet.head, sheet.body))
         if table.claims:
             caption = f"{title} Claims: effects over paired seeds, positive in the claim's favour; p "
             caption += f"{wording.family(table.family)}."

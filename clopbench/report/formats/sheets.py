@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from itertools import product
 
 from clopbench.report import amounts
-from clopbench.report.formats import endings, threshold_wording, wording
+from clopbench.report.formats import endings, threshold_wording, variance_wording, wording
 from clopbench.report.formats.sheet import Sheet
 from clopbench.report.observations import Number
 from clopbench.report.tables import Table
 from clopbench.report.threshold_lines import Line
+from clopbench.report.variance_parts import breakdowns
 from clopbench.statistics.summaries import Summary, summarise
 from clopbench.suite.claims import Format
 from clopbench.suite.declarations import Coordinates
@@ -115,6 +116,18 @@ def threshold_sheets(table: Table) -> list[Sheet]:
     return found
 
 
+def variance_sheets(table: Table) -> list[Sheet]:
+    """One sheet for each metric and row whose variance is taken apart."""
+    return [
+        Sheet(
+            variance_wording.title(table, one),
+            variance_wording.headings(one),
+            variance_wording.rows(table, one),
+        )
+        for one in breakdowns(table)
+    ]
+
+
 def threshold_name(table: Table, line: Line) -> str:
     """The points of the axes that the threshold does not lie on."""
     return ", ".join(map(table.point_label, line.coordinates.values())) or "all"
@@ -128,7 +141,7 @@ def threshold_point(line: Line) -> Coordinates:
 def titled(table: Table) -> list[tuple[str, list[str], list[list[str]]]]:
     """Every sheet, and the claims, as title, headings and body: for `bench run` and `bench show`."""
     title = f"{table.declaration.title}, scale {table.at}"
-    shown = [*sheets(table), *threshold_sheets(table)]
+    shown = [*sheets(table), *threshold_sheets(table), *variance_sheets(table)]
     parts = [(_joined(title, sheet.title), sheet.head, sheet.body) for sheet in shown]
     if table.claims:
         parts.append((claims_title(table), CLAIM_HEADINGS, claim_rows(table)))

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
-from clopbench.cell import canonical_json, flatten
+from clopbench.identity import canonical_json, flatten
 from clopbench.report import origin
 from clopbench.results.records import Record
 

@@ -80,7 +80,7 @@ def at_scale(table: Table, groups: Groups) -> Element:
         )
     for sheet in sheets.sheets(table):
         append(made, _sheet(table, sheet, groups))
-    for sheet in sheets.threshold_sheets(table):
+    for sheet in [*sheets.threshold_sheets(table), *sheets.variance_sheets(table)]:
         lines = [[grid_entry(text) for text in line] for line in sheet.body]
         append(made, grid(sheet.title, sheet.head, lines))
     for sentence in skipped(table):
