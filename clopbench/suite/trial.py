@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, SpawnContext
 from typing import Any
 
-from clopbench.errors import UserError, in_words
+from clopbench.errors import UserError, in_words, print_anything
 from clopbench.suite.plugins import Plugin
 
 PATIENCE = 60.0
@@ -56,6 +56,7 @@ def _tried(plugin: Plugin, answer: Connection) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
+    print_anything()
     try:
         signature = plugin.signature
         found = {"version": signature.version, "summary": signature.summary, "parameters": plugin.listing()}
