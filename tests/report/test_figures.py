@@ -299,7 +299,7 @@ def test_pictures_are_drawn_only_when_asked_for():
 
 def test_the_documents_show_every_figure_with_its_caption(drawn):
     suite, tables, attachments = drawn
-    document = make_document(suite, {"rates": tables}, "", attachments)
+    document = make_document(suite, {"rates": tables}, attachments=attachments)
     for page, folder in (("RESULTS.md", "tables/rates/"), ("tables/rates/README.md", "")):
         text = document.texts[page]
         for name in ("paired_dots", "curve", "spectrum", "tsne", "prototype_heatmap"):
