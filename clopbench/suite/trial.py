@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, SpawnContext
 from typing import TYPE_CHECKING, Any
 
-from clopbench.errors import UserError, in_words
+from clopbench.errors import UserError, in_words, print_anything
 
 if TYPE_CHECKING:
     from clopbench.suite.plugins import Plugin
@@ -72,6 +72,7 @@ def _tried(plugin: "Plugin", answer: Connection) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
+    print_anything()
     try:
         signature = plugin.signature
         found = {"version": signature.version, "summary": signature.summary, "parameters": plugin.listing()}

@@ -196,3 +196,22 @@ def test_progress_bar_on_a_terminal(tmp_path, suite):
     assert f"best 0.9300 ({planned[1].label})" in shown
     assert "error: [brackets] are no markup" in shown
     assert f"{planned[3].cell.id}/run.log" in shown.replace("\n", "")
+
+
+@PATHS
+def test_no_file_is_read_or_written_in_an_encoding_of_the_locale(path):
+    """Text of files and other programs is UTF-8 by name, or bytes."""
+    calls = [
+        node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)
+    ]
+    for call in calls:
+        name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+        named = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
+        texts = [argument.value for argument in call.args if isinstance(argument, ast.Constant)]
+        modes = [text for text in texts if isinstance(text, str) and text and set(text) <= set("rwabx+t")]
+        opens = name == "open" and any("b" not in mode for mode in modes)
+        where = f"{path}, line {call.lineno}"
+        if opens or name in ("read_text", "write_text"):
+            assert "encoding" in named, where
+        assert "text" not in named or name not in ("run", "Popen", "check_output") or "encoding" in named, where
+        assert "universal_newlines" not in named, where

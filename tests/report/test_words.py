@@ -12,6 +12,7 @@ from hostile import TAME, TEXTS, Read, shown, suite_saying
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from matplotlib import pyplot as plt
 
 from clopbench.report import layout
 from clopbench.report.document import make_document
@@ -142,6 +143,7 @@ def test_figures_draw_words_as_they_are(tmp_path, name):
             figure = picture.draw()
             canvas.as_words(figure)
             figure.savefig(drawn, format="svg")
+            plt.close(figure)
         texts = [
             "".join(one.itertext()) for one in ElementTree.fromstring(drawn.getvalue()).findall(".//{*}text")
         ]
