@@ -156,7 +156,7 @@ def test_command_line(bench, tmp_path, cell):
 
     Store(tmp_path / "own").write(record(cell, provenance={"host": "secret-node", "device": "CPU test"}))
     done = bench("report", "--html", "--local", "--results", "own", "--out", "elsewhere/mine.html")
-    assert done.out == "wrote elsewhere/mine.html\n"
+    assert done.out == f"results folder: {tmp_path}/own\nwrote elsewhere/mine.html\n"
     text = (tmp_path / "elsewhere/mine.html").read_text()
     assert data_of(text)["cells"].keys() == {cell.id}
     assert "secret-node" not in text

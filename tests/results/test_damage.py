@@ -142,7 +142,8 @@ def test_they_count_as_failed_and_the_others_are_as_without_them(bench, made, tm
 def test_show_of_a_damaged_cell_says_why_in_one_line(bench, made):
     for path, why in list(made.expected.items())[: len(RECORDS) : 6]:
         done = bench("show", Path(path).parent.name, "--suite", made.suite, "--results", made.results.root)
-        assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+        told = f"results folder: {made.results.root}\n"
+        assert (done.code, done.out, done.err.count("\n")) == (2, told, 1)
         assert done.err.startswith(f"error: damaged: {path}: ")
         assert why in done.err
 

@@ -16,6 +16,7 @@ from clopbench.results.records import FAILURE_CLASSES, Record, Store
 from clopbench.slurm import settled
 from clopbench.slurm.status import SETTLED, STATES, Situation
 from clopbench.slurm.submission import Part, Submission, SubmittedCell, describe, write
+from clopbench.suite import overrides as grammar
 from clopbench.suite.suite import Suite
 
 ROW = "45|bench|{}|{}|{}|19:59|2026-11-27T02:00:00|n1|0|0|{}.0|"
@@ -178,3 +179,56 @@ def test_settings_of_any_kind_are_kept_for_a_retry(bench, scene: Scene):
     assert done.code == 0, done.err
     assert "#SBATCH --nice=3\n" in done.out
     assert "--cpus-per-task" not in done.out
+
+
+def submit_with(store: Store, suite: Suite, words: list[str], told: bool, scale: str) -> None:
+    """The first cell of table 7 with overrides, in a submission that says them or is too old to do so."""
+    entry = suite.benchmark("table7", scale, overrides=grammar.parse(words)[0]).entries[0]
+    cell = entry.cell(0)
+    places = [("table7", entry.coordinates)]
+    one = SubmittedCell(cell.id, cell.config(), {}, places, entry.overrides if told else ())
+    profile = {"name": "lab", "parameters": {}, "requeues": 2, "cells_per_task": 1, "clusters": None}
+    about = {"tables": ["table7"], "profile": profile, "settings": {}, "device": "cpu", "scale": scale}
+    write(describe(store, about, [Part(0, 0, 1, 1)], []), [[one]])
+
+
+FIRST = "table7 orthonormal, seed 0"
+# Submissions as (overrides, scale) → the names of their cells, where overrides are told and where they are not.
+NAMES = {
+    "one override": (
+        [([], "laptop"), (["training.epochs=2"], "laptop")],
+        [FIRST, f"{FIRST}, training.epochs=2"],
+        [f"{FIRST}, training.epochs=25", f"{FIRST}, training.epochs=2"],
+    ),
+    "two overrides": (
+        [([], "laptop"), (["training.epochs=2", "method.weight=0.5"], "laptop")],
+        [FIRST, f"{FIRST}, training.epochs=2, method.weight=0.5"],
+        [
+            f"{FIRST}, method.weight=1.0, training.epochs=25",
+            f"{FIRST}, method.weight=0.5, training.epochs=2",
+        ],
+    ),
+    "two scales": (
+        [([], "laptop"), ([], "cpu")],
+        [f"{FIRST}, scale laptop", f"{FIRST}, scale cpu"],
+        [f"{FIRST}, scale laptop", f"{FIRST}, scale cpu"],
+    ),
+    "how it is launched": ([(["launch.threads=2"], "laptop")], [FIRST], [FIRST]),
+}
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("case", NAMES)
+def test_no_two_cells_of_a_table_have_one_name(bench, tmp_path, suite, program, case, told):
+    program("squeue", "exit 0")
+    program("sacct", "exit 1")
+    submissions, *names = NAMES[case]
+    for words, scale in submissions:
+        submit_with(Store(tmp_path / "results"), suite, words, told, scale)
+    (table,) = json.loads(bench("status", "--json").out)["tables"]
+    assert [cell["label"] for cell in table["cells"]] == names[0 if told else 1]
+    done = bench("status", "--all")
+    for name in names[0 if told else 1]:
+        assert f"  {name}: " in done.out
+    for words in [words for words, _ in submissions if words and not words[0].startswith("launch")]:
+        assert (f"  1 of them with {', '.join(words)}\n" in done.out) == told

@@ -8,8 +8,9 @@ work_as_it_is = worker.work
 
 
 def work(task: Any, channel: Any) -> None:
-    device = "cpu" if task["gpu"] == "0" else task["device"]
-    work_as_it_is({**task, "device": device}, channel)
+    if task["gpu"] == "0":
+        task["device"] = "cpu"
+    work_as_it_is(task, channel)
 
 
 class Silent:
