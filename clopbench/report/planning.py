@@ -1,24 +1,33 @@
-"""How many more seeds the claims of some tables need, from the spread at hand: `bench power`."""
+"""How many seeds the claims of some tables need, from the effects and spreads at hand: `bench power`."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from clopbench.report import amounts
 from clopbench.report.claims.tested import Claim
 from clopbench.report.formats import wording
 from clopbench.report.tables import Table
+from clopbench.statistics import joint_power
+from clopbench.statistics.comparisons import Equivalence, NonInferiority, Superiority
+from clopbench.statistics.family import CONSTANT_SHARE
 from clopbench.statistics.flips import fewest_seeds
-from clopbench.statistics.power import MOST_SEEDS, POWER
-from clopbench.statistics.summaries import ALPHA
+from clopbench.statistics.joint_power import FEWEST, MORE_SEEDS, MOST_SEEDS, POWER
+from clopbench.statistics.looks import Taken, spend
 
-TOO_FEW = 3
-"""Below so many seeds a spread is hardly known, and no number of seeds is derived from it."""
-HEADINGS = ["claim", "seeds now", "effect", "seeds needed", "cautious", "note"]
+LEVEL = spend([Taken(MOST_SEEDS)])[0].level
+"""What one look at all seeds may spend."""
+HEADINGS = ["claim", "seeds now", "effect", "seeds needed", "range", "smallest found", "note"]
 
 
 @dataclass(frozen=True)
 class Need:
-    """What one claim needs. needed and cautious are None where unknown or above MOST_SEEDS."""
+    """What one claim needs.
+
+    needed: None where zero lies inside the effect's interval, so that nothing can be promised, and above
+    MOST_SEEDS. low, high: the range of it; high is None above MOST_SEEDS. detectable: the smallest difference
+    that as many seeds as now and MORE_SEEDS more would find with the same chance; None where it is none of means.
+    """
 
     table: str
     claim: str
@@ -26,8 +35,12 @@ class Need:
     seeds: int
     effect: str
     needed: int | None
-    cautious: int | None
+    low: int | None
+    high: int | None
+    detectable: tuple[float, float] | None
     note: str
+    found: str
+    """`detectable` in words."""
 
 
 def family(tables: Sequence[Table]) -> int:
@@ -36,27 +49,20 @@ def family(tables: Sequence[Table]) -> int:
 
 
 def level(tables: Sequence[Table]) -> float:
-    """5 % divided by the number of these: sign flips ask for no more, since claims are correlated."""
-    return ALPHA / max(1, family(tables))
+    """The part of the error that each claim may spend, if they shared it evenly: correlated ones have more."""
+    return LEVEL / max(1, family(tables))
 
 
 def needs(tables: Sequence[Table]) -> list[Need]:
-    """For each claim the seeds at which it would be settled with 80 % power."""
-    alpha = level(tables)
-    return [_need(table, claim, alpha) for table in tables for claim in table.claims]
+    """For each claim the seeds at which all of its comparisons would be settled with a chance of 80 %."""
+    count = family(tables)
+    return [_need(table, claim, count) for table in tables for claim in table.claims]
 
 
 def rows(tables: Sequence[Table]) -> list[list[str]]:
     """A line of texts for each claim, under HEADINGS."""
     return [
-        [
-            need.text,
-            str(need.seeds),
-            need.effect,
-            _seeds(need, need.needed),
-            _seeds(need, need.cautious),
-            need.note,
-        ]
+        [need.text, str(need.seeds), need.effect, _seeds(need), _range(need), need.found, need.note]
         for need in needs(tables)
     ]
 
@@ -68,31 +74,55 @@ def as_data(tables: Sequence[Table]) -> dict[str, Any]:
 
 
 def explanation(tables: Sequence[Table]) -> str:
-    """What the numbers mean, in two sentences."""
+    """What the numbers mean, in a few sentences."""
     return (
-        f"Seeds for {POWER:.0%} power of a t test (of a sign test, against a number) if the effect is what it "
-        f"seems now, at level {level(tables):.3g} ({wording.family(family(tables))}). "
-        "Cautious: at the unfavourable 80 % limit of the spread."
+        f"Seeds with which all comparisons of a claim are settled with a chance of {POWER:.0%}, seen at one look, "
+        f"at level {level(tables):.3g} ({wording.family(family(tables))}). The range: if the effect were as large, "
+        "or as small, as its 80 % interval allows. Where zero lies inside its 95 % interval nothing is promised; "
+        f"smallest found: the difference that as many seeds as now, and {MORE_SEEDS} more, would find as often."
     )
 
 
-def _need(table: Table, claim: Claim, alpha: float) -> Need:
-    complete = all(claim.effects)
-    seeds = min((found.n for found in claim.effects if found is not None), default=0) if complete else 0
-    needed, cautious, note = None, None, f"too little data: {TOO_FEW} seeds at least"
-    if seeds >= TOO_FEW:
-        needed, cautious = (_seeds_needed(claim, alpha, careful) for careful in (False, True))
-        note = claim.verdict.verdict
-    return Need(
-        table.name, claim.declaration.name, claim.declaration.text, seeds, wording.effect(table, claim),
-        needed, cautious, note,
-    )  # fmt: skip
+def _need(table: Table, claim: Claim, count: int) -> Need:
+    known = [one for one in claim.amounts if one is not None]
+    complete = len(known) == len(claim.amounts) and bool(known)
+    seeds = min(one.n for one in known) if complete else 0
+    described = (
+        table.name,
+        claim.declaration.name,
+        claim.declaration.text,
+        seeds,
+        wording.effect(table, claim),
+    )
+    if claim.declaration.deterministic:
+        return Need(*described, None, None, None, None, "no test: a measurement without noise", wording.NOTHING)
+    if seeds < FEWEST:
+        return Need(
+            *described, None, None, None, None, f"too little data: {FEWEST} seeds at least", wording.NOTHING
+        )
+    note = claim.verdict.verdict
+    found = joint_power.need(known, max(1, count), LEVEL, 1 - CONSTANT_SHARE)
+    if found is None:
+        share = CONSTANT_SHARE if any(one.constant for one in known) else 1 - CONSTANT_SHARE
+        alpha = LEVEL * share / max(1, count)
+        needed, high = (_of_the_hardest(claim, alpha, cautious) for cautious in (False, True))
+        return Need(*described, needed, needed, high, None, note, wording.NOTHING)
+    if found.seeds is None and not claim.verdict.decided:
+        note = f"{note}; zero is inside the interval" if found.high is None else note
+    is_of_means = isinstance(claim.kind.hypothesis, (Superiority, NonInferiority, Equivalence))
+    detectable = found.detectable if is_of_means else None
+    words = wording.NOTHING
+    if detectable:
+        now, more = (amounts.value(claim.format, amount) for amount in detectable)
+        words = f"{now} now, {more} with {MORE_SEEDS} more"
+    return Need(*described, found.seeds, found.low, found.high, detectable, note, words)
 
 
-def _seeds_needed(claim: Claim, alpha: float, cautious: bool) -> int | None:
-    """For all comparisons to hold the hardest counts; where one goes against the claim, the easiest of these.
+def _of_the_hardest(claim: Claim, alpha: float, cautious: bool) -> int | None:
+    """For what is no t test of means: against a number only the side of each seed counts; spreads.
 
-    Below `fewest_seeds` sign flips decide nothing, however large the effect.
+    The hardest comparison decides; where one goes against the claim, the easiest of these. Below `fewest_seeds`
+    nothing is decided at all.
     """
     hypothesis = claim.kind.hypothesis
     known = [found for found in claim.effects if found is not None]
@@ -105,7 +135,13 @@ def _seeds_needed(claim: Claim, alpha: float, cautious: bool) -> int | None:
     return max(min(counts) if contrary else max(counts), fewest_seeds(alpha))
 
 
-def _seeds(need: Need, count: int | None) -> str:
-    if count is not None:
-        return str(count)
-    return wording.NOTHING if need.note.startswith("too little") else f"> {MOST_SEEDS}"
+def _seeds(need: Need) -> str:
+    return wording.NOTHING if need.needed is None else str(need.needed)
+
+
+def _range(need: Need) -> str:
+    if need.low is None:
+        return wording.NOTHING if need.needed is None and need.high is None else f"> {MOST_SEEDS}"
+    if need.high is None:
+        return f"{need.low} or more"
+    return str(need.low) if need.low == need.high else f"{need.low} to {need.high}"

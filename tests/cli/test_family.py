@@ -83,7 +83,7 @@ def test_a_table_alone_is_corrected_over_all_tables_with_records(suite, records,
         assert family == size
         power = json.loads(bench("power", name, "--results", folder, "--json").out)
         assert power["family"] == size
-        assert power["level"] == pytest.approx(0.05 / size)
+        assert power["level"] == pytest.approx(0.049 / size)
     done = bench("show", "table7", "--results", folder)
     assert f"Claims (corrected over {size} claims)" in done.out
 

@@ -403,14 +403,31 @@ def test_deterministic_measurements_are_compared_without_a_test(grid):
 
 
 def test_power_of_each_claim(grid):
-    few = [r for r in records_of(grid.benchmark("grid")) if r.cell.seed < 2]
+    few = [r for r in records_of(grid.benchmark("grid")) if r.cell.seed < 3]
     [too_few] = needs([table_of(grid, BETTER, records=few)])
-    assert (too_few.seeds, too_few.needed, too_few.note) == (2, None, "too little data: 3 seeds at least")
+    assert (too_few.seeds, too_few.needed, too_few.note) == (3, None, "too little data: 4 seeds at least")
     [need] = needs([table_of(grid, BETTER)])
     assert need.seeds == 10
-    assert some(need.cautious) >= some(need.needed)
+    assert some(need.low) <= some(need.needed) <= some(need.high)
+    assert need.note == "supported"
+    more, fewer = some(need.detectable)[::-1]
+    assert 0 < more < fewer
     [nothing] = needs([table_of(grid, BETTER, records=[])])
     assert nothing.note.startswith("too little data")
+
+
+def test_where_zero_is_inside_the_interval_nothing_is_promised(grid):
+    """Both rows are the same but for chance: no number of seeds, but what as many and ten more would find."""
+    rng = np.random.default_rng(1)
+    drawn = {method: rng.normal(0.5, 0.01, 10) for method in AXES["method"]}
+    same = records_of(grid.benchmark("grid"), lambda place, seed, value: float(drawn[place[0]][seed]))
+    [need] = needs([table_of(grid, BETTER, records=same)])
+    assert (need.needed, need.high) == (None, None)
+    assert need.note == "undecided; zero is inside the interval"
+    # One comparison at half of 0.049 · 0.75: about t(0.0184, n - 1) + t(0.2, n - 1) standard errors.
+    sd = float(np.std(drawn["clop"] - drawn["supcon"], ddof=1))
+    tails = [sum(stats.t.isf([0.0184, 0.2], n - 1)) / n**0.5 for n in (10, 20)]
+    assert some(need.detectable) == pytest.approx([sd * tail for tail in tails], rel=0.05)
 
 
 @pytest.mark.parametrize(
