@@ -26,7 +26,7 @@ class Need:
 
     needed: None where zero lies inside the effect's interval, so that nothing can be promised, and above
     MOST_SEEDS. low, high: the range of it; high is None above MOST_SEEDS. detectable: the smallest difference
-    that as many seeds as now and MORE_SEEDS more would find with the same chance; None where it is none of means.
+    that as many seeds as now and MORE_SEEDS more would find with the same chance, where it is one of means.
     """
 
     table: str
@@ -75,11 +75,12 @@ def as_data(tables: Sequence[Table]) -> dict[str, Any]:
 
 def explanation(tables: Sequence[Table]) -> str:
     """What the numbers mean, in a few sentences."""
+    at = f"at level {level(tables):.3g} ({wording.family(family(tables))})"
     return (
-        f"Seeds with which all comparisons of a claim are settled with a chance of {POWER:.0%}, seen at one look, "
-        f"at level {level(tables):.3g} ({wording.family(family(tables))}). The range: if the effect were as large, "
-        "or as small, as its 80 % interval allows. Where zero lies inside its 95 % interval nothing is promised; "
-        f"smallest found: the difference that as many seeds as now, and {MORE_SEEDS} more, would find as often."
+        f"Seeds that settle all comparisons of a claim with a chance of {POWER:.0%}, seen at one look, {at}. "
+        "The range: if the effect were as large, or as small, as its 80 % interval allows. Where zero lies "
+        "inside its 95 % interval nothing is promised; smallest found: the difference that as many seeds as "
+        f"now, and {MORE_SEEDS} more, would find as often."
     )
 
 
@@ -88,18 +89,12 @@ def _need(table: Table, claim: Claim, count: int) -> Need:
     complete = len(known) == len(claim.amounts) and bool(known)
     seeds = min(one.n for one in known) if complete else 0
     described = (
-        table.name,
-        claim.declaration.name,
-        claim.declaration.text,
-        seeds,
+        *(table.name, claim.declaration.name, claim.declaration.text, seeds),
         wording.effect(table, claim),
     )
-    if claim.declaration.deterministic:
-        return Need(*described, None, None, None, None, "no test: a measurement without noise", wording.NOTHING)
-    if seeds < FEWEST:
-        return Need(
-            *described, None, None, None, None, f"too little data: {FEWEST} seeds at least", wording.NOTHING
-        )
+    note = _unknown(claim, seeds)
+    if note:
+        return Need(*described, None, None, None, None, note, wording.NOTHING)
     note = claim.verdict.verdict
     found = joint_power.need(known, max(1, count), LEVEL, 1 - CONSTANT_SHARE)
     if found is None:
@@ -107,8 +102,8 @@ def _need(table: Table, claim: Claim, count: int) -> Need:
         alpha = LEVEL * share / max(1, count)
         needed, high = (_of_the_hardest(claim, alpha, cautious) for cautious in (False, True))
         return Need(*described, needed, needed, high, None, note, wording.NOTHING)
-    if found.seeds is None and not claim.verdict.decided:
-        note = f"{note}; zero is inside the interval" if found.high is None else note
+    if found.seeds is None and found.high is None and not claim.verdict.decided:
+        note = f"{note}; zero is inside the interval"
     is_of_means = isinstance(claim.kind.hypothesis, (Superiority, NonInferiority, Equivalence))
     detectable = found.detectable if is_of_means else None
     words = wording.NOTHING
@@ -116,6 +111,13 @@ def _need(table: Table, claim: Claim, count: int) -> Need:
         now, more = (amounts.value(claim.format, amount) for amount in detectable)
         words = f"{now} now, {more} with {MORE_SEEDS} more"
     return Need(*described, found.seeds, found.low, found.high, detectable, note, words)
+
+
+def _unknown(claim: Claim, seeds: int) -> str:
+    """Why no number of seeds is derived from those that a claim has."""
+    if claim.declaration.deterministic:
+        return "no test: a measurement without noise"
+    return f"too little data: {FEWEST} seeds at least" if seeds < FEWEST else ""
 
 
 def _of_the_hardest(claim: Claim, alpha: float, cautious: bool) -> int | None:
