@@ -1,4 +1,4 @@
-"""The simulation of verdicts over known truth, with few repetitions: no rate is far from what is required of it."""
+"""The simulation of verdicts over known truth, with few repetitions: no rate is far from what it must be."""
 
 import subprocess
 import sys
