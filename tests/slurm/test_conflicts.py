@@ -112,10 +112,10 @@ def test_a_fault_of_the_file_names_the_file_whatever_is_overridden(tmp_path):
     path.write_text("timeout_min: 20\nmem_gb: 4\nslurm_mem_per_cpu: 1G\n")
     with pytest.raises(UserError) as refusal:
         load_profile("mine", tmp_path, {"cpus_per_task": 2})
-    assert str(refusal.value).startswith(f"{path}.slurm_mem_per_cpu: ")
+    assert str(refusal.value).startswith(f"{path}:3: slurm_mem_per_cpu: ")
     assert load_profile("mine", tmp_path, {"mem_gb": None}).parameters["slurm_mem_per_cpu"] == "1G"
     path.write_text("timeout_min: 20\nmem_gbs: 4\n")
-    with pytest.raises(UserError, match=r"mine.yaml.mem_gbs: unknown field"):
+    with pytest.raises(UserError, match=r"mine.yaml:2: mem_gbs: unknown field"):
         load_profile("mine", tmp_path, {"mem_gb": 2})
 
 
