@@ -10,14 +10,14 @@ from pathlib import Path
 from clopbench.report import amounts, layout, origin
 from clopbench.report.claims.kinds import kind_of
 from clopbench.report.figures.attachments import Attachments
-from clopbench.report.figures.pictures import FORMATS, Files, Picture, check_figures, pictures
+from clopbench.report.figures.pictures import FORMATS, Files, Picture, pictures
 from clopbench.report.formats import markdown, sheets, threshold_wording, wording
 from clopbench.report.formats.csv_file import to_csv
 from clopbench.report.formats.latex import to_latex
 from clopbench.report.formats.markdown import Markdown, code, fill, image, joined, link
 from clopbench.report.observations import Arms, Number, Observation
 from clopbench.report.summary import NO_WORDS, cost, own_words, scales, summary
-from clopbench.report.tables import Table, check_table, family_at, judged
+from clopbench.report.tables import Table, family_at, judged
 from clopbench.report.threshold_lines import Line
 from clopbench.results.looks import RecordedLook
 from clopbench.results.records import write_atomic
@@ -69,11 +69,6 @@ def collect(
     """
     tables: dict[str, list[Table]] = {name: [] for name in suite.table_names()}
     for scale, arms in arms_by_scale.items():
-        for name in tables:
-            declaration = suite.table(name)
-            benchmark = suite.benchmark(declaration.benchmark, scale)
-            check_table(name, declaration, benchmark)
-            check_figures(declaration.figures, benchmark.declared_axes, f"tables/{name}.yaml")
         filled, now = judged(family_at(suite, scale, arms), looks)
         if now is not None:
             note(now)

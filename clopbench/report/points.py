@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 
-from clopbench.errors import UserError, unknown
 from clopbench.suite.claims import Points
 from clopbench.suite.declarations import Coordinates
 
@@ -58,20 +57,6 @@ def alone(points: Points, axes: Axes) -> Iterator[Pair]:
     """Each point of a set, with nothing on the second side."""
     for one in expand(points, axes):
         yield Pair((one,), ())
-
-
-def check(points: Points, axes: Axes, where: str, known: bool = True) -> None:
-    """Raise UserError where a set of points names an axis or (if `known`) a point that is not in `axes`."""
-    for axis, named in points.items():
-        check_axis(axis, axes, where)
-        for point in named:
-            if known and point not in axes[axis]:
-                raise UserError(f"{where}: {unknown(f'point of axis {axis}', point, axes[axis])}")
-
-
-def check_axis(axis: str, axes: Axes, where: str) -> None:
-    if axis not in axes:
-        raise UserError(f"{where}: {unknown('axis', axis, axes)}")
 
 
 def _row(point: Coordinates, axis: str, axes: Axes) -> Side:

@@ -4,10 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from clopbench.errors import UserError, unknown
 from clopbench.report import threshold_lines
 from clopbench.report.claims import judging, tested
-from clopbench.report.claims.kinds import kind_of
 from clopbench.report.claims.tested import Claim
 from clopbench.report.observations import Arms, Number, Observation
 from clopbench.report.paper_numbers import NOT_RUN, NumberVerdict, judge
@@ -83,10 +81,9 @@ def build_table(
 ) -> Table:
     """Fill a table from recorded cells. Its claims have no verdicts yet: see `judge_together`.
 
-    seeds: those that were asked for; None means all that any row has. Raises UserError where the table's
-    declaration names an axis or a point that the benchmark does not have.
+    seeds: those that were asked for; None means all that any row has. That the table fits the benchmark is seen
+    to when both are read (clopbench/suite/fitting.py).
     """
-    _check(name, declaration, benchmark)
     asked = None if seeds is None else set(seeds)
     found = {
         entry.template.id: [
@@ -170,22 +167,6 @@ def family_at(
     return built
 
 
-def check_table(name: str, declaration: TableDeclaration, benchmark: Benchmark) -> None:
-    """Raise UserError where a declaration names an axis or a point that the whole benchmark does not have.
-
-    Its figures have a check of their own (figures/pictures.py), which knows their kinds.
-    """
-    _check(name, declaration, benchmark)
-    where = f"tables/{name}.yaml"
-    for value in declaration.paper.values:
-        for axis, point in value.at.items():
-            if point not in benchmark.declared_axes[axis]:
-                problem = unknown(f"point of axis {axis}", point, benchmark.declared_axes[axis])
-                raise UserError(f"{where}: paper: {problem}")
-    for claim in declaration.claims:
-        kind_of(claim, declaration).check(benchmark.declared_axes, where)
-
-
 def _number(
     declaration: TableDeclaration,
     scale: ScaleDeclaration,
@@ -206,19 +187,3 @@ def _number(
     summary = summarise(present, metrics.bounds(metric)) if present else None
     verdict = judge(present, paper, declaration.paper.margin, scale.is_paper)
     return replace(number, summary=summary, verdict=verdict)
-
-
-def _check(name: str, declaration: TableDeclaration, benchmark: Benchmark) -> None:
-    where = f"tables/{name}.yaml"
-    for field_name in ("rows", "columns"):
-        axis = getattr(declaration, field_name)
-        if axis is not None and axis not in benchmark.declared_axes:
-            axes = ", ".join(benchmark.declared_axes)
-            raise UserError(f"{where}: {field_name}: benchmark {benchmark.name} has no axis '{axis}' ({axes})")
-    for value in declaration.paper.values:
-        if value.at.keys() != benchmark.declared_axes.keys():
-            axes = ", ".join(benchmark.declared_axes)
-            raise UserError(f"{where}: {value.at} must name a point of each axis ({axes})")
-    threshold_lines.check(declaration, benchmark, where)
-    for claim in declaration.claims:
-        kind_of(claim, declaration).check(benchmark.declared_axes, where, known=False)

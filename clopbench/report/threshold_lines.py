@@ -5,12 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clopbench.errors import UserError, unknown
 from clopbench.identity import flatten
 from clopbench.report.observations import BROKEN, Number
 from clopbench.statistics.falls import largest_share, noise
 from clopbench.statistics.thresholds import Bracket, Median, Reading, bracket, median
-from clopbench.suite.declarations import Coordinates, TableDeclaration
+from clopbench.suite.declarations import Coordinates
 from clopbench.suite.suite import Benchmark, Entry
 from clopbench.suite.thresholds import ThresholdDeclaration
 
@@ -104,38 +103,6 @@ def _along(
     readings = [_readings(number, declaration.metric) for number in ascending]
     complete = sorted(set.intersection(*(set(one) for one in readings))) if readings else []
     return points, {seed: [one[seed] for one in readings] for seed in complete}
-
-
-def check(table: TableDeclaration, benchmark: Benchmark, where: str) -> None:
-    """Raise UserError where a threshold names an axis or a setting that the benchmark does not have."""
-    names: set[str] = set()
-    for declaration in table.thresholds:
-        here = f"{where}: threshold {declaration.name}"
-        if declaration.name in names:
-            raise UserError(f"{here}: there are two of this name")
-        names.add(declaration.name)
-        if declaration.axis not in benchmark.declared_axes:
-            raise UserError(f"{here}: {unknown('axis', declaration.axis, benchmark.declared_axes)}")
-        for point in benchmark.declared_axes[declaration.axis]:
-            if not _positive(point):
-                raise UserError(f"{here}: axis {declaration.axis}: '{point}' is not a number above 0")
-        if declaration.setting is not None:
-            _check_setting(declaration, benchmark, here)
-
-
-def _check_setting(declaration: ThresholdDeclaration, benchmark: Benchmark, where: str) -> None:
-    key = declaration.setting
-    assert key is not None
-    settings = [_settings(entry) for entry in benchmark.entries]
-    if not any(key in one for one in settings):
-        known = {name for one in settings for name in one}
-        raise UserError(f"{where}: reference: {unknown('numeric setting', key, known)}")
-    along: dict[tuple[str, ...], set[float]] = {}
-    for entry, one in zip(benchmark.entries, settings, strict=True):
-        rest = tuple(point for axis, point in entry.coordinates.items() if axis != declaration.axis)
-        along.setdefault(rest, set()).update([one[key]] if key in one else [])
-    if any(len(values) > 1 for values in along.values()):
-        raise UserError(f"{where}: reference: {key} changes along axis {declaration.axis}")
 
 
 def _rows(axis: str, numbers: Sequence[Number]) -> list[tuple[Coordinates, list[Number]]]:

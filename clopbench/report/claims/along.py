@@ -1,10 +1,9 @@
 """Claims about whole rows of a benchmark: what happens along one of its axes."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
-from typing import ClassVar
+from collections.abc import Iterable, Sequence
 
-from clopbench.errors import UserError, unknown
+from clopbench.errors import unknown
 from clopbench.report import points, threshold_lines
 from clopbench.report.claims.claim_kind import ClaimKind
 from clopbench.report.claims.contrast import Contrast
@@ -19,9 +18,6 @@ from clopbench.suite.thresholds import ThresholdDeclaration
 class Along(ClaimKind):
     """Each row of one set against each row of another."""
 
-    role: ClassVar[str]
-    """What the axis is to the claim."""
-
     @property
     @abstractmethod
     def axis(self) -> str:
@@ -35,16 +31,11 @@ class Along(ClaimKind):
     def pairs(self, axes: Axes) -> Iterable[Pair]:
         return points.rows_against(*self.rows, self.axis, axes)
 
-    def problems(self, axes: Axes) -> Iterator[str]:
-        if any(self.axis in named for named in self.rows):
-            yield f"axis '{self.axis}' is what {self.role}, so name no point of it"
-
 
 class LessSensitive(Along):
     """A smaller range over the row: best minus worst point, in each seed."""
 
     claim: LessSensitiveClaim
-    role = "`to` runs along"
 
     @property
     def axis(self) -> str:
@@ -65,17 +56,11 @@ class LessSensitive(Along):
         complete = set.intersection(*(set(one) for one in values))
         return {seed: max(one[seed] for one in values) - min(one[seed] for one in values) for seed in complete}
 
-    def problems(self, axes: Axes) -> Iterator[str]:
-        if self.axis not in axes:
-            yield f"to: {unknown('axis', self.axis, axes)}"
-        yield from super().problems(axes)
-
 
 class HigherThreshold(Along):
     """The threshold of the table lies higher. Of each seed only a bracket is known, so only order is tested."""
 
     claim: HigherThresholdClaim
-    role = "the threshold lies on"
 
     @property
     def threshold(self) -> ThresholdDeclaration:
@@ -116,12 +101,6 @@ class HigherThreshold(Along):
         """Seed → how many points of the grid lie before the threshold: all that the grid says for sure."""
         brackets = threshold_lines.by_seed(self.threshold, side)
         return {seed: float(bracket.position) for seed, bracket in brackets.items()}
-
-    def problems(self, axes: Axes) -> Iterator[str]:
-        try:
-            yield from super().problems(axes)
-        except UserError as problem:  # There is no such threshold.
-            yield str(problem)
 
     def effect(self, found: Comparison) -> str:
         """'higher in 7, lower in 1, tied in 2, share 0.88 [0.47, 1.00]': the share is of the seeds not tied."""

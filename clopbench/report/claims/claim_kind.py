@@ -5,11 +5,10 @@ declaration; kinds.py finds it. What most kinds have in common stands here and i
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from clopbench.errors import UserError
-from clopbench.report import amounts, paper_numbers, points
+from clopbench.report import amounts, paper_numbers
 from clopbench.report.claims.contrast import Contrast
 from clopbench.report.observations import Number
 from clopbench.report.points import Axes, Pair, Side
@@ -98,23 +97,6 @@ class ClaimKind(ABC):
     def contrasts(self, axes: Axes, places: Places) -> list[Contrast]:
         """What the claim compares, with the values that are there."""
         return [self._contrast(pair, places) for pair in self.pairs(axes)]
-
-    def check(self, axes: Axes, where: str, known: bool = True) -> None:
-        """Raise UserError where the claim names an axis or (if `known`) a point that the benchmark has not.
-
-        known: whether `axes` holds all declared points; a run restricted by --only has fewer.
-        """
-        where = f"{where}: claim {self.claim.name}"
-        for problem in self.problems(axes):
-            raise UserError(f"{where}: {problem}")
-        for field, named in self.claim.sides.items():
-            points.check(named, axes, f"{where}: {field}", known)
-        if known and not list(self.pairs(axes)):
-            raise UserError(f"{where}: compares nothing: both sides are the same points")
-
-    def problems(self, axes: Axes) -> Iterator[str]:
-        """What is wrong with the claim that only one of its kind can have wrong, a line each."""
-        yield from ()
 
     def effect(self, found: Comparison) -> str:
         """A comparison in words, positive in the claim's favour: '+0.42 [−0.10, +0.94], margin ±1.20'."""

@@ -1,6 +1,5 @@
 """Means against an axis of numbers: accuracy and rank against learning rate, batch size, λ, …"""
 
-import math
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +15,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
-from clopbench.errors import UserError, unknown
 from clopbench.report.figures import canvas, placement
 from clopbench.report.figures.attachments import Attachments
 from clopbench.report.figures.figure_kind import FigureKind
@@ -102,22 +100,6 @@ def caption(figure: Curve, tables: Sequence[Table], _: Attachments) -> str:
         f"{title}. Means over seeds; the band is the 95 % t interval, where there are two seeds or more."
         f"{note} {counted(seeds)}."
     )
-
-
-def check(figure: Curve, axes: placement.Axes, where: str) -> None:
-    """Raise UserError where a figure does not fit its benchmark, or a point has no place on its axis."""
-    placement.check(figure, axes, where)
-    where, points = f"{where}: figure {figure.name}", placement.shown(figure, axes)[figure.along]
-    for point in figure.values:
-        if point not in points:
-            raise UserError(f"{where}: values: {unknown(f'point of axis {figure.along}', point, points)}")
-    for point in points:
-        try:
-            number = figure.number(point)
-        except ValueError:
-            raise UserError(f"{where}: point '{point}' is no number; values must say what it is") from None
-        if (figure.x == "log" and not number > 0) or not math.isfinite(number):
-            raise UserError(f"{where}: point '{point}' is {number:g}, which a {figure.x} axis cannot show")
 
 
 def numbers(figure: Curve, table: Table) -> list[Number]:
@@ -265,4 +247,4 @@ def _line(figure: Curve, table: Table, number: Number) -> str:
     return table.point_label(number.coordinates[figure.lines]) if figure.lines else ""
 
 
-KIND = FigureKind(Curve, "curves", "no line has two points", shows, draw, caption, check=check)
+KIND = FigureKind(Curve, "curves", "no line has two points", shows, draw, caption)

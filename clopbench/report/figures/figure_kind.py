@@ -10,9 +10,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from clopbench.report.figures import placement
 from clopbench.report.figures.attachments import Attachments
-from clopbench.report.figures.placement import Axes
 from clopbench.report.tables import Table
 
 
@@ -23,7 +21,7 @@ def _nothing_missing(figure: Any, table: Table, attachments: Attachments) -> lis
 
 @dataclass(frozen=True)
 class FigureKind:
-    """How one kind of figure is checked, described and drawn; functions take figure, table(s), attachments."""
+    """How one kind of figure is described and drawn; functions take figure, table(s), attachments."""
 
     declared: type
     """The declaration that it answers for."""
@@ -34,5 +32,3 @@ class FigureKind:
     draw: Callable[[Any, Sequence[Table], Attachments], Figure]
     caption: Callable[[Any, Sequence[Table], Attachments], str]
     missing: Callable[[Any, Table, Attachments], Sequence[str]] = _nothing_missing
-    check: Callable[[Any, Axes, str], None] = placement.check
-    """Takes figure, the benchmark's axes, and where it is declared. Raises UserError where it does not fit."""

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from clopbench.report.figures import canvas, curves, embeddings, paired_dots, spectra, variance_shares
 from clopbench.report.figures.attachments import Attachments
 from clopbench.report.figures.figure_kind import FigureKind
-from clopbench.report.figures.placement import Axes
 from clopbench.report.tables import Table
 from clopbench.suite.figures import FigureDeclaration
 
@@ -38,12 +37,6 @@ class Picture:
 def pictures(tables: Sequence[Table], attachments: Attachments) -> list[Picture]:
     """The figures of one table at all its scales (one at least), in the order of their declaration."""
     return [_picture(figure, tables, attachments) for figure in tables[0].declaration.figures]
-
-
-def check_figures(figures: Sequence[FigureDeclaration], axes: Axes, where: str) -> None:
-    """Raise UserError where a figure does not fit its benchmark, whose axes these are with all their points."""
-    for figure in figures:
-        KINDS[type(figure)].check(figure, axes, where)
 
 
 class Files(Mapping[str, bytes]):

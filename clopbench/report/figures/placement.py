@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Iterator
 from itertools import product
 
-from clopbench.errors import UserError
-from clopbench.report import points
 from clopbench.report.observations import Number
 from clopbench.report.points import Axes
 from clopbench.suite.declarations import Coordinates
@@ -34,20 +32,3 @@ def at(numbers: Iterable[Number], axes: Axes, place: Coordinates) -> list[Number
         if all(point in axes[axis] for axis, point in number.coordinates.items())
         and place.items() <= number.coordinates.items()
     ]
-
-
-def check(figure: FigureDeclaration, axes: Axes, where: str) -> None:
-    """Raise UserError where a figure does not fit its benchmark."""
-    where = f"{where}: figure {figure.name}"
-    points.check(figure.points, axes, f"{where}: points")
-    drawn = figure.drawn_axes
-    if not drawn:
-        return
-    for field, axis in drawn.items():
-        points.check_axis(axis, axes, f"{where}: {field}")
-    if len(set(drawn.values())) < len(drawn):
-        raise UserError(f"{where}: {', '.join(drawn)} must name different axes")
-    for axis, chosen in shown(figure, axes).items():
-        if axis not in drawn.values() and len(chosen) > 1:
-            choice = ", ".join(chosen)
-            raise UserError(f"{where}: axis '{axis}' is not drawn, so points must name one of it ({choice})")
