@@ -36,26 +36,25 @@ ROOMS = {
 """Folder → tests of its files and of the folders below it; others have the tests of their own name."""
 
 NEAR = {
-    "clopbench/training": [
-        "tests/training/test_wiring.py", "tests/training/test_seeding.py", "tests/training/test_training.py",
-        "tests/training/test_resume.py", "tests/evaluation/test_measure.py", "tests/training/test_optim.py",
-        "tests/evaluation/test_selection.py", "-k=not signalled and not compile and not reuses_freed",
+    "clopbench/training/loop.py": [
+        "tests/training/test_wiring.py", "tests/training/test_seeding.py", "tests/training/test_resume.py",
+        "-k=wiring or what_varies or every_step or checkpoints_come",
     ],
-    "clopbench/evaluation": [
-        "tests/evaluation/test_measure.py", "tests/evaluation/test_selection.py", "tests/training/test_wiring.py",
-        "tests/evaluation/test_trained_probe.py", "tests/training/test_seeding.py", "-k=not compile",
+    "clopbench/training/assembly.py": ["tests/training/test_seeding.py", "-k=what_varies or held_out"],
+    "clopbench/evaluation/probe.py": [
+        "tests/training/test_training.py", "tests/evaluation/test_measure.py",
+        "-k=probe or knn or top_k or vote or neighbour",
     ],
-    "clopbench/contrastive.py": ["tests/vocabulary/test_contrastive.py", "tests/vocabulary/test_methods.py"],
-    "clopbench/geometry.py": ["tests/training/test_wiring.py", "tests/training/test_training.py"],
-    "clopbench/prototypes.py": ["tests/vocabulary/test_prototypes.py", "tests/vocabulary/test_methods.py"],
-    "clopbench/cell.py": ["tests/vocabulary/test_cell.py"],
+    "clopbench/evaluation/measure.py": ["tests/evaluation/test_measure.py", "tests/training/test_seeding.py"],
+    "clopbench/evaluation/selection.py": ["tests/evaluation/test_selection.py", "tests/evaluation/test_measure.py"],
+    "clopbench/contrastive.py": ["tests/vocabulary/test_contrastive.py"],
+    "clopbench/geometry.py": ["tests/training/test_training.py", "-k=geometry or effective_rank"],
     "clopbench/identity.py": ["tests/vocabulary/test_cell.py"],
     "clopbench/seeds.py": ["tests/training/test_seeding.py"],
-    "clopbench/data/subsets.py": ["tests/data/test_subsets.py", "tests/data/test_unlabelled.py"],
-    "clopbench/data/crop.py": ["tests/data/test_crop.py", "tests/data/test_augment.py"],
-    "clopbench/results": ["tests/results", "tests/report/test_report.py"],
+    "clopbench/statistics/power.py": ["tests/report", "-k=power or seeds or needed"],
 }  # fmt: skip
-"""File or folder → the arguments for pytest with `--near`; others have those of ROOMS."""
+"""File or folder → the arguments for pytest with `--near`. Others have the test file of their own name, or those
+of ROOMS."""
 LOADED = ["pytest", "torch", "scipy.optimize", "scipy.stats", "sklearn.linear_model"]
 """Imported once, before the first fault: most of a quick test's time."""
 
@@ -133,6 +132,9 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, Callable[..., None]]]:
 def tests_of(path: Path, near: bool) -> list[str]:
     """The tests that guard a file: of its folder, or of the nearest folder above that has some."""
     file = path.relative_to(ROOT)
+    namesake = Path("tests", *file.parts[1:-1], f"test_{file.stem}.py")
+    if near and file.as_posix() not in NEAR and (ROOT / namesake).is_file():
+        return [str(namesake)]
     for one in (file, *file.parents):
         own = Path("tests", *one.parts[1:])
         for table in (NEAR, ROOMS) if near else (ROOMS,):
