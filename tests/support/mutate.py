@@ -36,10 +36,7 @@ ROOMS = {
 """Folder → tests of its files and of the folders below it; others have the tests of their own name."""
 
 NEAR = {
-    "clopbench/training/loop.py": [
-        "tests/training/test_wiring.py", "tests/training/test_seeding.py", "tests/training/test_resume.py",
-        "-k=wiring or what_varies or every_step or checkpoints_come",
-    ],
+    "clopbench/training/loop.py": ["tests/training/test_wiring.py"],
     "clopbench/training/assembly.py": ["tests/training/test_seeding.py", "-k=what_varies or held_out"],
     "clopbench/evaluation/probe.py": [
         "tests/training/test_training.py", "tests/evaluation/test_measure.py",
@@ -209,7 +206,9 @@ def main() -> int:
         def work(number: int) -> list[Fault]:
             checkout = copied(Path(folder) / str(number))
             alive = []
-            for tests in {tuple(tests_of(fault.path, options.near)) for fault in chosen[number :: options.jobs]}:
+            for tests in {
+                tuple(tests_of(fault.path, options.near)) for fault in chosen[number :: options.jobs]
+            }:
                 if not passes(checkout, [*tests], options.seconds):
                     sys.exit(f"these fail without any fault: {' '.join(tests)}")
             for fault in chosen[number :: options.jobs]:

@@ -1,5 +1,6 @@
 """The right order, rates and labels of a step reach the place where they are used: through the Trainer."""
 
+import copy
 import math
 import time
 
@@ -146,6 +147,36 @@ def test_embeddings_that_are_not_finite_end_a_run_with_their_epoch(cell):
     trainer.run(lambda _: None, lambda _: None)
     assert trainer.diverged == "embeddings not finite at epoch 1, step 3"
     assert trainer.history == []
+
+
+def test_a_state_goes_on_in_another_trainer_to_the_same_weights(cell):
+    """Of the second epoch's second step, when momentum has built up; the other model begins elsewhere."""
+    states = []
+
+    def save(it):
+        if (it.epoch, it.step) == (1, 2):
+            it.best = {"epoch": 1}
+            states.append(copy.deepcopy(it.state()))
+
+    whole, other = trainer_of(cell, Recorder()), trainer_of(cell, Recorder())
+    whole.run(save, lambda _: None)
+    other.restore(states[0])
+    assert (other.epoch, other.step, other.best) == (1, 2, {"epoch": 1})
+    other.run(lambda _: None, lambda _: None)
+    assert other.history == whole.history
+    assert other.views == whole.views
+    for name, module in whole.model.modules().items():
+        for one, same in zip(module.parameters(), other.model.modules()[name].parameters(), strict=True):
+            assert one.equal(same)
+    with pytest.raises(ValueError, match="checkpoint of cell"):
+        other.restore(states[0] | {"cell": "another"})
+
+
+def test_a_trainer_trains_also_what_was_just_evaluated(cell):
+    encoder = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 8), torch.nn.BatchNorm1d(8)).eval()
+    model = Model(encoder, torch.nn.Linear(8, 4), Recorder(), torch.Generator())
+    Trainer(cell, model, Resident(torch.zeros(4, 1, 8, 8, dtype=torch.uint8)), torch.arange(4))
+    assert all(module.training for module in model.encoder.modules())
 
 
 LABELS = [[-1, 0, 1, 1], [-1, -1, 2, 2], [-1, 3, -1, 3], [0, -1, 1, -1], [-1, -1, -1, -1]]
