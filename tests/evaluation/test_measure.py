@@ -70,6 +70,25 @@ def test_both_votes_by_scikit_learn(judged, name, k):
         assert metrics[f"{name}_top{top}"] == pytest.approx(found, abs=1.5 / 360)
 
 
+def test_geometry_is_that_of_the_test_images_embeddings_by_numpy(judged):
+    """Shapes: M test images, D embedding dimensions."""
+    metrics, frozen, _, _ = judged
+    network = torch.nn.Sequential(frozen.model.encoder, frozen.model.head)
+    z_MD = probe.extract(network, frozen.test).double().numpy()
+    z_MD /= np.linalg.norm(z_MD, axis=1, keepdims=True)
+    singular = np.linalg.svd(z_MD, compute_uv=False)
+    share = singular[singular > 0] / singular.sum()
+    assert metrics["effective_rank"] == pytest.approx(np.exp(-(share * np.log(share)).sum()), rel=1e-3)
+    assert metrics["mean_norm"] == pytest.approx(np.linalg.norm(z_MD.mean(0)), rel=1e-4)
+    pairs = (z_MD @ z_MD.T)[np.triu_indices(len(z_MD), 1)]
+    assert metrics["uniformity"] == pytest.approx(np.log(np.exp(-2 * (2 - 2 * pairs)).mean()), rel=1e-4)
+    cosine_MK = z_MD @ frozen.model.method.prototype_KD.double().numpy().T
+    own = np.eye(10, dtype=bool)[frozen.y_M.numpy()]
+    assert metrics["prototype_cosine_own"] == pytest.approx(cosine_MK[own].mean(), abs=1e-5)
+    others = np.where(own, -np.inf, cosine_MK).max(1)
+    assert metrics["prototype_cosine_other"] == pytest.approx(others.mean(), abs=1e-5)
+
+
 def test_a_near_neighbour_outvotes_two_that_are_farther():
     """By hand: e^10 against 2 · e^8 at temperature 0.1; at temperature 1 it would be e^1 against 2 · e^0.8."""
     far = [0.8, 0.6, 0.0]

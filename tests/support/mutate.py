@@ -2,19 +2,21 @@
 
 `uv run python tests/support/mutate.py clopbench/training/loop.py --most 20` works on a copy of the checkout:
 comparisons are turned, statements dropped, neighbouring arguments exchanged, constants changed. Each fault is
-run against the tests of its room until one fails. What lives is printed, to be read: some faults change nothing
-that anybody could see.
+run against the tests of its room until one fails, with `--near` only against those nearest to its file, which
+decide in seconds. What lives is printed, to be read: some faults change nothing that anybody could see.
 """
 
 import argparse
 import ast
 import copy
+import multiprocessing
 import os
 import random
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -32,6 +34,26 @@ ROOMS = {
     "methods": ["tests/vocabulary"],
 }
 """Folder → tests of its files and of the folders below it; others have the tests of their own name."""
+
+NEAR = {
+    "clopbench/training/loop.py": ["tests/training/test_wiring.py"],
+    "clopbench/training/assembly.py": ["tests/training/test_seeding.py", "-k=what_varies or held_out"],
+    "clopbench/evaluation/probe.py": [
+        "tests/training/test_training.py", "tests/evaluation/test_measure.py",
+        "-k=probe or knn or top_k or vote or neighbour",
+    ],
+    "clopbench/evaluation/measure.py": ["tests/evaluation/test_measure.py", "tests/training/test_seeding.py"],
+    "clopbench/evaluation/selection.py": ["tests/evaluation/test_selection.py", "tests/evaluation/test_measure.py"],
+    "clopbench/contrastive.py": ["tests/vocabulary/test_contrastive.py"],
+    "clopbench/geometry.py": ["tests/training/test_training.py", "-k=geometry or effective_rank"],
+    "clopbench/identity.py": ["tests/vocabulary/test_cell.py"],
+    "clopbench/seeds.py": ["tests/training/test_seeding.py"],
+    "clopbench/statistics/power.py": ["tests/report", "-k=power or seeds or needed"],
+}  # fmt: skip
+"""File or folder → the arguments for pytest with `--near`. Others have the test file of their own name, or those
+of ROOMS."""
+LOADED = ["pytest", "torch", "scipy.optimize", "scipy.stats", "sklearn.linear_model"]
+"""Imported once, before the first fault: most of a quick test's time."""
 
 TURNED: dict[type, Callable[[], ast.AST]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
@@ -104,35 +126,57 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, Callable[..., None]]]:
             yield "arguments exchanged", lambda it: it.args.__setitem__(slice(0, 2), it.args[1::-1])
 
 
-def tests_of(path: Path) -> list[str]:
+def tests_of(path: Path, near: bool) -> list[str]:
     """The tests that guard a file: of its folder, or of the nearest folder above that has some."""
-    folder = path.relative_to(ROOT).parent
-    for one in (folder, *folder.parents):
+    file = path.relative_to(ROOT)
+    namesake = Path("tests", *file.parts[1:-1], f"test_{file.stem}.py")
+    if near and file.as_posix() not in NEAR and (ROOT / namesake).is_file():
+        return [str(namesake)]
+    for one in (file, *file.parents):
         own = Path("tests", *one.parts[1:])
-        if one.as_posix() in ROOMS:
-            return ROOMS[one.as_posix()]
-        if (ROOT / own).is_dir():
+        for table in (NEAR, ROOMS) if near else (ROOMS,):
+            if one.as_posix() in table:
+                return table[one.as_posix()]
+        if one != file and (ROOT / own).is_dir():
             return [str(own)]
     raise ValueError(f"no tests for {path}")
 
 
-def lives(checkout: Path, fault: Fault, seconds: float) -> bool:
-    """Whether the tests of the room pass in a copy of the checkout that has this fault."""
+def lives(checkout: Path, fault: Fault, seconds: float, near: bool) -> bool:
+    """Whether the tests pass in a copy of the checkout that has this fault; to hang is not to pass."""
     target = checkout / fault.path.relative_to(ROOT)
     lines = fault.path.read_text(encoding="utf-8").splitlines()
     target.write_text("\n".join([*lines[: fault.first - 1], fault.text, *lines[fault.last :], ""]), "utf-8")
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not slow"]
-    environment = os.environ | {"PYTHONPATH": str(checkout), "OMP_NUM_THREADS": "1"}
     try:
-        done = subprocess.run(
-            [*command, *tests_of(fault.path)], check=False, cwd=checkout, capture_output=True,
-            timeout=seconds, env=environment,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return False
+        return passes(checkout, tests_of(fault.path, near), seconds)
     finally:
         target.write_text("\n".join([*lines, ""]), "utf-8")
-    return done.returncode == 0
+
+
+def passes(checkout: Path, tests: list[str], seconds: float) -> bool:
+    """Whether these tests of a checkout pass within a time."""
+    process = multiprocessing.get_context("forkserver").Process(target=tested, args=(checkout, tests))
+    process.start()
+    process.join(seconds)
+    if process.exitcode is None and process.pid is not None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.join()
+    return process.exitcode == 0
+
+
+def tested(checkout: Path, tests: list[str]) -> None:
+    """Run the tests in a checkout, as a process of its own with all that it starts."""
+    os.setsid()
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for number in range(3):
+        os.dup2(nowhere, number)
+    os.chdir(checkout)
+    os.environ["PYTHONPATH"] = str(checkout)
+    sys.dont_write_bytecode = True
+    sys.path[:] = [str(checkout), *(one for one in sys.path if one != str(Path(__file__).parent))]
+    import pytest
+
+    sys.exit(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", *tests]))
 
 
 def copied(folder: Path) -> Path:
@@ -149,7 +193,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=900, help="for one fault; one that hangs is seen")
+    parser.add_argument("--near", action="store_true", help="only the tests nearest to each file")
     options = parser.parse_args()
+    os.environ["OMP_NUM_THREADS"] = "1"
+    multiprocessing.get_context("forkserver").set_forkserver_preload(LOADED)
     chosen: list[Fault] = []
     for path in options.files:
         every = list(faults(path.resolve()))
@@ -158,13 +205,21 @@ def main() -> int:
 
         def work(number: int) -> list[Fault]:
             checkout = copied(Path(folder) / str(number))
-            return [
-                fault for fault in chosen[number :: options.jobs] if lives(checkout, fault, options.seconds)
-            ]
+            alive = []
+            for tests in {
+                tuple(tests_of(fault.path, options.near)) for fault in chosen[number :: options.jobs]
+            }:
+                if not passes(checkout, [*tests], options.seconds):
+                    sys.exit(f"these fail without any fault: {' '.join(tests)}")
+            for fault in chosen[number :: options.jobs]:
+                begin = time.monotonic()
+                if lives(checkout, fault, options.seconds, options.near):
+                    alive.append(fault)
+                    print(fault, flush=True)
+                print(f"{time.monotonic() - begin:.0f} s", file=sys.stderr, flush=True)
+            return alive
 
         alive = [fault for part in pool.map(work, range(options.jobs)) for fault in part]
-    for fault in alive:
-        print(fault)
     print(f"{len(chosen) - len(alive)} of {len(chosen)} faults seen")
     return 1 if alive else 0
 

@@ -282,6 +282,29 @@ def test_an_epochs_geometry_is_that_of_its_labelled_images_and_first_two_views()
     assert "prototype_cosine_own" not in geometry.of_batch(views, torch.tensor([0, 1, -1]), None)
 
 
+def test_an_epochs_geometry_is_that_of_the_first_1024_images_by_numpy():
+    """Two views that differ, more images than count, more dimensions than there are columns for."""
+    views = normalised(torch.randn(2, 1100, 10, generator=torch.Generator().manual_seed(0)) + 0.3)
+    labels = torch.arange(1100) % 4 - 1
+    row = geometry.of_batch(views, labels, torch.eye(10)[:3])
+    z_VBD, y_B = views[:, :1024].double().numpy(), labels[:1024].numpy()
+    singular = np.linalg.svd(z_VBD[0] / 32, compute_uv=False)
+    share = singular / singular.sum()
+    assert row["effective_rank"] == pytest.approx(np.exp(-(share * np.log(share)).sum()))
+    assert [value for name, value in row.items() if "singular" in name] == pytest.approx(singular[:8].tolist())
+    assert row["mean_norm"] == pytest.approx(np.linalg.norm(z_VBD[0].mean(0)))
+    assert row["alignment"] == pytest.approx(((z_VBD[0] - z_VBD[1]) ** 2).sum(1).mean())
+    cosines = [z @ z_VBD[0].T for z in z_VBD[0]]
+    pairs = np.exp(-2 * (2 - 2 * np.array(cosines)))[np.triu_indices(1024, 1)]
+    assert row["uniformity"] == pytest.approx(np.log(pairs.mean()))
+    shown = y_B >= 0
+    to_each = z_VBD[0][shown, :3]
+    own = np.eye(3, dtype=bool)[y_B[shown]]
+    assert row["prototype_cosine_own"] == pytest.approx(to_each[own].mean())
+    others = np.where(own, -np.inf, to_each).max(1)
+    assert row["prototype_cosine_other"] == pytest.approx(others.mean())
+
+
 def test_scipy_agrees_that_the_order_of_batches_is_uniform():
     """First image of each epoch's order: all images are equally likely (chi-squared over 2000 epochs)."""
     firsts = [seeds.numpy_generator(0, "order", epoch).permutation(10)[0] for epoch in range(2000)]
