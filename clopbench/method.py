@@ -78,8 +78,9 @@ class Method(nn.Module):
     """Raised when the mathematics changes: it makes this method's earlier records stale, and no others."""
     views: ClassVar[tuple[str, ...] | None] = None
     """Augmentation recipe of each view; None: the benchmark's recipe twice."""
-    teacher_momentum: ClassVar[float | None] = None
-    """Momentum of an exponential moving average of encoder and head, given to `loss` as `batch.teacher`."""
+    teacher_momentum: float | None = None
+    """Momentum of an exponential moving average of encoder and head, given to `loss` as `batch.teacher`; of
+    the class, or set by its constructor from a parameter."""
 
     def loss(self, batch: Embedded) -> dict[str, Tensor]:
         """Scalars to log by name, the same names at each step; "total" is the one that is minimised."""
