@@ -91,15 +91,14 @@ def build(plugin: "Plugin") -> None:
 
     import torch
 
-    from clopbench.data.augment import recipe
+    from clopbench.data.augment import view_recipes
     from clopbench.method import Method
 
     loaded, where = plugin.load(), f"method file {plugin.path}"
     if loaded.loss is Method.loss:
         raise UserError(f"{where}: defines no loss()")
     try:
-        for name in loaded.views or ():
-            recipe(name)
+        view_recipes(loaded.views, "none")
     except UserError as error:
         raise UserError(f"{where}: views: {error}") from None
     _check_momentum(loaded.teacher_momentum, where)
