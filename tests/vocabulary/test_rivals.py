@@ -65,7 +65,7 @@ def barlow_twins(method, data):
     pairs = list(itertools.product(range(len(first)), repeat=2))
     on = sum((1 - correlation(first[d], second[d])) ** 2 for d, e in pairs if d == e)
     off = sum(correlation(first[d], second[e]) ** 2 for d, e in pairs if d != e)
-    return on + 0.0051 * off
+    return 0.024 * (on + 0.0051 * off)
 
 
 def vicreg(method, data):
@@ -159,8 +159,46 @@ def etf(method, data):
     return info_nce_loops(data.z_VBD, 0.2) + (mean(terms) if terms else 0)
 
 
-GIVEN = {"directclr": {"share": 0.25}, "byol": {"hidden": 6}}
-LOOPS = {loops.__name__: loops for loops in (barlow_twins, vicreg, directclr, byol, tsc, opl, etf)}
+def ntce(method, data):
+    """Koromilas et al. 2026: the softmax of a class's prototype over embeddings."""
+    labels = data.y_B.tolist()
+    rows = [
+        (unit(z), label)
+        for view in data.z_VBD.unbind()
+        for z, label in zip(view.unbind(), labels, strict=True)
+        if label >= 0
+    ]
+    terms = []
+    for z, label in rows:
+        weight = unit(method.weight_KD[label])
+        terms.append(-log_share(dot(weight, z) / 0.1, [dot(weight, other) / 0.1 for other, _ in rows]))
+    return mean(terms) if terms else data.z_VBD.sum() * 0
+
+
+def fixmatch(method, data):
+    """Sohn et al. 2020, equations 3 and 4, where a third is sure enough."""
+
+    def scores(h):
+        pairs = zip(method.weight_KF, method.bias_K, strict=True)
+        return [dot(weight, h) + bias for weight, bias in pairs]
+
+    labelled, consistent = [], []
+    for weak, strong, label in zip(*data.h_VBF, data.y_B.tolist(), strict=True):
+        ours, theirs = scores(weak), scores(strong)
+        if label >= 0:
+            labelled.append(-log_share(ours[label], ours))
+        shares = [log_share(score, ours).exp().item() for score in ours]
+        guess = max(range(CLASSES), key=shares.__getitem__)
+        consistent.append(-log_share(theirs[guess], theirs) if shares[guess] >= 1 / 3 else 0)
+    assert 0 in consistent
+    assert any(term != 0 for term in consistent)
+    return (mean(labelled) if labelled else 0) + 2 * mean(consistent)
+
+
+GIVEN = {"fixmatch": {"threshold": 1 / 3, "weight": 2.0}, "directclr": {"share": 0.25}, "byol": {"hidden": 6}}
+LOOPS = {
+    loops.__name__: loops for loops in (barlow_twins, vicreg, directclr, byol, tsc, opl, etf, ntce, fixmatch)
+}
 
 
 def value_and_gradients(loss, data, method):
@@ -184,7 +222,7 @@ def test_loss_and_gradient_are_those_of_the_papers_equations(name, labels):
 @pytest.mark.parametrize(
     ("name", "given", "of_lightly"),
     [
-        ("barlow_twins", {}, lambda losses, data: losses.BarlowTwinsLoss(0.0051)(*data.z_VBD)),
+        ("barlow_twins", {"scale": 1.0}, lambda losses, data: losses.BarlowTwinsLoss(0.0051)(*data.z_VBD)),
         ("vicreg", {}, lambda losses, data: losses.VICRegLoss()(*data.z_VBD)),
         (
             "directclr",
@@ -230,6 +268,18 @@ def test_opl_of_orthogonal_classes_is_zero_and_of_equal_ones_its_weight():
     assert method.loss(data)["total"].item() == pytest.approx(0, abs=1e-7)
     data.z_VBD.data[:] = torch.eye(16)[0]
     assert method.loss(data)["total"].item() == pytest.approx(0.3)
+
+
+def test_fixmatch_learns_from_the_strong_view_only_what_the_weak_one_is_sure_of():
+    """The pseudo-label has no gradient, nor has an image that is not sure."""
+    method = build("fixmatch", {})
+    data = batch_for(method, [-1] * 4)
+    method.weight_KF.data[:] = torch.eye(CLASSES, 8)
+    data.h_VBF.data[0] = torch.eye(8)[:4] * torch.tensor([[9.0], [9.0], [1.0], [1.0]])
+    method.loss(data)["total"].backward()
+    assert data.h_VBF.grad is not None
+    moved_VB = data.h_VBF.grad.abs().sum(-1) > 0
+    assert moved_VB.tolist() == [[False] * 4, [True, True, False, False]]
 
 
 def test_the_teachers_momentum_of_byol_is_its_parameter():
