@@ -15,7 +15,8 @@ class BarlowTwins(Method):
 
     Each dimension is to be the same in both views, and to say something that the others do not; labels are not
     used. Zbontar et al. 2021, equations 1 and 2 and algorithm 1. weight: their λ, 0.0051 in their code.
-    scale: of the whole, a sum over dimensions. It decides how far plain SGD steps; LARS does not mind.
+    scale: of the whole, a sum over dimensions; 0.024 is the first version's of their code. It decides how far
+    plain SGD steps, while LARS, which they use, does not mind.
     """
 
     name, version = "barlow_twins", 1
@@ -26,7 +27,7 @@ class BarlowTwins(Method):
         num_classes: int,
         *,
         weight: NonNegative = 0.0051,
-        scale: Positive = 1.0,
+        scale: Positive = 0.024,
         generator: torch.Generator,
     ):
         super().__init__()
