@@ -81,7 +81,12 @@ def label_groups(y_B: Tensor) -> Tensor:
 
 def normalised(z: Tensor) -> Tensor:
     """L2-normalised embeddings, in float32 at least."""
-    return F.normalize(z if z.dtype == torch.float64 else z.float(), dim=-1)
+    return F.normalize(at_least_float32(z), dim=-1)
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """The same numbers in float32, or in float64 where they are: half precision is for networks, not losses."""
+    return x if x.dtype == torch.float64 else x.float()
 
 
 def grouped_contrast(z_ND: Tensor, group_N: Tensor, temperature: float, variant: Variant = "out") -> Tensor:

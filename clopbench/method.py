@@ -77,9 +77,11 @@ class Method(nn.Module):
     version: ClassVar[int]
     """Raised when the mathematics changes: it makes this method's earlier records stale, and no others."""
     views: ClassVar[tuple[str, ...] | None] = None
-    """Augmentation recipe of each view; None: the benchmark's recipe twice."""
-    teacher_momentum: ClassVar[float | None] = None
-    """Momentum of an exponential moving average of encoder and head, given to `loss` as `batch.teacher`."""
+    """Augmentation recipe of each view, by name; "strong" is the benchmark's own, "weak" its weak counterpart.
+    None: the benchmark's twice."""
+    teacher_momentum: float | None = None
+    """Momentum of an exponential moving average of encoder and head, given to `loss` as `batch.teacher`; of
+    the class, or set by its constructor from a parameter."""
 
     def loss(self, batch: Embedded) -> dict[str, Tensor]:
         """Scalars to log by name, the same names at each step; "total" is the one that is minimised."""

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from clopbench.contrastive import at_least_float32
 from clopbench.method import Embedded, Method
 
 
@@ -25,8 +26,7 @@ class Supervised(Method):
 
     def loss(self, batch: Embedded) -> dict[str, Tensor]:
         labelled_B = batch.y_B >= 0
-        h_NF = batch.h_VBF[:, labelled_B].flatten(0, 1)
-        h_NF = h_NF if h_NF.dtype == torch.float64 else h_NF.float()
+        h_NF = at_least_float32(batch.h_VBF[:, labelled_B].flatten(0, 1))
         y_N = batch.y_B[labelled_B].repeat(len(batch.h_VBF))
         # A sum, so that a batch without labels costs nothing instead of NaN.
         total = F.cross_entropy(F.linear(h_NF, self.weight_KF, self.bias_K), y_N, reduction="sum")

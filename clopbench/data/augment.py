@@ -77,6 +77,13 @@ def crop_flip(image_BCHW: Tensor, generator: torch.Generator) -> Tensor:
     return crop.padded_crop(to_float(image_BCHW), shift_B2, draw_B3[:, 2] < 0.5)
 
 
+def shift(image_BCHW: Tensor, generator: torch.Generator) -> Tensor:
+    """`crop_flip` without the flip, which would change a digit."""
+    draw_B2 = crop.uniform(generator, image_BCHW.device, len(image_BCHW), 2)
+    shift_B2 = crop.random_shifts(draw_B2, *image_BCHW.shape[-2:], reach=1 / 8)
+    return crop.padded_crop(to_float(image_BCHW), shift_B2, torch.zeros_like(draw_B2[:, 0], dtype=torch.bool))
+
+
 def with_policy(name: str, policy: Recipe) -> Recipe:
     """The recipe of a policy on bytes: crop of 8–100 % of the area, flip, the policy, and nothing after it.
 
@@ -109,6 +116,7 @@ RECIPES: dict[str, Recipe] = {
     "simclr": simclr,
     "simclr_blur": simclr_blur,
     "crop_flip": crop_flip,
+    "shift": shift,
     "autoaugment_cifar": with_policy("autoaugment_cifar", partial(policies.autoaugment, policy="cifar10")),
     "autoaugment_imagenet": with_policy(
         "autoaugment_imagenet", partial(policies.autoaugment, policy="imagenet")
@@ -138,3 +146,16 @@ def recipe(name: str) -> Recipe:
     if name not in RECIPES:
         raise unknown("augmentation", name, RECIPES)
     return RECIPES[name]
+
+
+WEAK = {"digits": "shift", "none": "none"}
+"""Recipe → its weak counterpart, where that is not `crop_flip`."""
+
+
+def view_recipes(names: Sequence[str] | None, own: str) -> list[Recipe]:
+    """The recipe of each view that a method names; None: the benchmark's `own` twice.
+
+    "strong" is the benchmark's own, "weak" its weak counterpart. Raises UserError with the nearest name.
+    """
+    relative = {"strong": own, "weak": WEAK.get(own, "crop_flip")}
+    return [recipe(relative.get(name, name)) for name in names or (own, own)]

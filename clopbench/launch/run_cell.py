@@ -14,7 +14,7 @@ import torch
 
 from clopbench.cell import Cell
 from clopbench.data import sources
-from clopbench.data.augment import recipe
+from clopbench.data.augment import view_recipes
 from clopbench.errors import UserError
 from clopbench.evaluation import detection, keeping, transfer
 from clopbench.evaluation.measure import Frozen, measure
@@ -102,8 +102,7 @@ def preflight(cell: Cell, plugins: Plugins) -> None:
     if len(np.unique(data.train.labels[data.train.labels >= 0])) < 2:
         raise UserError(f"data.name: the training images of {cell.data.name} show a single class")
     model = build_model(cell, plugins, data.train.shape[0], data.num_classes, "meta")
-    for name in model.method.views or ():
-        recipe(name)
+    view_recipes(model.method.views, cell.augmentation.name)
     for task in DOWNSTREAM:
         task.check(cell, data.train.shape)
 

@@ -91,29 +91,32 @@ def build(plugin: "Plugin") -> None:
 
     import torch
 
-    from clopbench.data.augment import recipe
+    from clopbench.data.augment import view_recipes
     from clopbench.method import Method
 
     loaded, where = plugin.load(), f"method file {plugin.path}"
     if loaded.loss is Method.loss:
         raise UserError(f"{where}: defines no loss()")
     try:
-        for name in loaded.views or ():
-            recipe(name)
+        view_recipes(loaded.views, "none")
     except UserError as error:
         raise UserError(f"{where}: views: {error}") from None
-    momentum = loaded.teacher_momentum
-    if momentum is not None and not (isinstance(momentum, int | float) and 0 <= momentum < 1):
-        raise UserError(f"{where}: teacher_momentum must be from 0 to below 1 (got {momentum!r})")
+    _check_momentum(loaded.teacher_momentum, where)
     if any(default is ... for _, default in plugin.signature.parameters.values()):
         return
     wanted = inspect.signature(loaded).parameters
     sizes = {name: size for name, size in SIZES.items() if name in wanted}
     try:
-        loaded(**sizes, generator=torch.Generator(), **plugin.resolve({}))
+        built = loaded(**sizes, generator=torch.Generator(), **plugin.resolve({}))
     except (Exception, SystemExit) as error:
         given = ", ".join(f"{name}={size}" for name, size in sizes.items())
         raise UserError(f"{where} cannot be built with its defaults and {given}: {in_words(error)}") from error
+    _check_momentum(built.teacher_momentum, where)
+
+
+def _check_momentum(momentum: Any, where: str) -> None:
+    if momentum is not None and not (isinstance(momentum, int | float) and 0 <= momentum < 1):
+        raise UserError(f"{where}: teacher_momentum must be from 0 to below 1 (got {momentum!r})")
 
 
 def _context() -> ForkServerContext | SpawnContext:

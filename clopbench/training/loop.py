@@ -16,7 +16,7 @@ from torch import Tensor
 from clopbench import geometry, seeds
 from clopbench.cell import Cell
 from clopbench.contrastive import normalised
-from clopbench.data.augment import Recipe, recipe, views
+from clopbench.data.augment import Recipe, view_recipes, views
 from clopbench.geometry import NotFiniteError
 from clopbench.method import Embedded, LossError, scalars
 from clopbench.seeds import Stream
@@ -43,8 +43,7 @@ class Trainer:
     def __init__(self, cell: Cell, model: Model, images: Images, labels: Tensor):
         self.cell, self.model, self.images, self.labels = cell, model, images, labels
         self.steps_per_epoch = len(images) // cell.training.batch_size
-        names = model.method.views or (cell.augmentation.name,) * 2
-        self.recipes = [recipe(name) for name in names]
+        self.recipes = view_recipes(model.method.views, cell.augmentation.name)
         self.optimizer = build_optimizer(model.parameters(), cell.training)
         self.teacher = Teacher(model)
         self.epoch, self.step = 0, 0

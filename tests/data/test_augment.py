@@ -137,6 +137,24 @@ def test_crop_flip_draws_every_shift_and_flip_equally_often():
     assert likely(stats.chisquare(counts))
 
 
+def test_shift_draws_every_shift_equally_often_and_does_not_flip():
+    dot = torch.zeros(8100, 1, 32, 32, dtype=torch.uint8)
+    dot[:, 0, 10, 10] = 255
+    places = Counter(augment.shift(dot, seeded(6)).flatten(1).argmax(1).tolist())
+    counts = [places[row * 32 + column] for row in range(6, 15) for column in range(6, 15)]
+    assert sum(counts) == 8100
+    assert likely(stats.chisquare(counts))
+
+
+def test_weak_and_strong_views_are_relative_to_the_benchmarks_recipe():
+    named = augment.view_recipes
+    assert named(None, "digits") == [augment.digits] * 2
+    assert named(("weak", "strong"), "digits") == [augment.shift, augment.digits]
+    assert named(("weak", "strong", "none"), "simclr") == [augment.crop_flip, augment.simclr, augment.none]
+    with pytest.raises(UserError, match="unknown augmentation 'week'"):
+        named(("week", "strong"), "simclr")
+
+
 def test_simclr_flips_every_second_view():
     ramp = torch.arange(0, 256, 8, dtype=torch.uint8).expand(4000, 3, 32, 32)
     views = augment.simclr(ramp, seeded(5))
@@ -326,8 +344,8 @@ def test_recipe_is_determined_by_its_generator_and_gives_each_image_its_own_view
     generator = seeded(14)
     assert not recipe(images, generator).equal(recipe(images, generator))
     same = recipe(images[:1].expand(40, -1, -1, -1), seeded(15))
-    assert len(same.flatten(1).unique(dim=0)) == 40 or name == "crop_flip"
-    assert len(same.flatten(1).unique(dim=0)) > 30
+    assert len(same.flatten(1).unique(dim=0)) == 40 or name in ("crop_flip", "shift")
+    assert len(same.flatten(1).unique(dim=0)) > (20 if name == "shift" else 30)
     assert recipe(images[:1], seeded(16)).shape == (1, 3, 32, 32)
     grey = recipe(images[:, :1], seeded(17))
     assert grey.shape == (40, 1, 32, 32) and grey.max() <= 1

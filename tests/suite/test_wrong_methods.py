@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from batches import PLUGINS
 from checkout import QUICK, ROOT, suite_of
 from wrong_methods import FILES, LOSSES, method, named
 
@@ -42,7 +43,7 @@ def listed(folder):
 
 
 def test_every_file_is_listed_once(listed, folder):
-    assert listed.keys() == FILES.keys() | {"clop", "simclr", "supcon", "supervised", "dangling", "pipe"}
+    assert listed.keys() == FILES.keys() | {*PLUGINS.names(), "dangling", "pipe"}
     for name in ("dangling", "pipe"):
         assert listed[name]["problem"].startswith(f"method file {folder / name}.py: ")
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from batches import PLUGINS
 from checkout import ROOT, pixels_of
 from torch import Tensor, nn
 
 from clopbench.cell import Cell
 from clopbench.method import Embedded, Method
-from clopbench.suite.plugins import Plugins
 from clopbench.suite.suite import Suite
 from clopbench.training.feed import Resident
 from clopbench.training.loop import Trainer, draw_views
@@ -20,8 +20,8 @@ from clopbench.training.place import Place
 
 IMAGES = 60
 METHODS: dict[str, dict[str, Any]] = {
-    "simclr": {"name": "simclr", "parameters": {"temperature": 0.2}},
-    "supcon": {"name": "supcon", "parameters": {"temperature": 0.2, "variant": "out"}},
+    name: {"name": name, "parameters": PLUGINS.get(name).resolve({})} for name in PLUGINS.names()
+} | {
     "supcon in": {"name": "supcon", "parameters": {"temperature": 0.3, "variant": "in"}},
     "clop": {
         "name": "clop",
@@ -64,7 +64,7 @@ def trainer_for(method: str, ranks: Any = None, **training: Any) -> Trainer:
     """The trainer of a cell, or one rank's. Of ten digits three are labelled."""
     cell = cell_for(method, **training)
     data = pixels_of("digits").train
-    model = build_model(cell, Plugins([ROOT / "methods"]), 1, 10)
+    model = build_model(cell, PLUGINS, 1, 10)
     if method == "learned":
         torch.manual_seed(0)
         model.method = Learned()

@@ -125,6 +125,10 @@ FILES: dict[str, tuple[bytes, str | None]] = {
         method(names=f"{NAMES}\n    teacher_momentum = 1.5"),
         "teacher_momentum must be from 0 to below 1",
     ),
+    "momentum_of_a_constructor": (
+        method(build="super().__init__(); self.teacher_momentum = -0.5"),
+        "teacher_momentum must be from 0 to below 1 (got -0.5)",
+    ),
 }
 
 # What loss() returns, and what the failed cell says (None: it is trained).

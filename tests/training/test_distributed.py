@@ -54,7 +54,7 @@ def answers(request, tmp_path_factory):
 
 @pytest.mark.parametrize("method", [*METHODS, "learned"])
 def test_loss_and_gradients_are_those_of_one_process(answers, method):
-    """InfoNCE, SupCon and CLOP with partial labels; and a method with weights, features and a teacher."""
+    """Every method file, with partial labels; and a method with weights, features and a teacher at once."""
     expected = gradients(method)
     assert expected["loss"] > 0
     assert len(expected) > 30

@@ -1,5 +1,7 @@
 """A run that is stopped at any moment, by real signals, and run again ends in the bits of one that was not."""
 
+import copy
+import inspect
 import os
 import signal
 import threading
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from batches import PLUGINS
 from checkout import pixels_of
 from runs import digests, holder, leftovers, wait_until
 
@@ -17,7 +20,7 @@ from clopbench.results.records import PARTIAL, Store
 from clopbench.training.checkpoint import Checkpointer
 from clopbench.training.feed import Resident
 from clopbench.training.loop import Trainer
-from clopbench.training.model import Model, build_model
+from clopbench.training.model import Model, Teacher, backward_in_chunks, build_model, embed_in_chunks
 from clopbench.training.stop import Stopped, StopRequest
 
 # One cell of a few seconds that saves its checkpoint after every step.
@@ -168,17 +171,24 @@ def test_a_worker_that_is_signalled_goes_on_to_the_same_bits(bench, tmp_path):
         assert leftovers(results) == []
 
 
-def test_gradients_in_micro_batches_are_those_of_the_whole_batch(cell, plugins):
-    """InfoNCE over the whole batch, backpropagated 3 images at a time, in float64 without batch norm."""
-    from clopbench.training.model import backward_in_chunks, embed_in_chunks
-
+@pytest.mark.parametrize("name", PLUGINS.names())
+def test_gradients_in_micro_batches_are_those_of_the_whole_batch(name):
+    """A loss over the whole batch, backpropagated 3 images at a time, in float64 without batch norm."""
     torch.manual_seed(0)
     encoder = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.Tanh(), torch.nn.Flatten()).double()
     head = torch.nn.Linear(4 * 36, 6).double()
-    method = plugins.get("clop").load()(6, 4, generator=torch.Generator().manual_seed(0)).double()
+    loaded = PLUGINS.get(name).load()
+    sizes = {"dim": 6, "num_classes": 4, "features": 4 * 36}
+    given = {size: sizes[size] for size in sizes if size in inspect.signature(loaded).parameters}
+    method = loaded(**given, generator=torch.Generator().manual_seed(0)).double()
     model = Model(encoder, head, method, torch.Generator())
+    teacher = Teacher(model)
     views = torch.rand(2, 10, 1, 8, 8, dtype=torch.float64)
-    labels, index = torch.arange(10) % 4, torch.arange(10)
+    labels, index = torch.arange(10) % 5 - 1, torch.arange(10)
+
+    def loss(batch: Embedded) -> torch.Tensor:
+        batch.teacher = teacher.embed(views, batch)
+        return method.loss(batch)["total"]
 
     def gradients() -> list[torch.Tensor]:
         found = [p.grad.clone() for p in model.parameters() if p.grad is not None]
@@ -186,16 +196,39 @@ def test_gradients_in_micro_batches_are_those_of_the_whole_batch(cell, plugins):
             parameter.grad = None
         return found
 
-    whole = method.loss(model.embed(views, labels, index))["total"]
+    whole = loss(model.embed(views, labels, index))
     whole.backward()
     expected = gradients()
     batch = embed_in_chunks(model, views, labels, index, 3)
-    assert isinstance(batch, Embedded)
-    total = method.loss(batch)["total"]
+    total = loss(batch)
     assert total.item() == pytest.approx(whole.item(), abs=1e-12)
     backward_in_chunks(model, batch, views, total, 3)
     for one, other in zip(gradients(), expected, strict=True):
         torch.testing.assert_close(one, other, atol=1e-12, rtol=1e-9)
+
+
+@pytest.mark.parametrize("step", [1, 4, 7])
+def test_a_teacher_and_a_methods_own_weights_are_resumed(cell, plugins, tmp_path, step):
+    """BYOL, whose predictor is trained, and whose teacher is moved after each step."""
+    short = small(cell, epochs=2)
+    parameters = plugins.get("byol").resolve({"hidden": 16})
+    method = short.method.model_copy(update={"name": "byol", "parameters": parameters})
+    short = short.model_copy(update={"method": method})
+    states = []
+    whole = trainer_of(short, plugins)
+    whole.run(lambda trainer: states.append(copy.deepcopy(trainer.state())), lambda _: None)
+    fresh = trainer_of(short, plugins)
+    fresh.restore(states[step - 1])
+    fresh.run(lambda _: None, lambda _: None)
+    ours, theirs = (trainer.state()["modules"] for trainer in (fresh, whole))
+    assert {"teacher_encoder", "teacher_head", "method"} <= ours.keys()
+    for part, module in theirs.items():
+        for name, tensor in module.items():
+            assert ours[part][name].equal(tensor), (part, name)
+    first = states[0]["modules"]
+    assert not first["method"]["predictor.0.weight"].equal(theirs["method"]["predictor.0.weight"])
+    assert not first["teacher_head"]["0.weight"].equal(theirs["teacher_head"]["0.weight"])
+    assert fresh.history == whole.history
 
 
 def test_micro_batches_count_once_in_the_running_statistics(cell, plugins):

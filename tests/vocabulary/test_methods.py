@@ -1,19 +1,14 @@
 """The contract, over every method file that is found. A new file in methods/ is tested without an edit here."""
 
-import inspect
 from typing import get_args
 
 import numpy as np
 import pytest
 import torch
-from checkout import ROOT
+from batches import LABELLINGS, PLUGINS, batch, batch_for, build, reordered
 
 from clopbench import contrastive
-from clopbench.method import Embedded
-from clopbench.suite.plugins import Plugins
-
-PLUGINS = Plugins([ROOT / "methods"])
-DIM, CLASSES, FEATURES = 16, 5, 8
+from clopbench.method import Embedded, scalars
 
 
 def variants(name):
@@ -35,61 +30,55 @@ every_method = pytest.mark.parametrize(
 )
 
 
-def build(name, given, seed=0):
-    plugin = PLUGINS.get(name)
-    generator = torch.Generator().manual_seed(seed)
-    loaded = plugin.load()
-    sizes = [DIM, CLASSES, FEATURES] if uses_features(name) else [DIM, CLASSES]
-    return loaded(*sizes, generator=generator, **plugin.resolve(given))
-
-
-def uses_features(name):
-    return "features" in inspect.signature(PLUGINS.get(name).load()).parameters
-
-
-def batch(labels, seed=99, dtype=torch.float32, views=2):
-    # Not the seed of `build`: embeddings must not equal prototypes, where distances have a kink.
-    generator = torch.Generator().manual_seed(seed)
-    z = torch.randn(views, len(labels), DIM, generator=generator, dtype=dtype)
-    h = torch.randn(views, len(labels), FEATURES, generator=generator, dtype=dtype)
-    return Embedded(z.requires_grad_(), h.requires_grad_(), torch.tensor(labels), torch.arange(len(labels)))
-
-
-LABELLINGS = {"all": [0, 1, 2, 2, 4, 0], "some": [0, -1, 2, 2, -1, 0], "none": [-1] * 6}
-
-
 @every_method
 @pytest.mark.parametrize("labels", LABELLINGS.values(), ids=LABELLINGS)
-def test_loss_is_a_finite_scalar_with_a_finite_gradient(name, given, labels):
-    data = batch(labels)
-    total = build(name, given).loss(data)["total"]
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])
+def test_loss_is_a_finite_scalar_with_a_finite_gradient(name, given, labels, dtype):
+    """Networks in half precision, losses in float32."""
+    method = build(name, given)
+    data = batch_for(method, labels, dtype=dtype)
+    losses = scalars(method, method.loss(data))
+    total = losses["total"]
     assert total.shape == ()
+    assert all(value.dtype == torch.float32 for value in losses.values())
     total.backward()
     assert total.isfinite()
     gradients = [tensor.grad for tensor in (data.z_VBD, data.h_VBF) if tensor.grad is not None]
     assert gradients
     assert all(gradient.isfinite().all() for gradient in gradients)
-    # A classifier has nothing to learn from images without labels; a contrast has.
-    if set(labels) != {-1} or not uses_features(name):
+    # Who has nothing to learn from images without labels says so by a loss of zero.
+    if set(labels) != {-1} or total != 0:
         assert any(gradient.abs().sum() > 0 for gradient in gradients)
+
+
+@every_method
+def test_loss_in_half_precision_is_that_of_the_same_numbers_in_float(name, given):
+    method = build(name, given)
+    half = batch_for(method, LABELLINGS["some"], dtype=torch.bfloat16)
+
+    def floats(data):
+        teacher = None if data.teacher is None else floats(data.teacher)
+        return Embedded(data.z_VBD.float(), data.h_VBF.float(), data.y_B, data.index_B, teacher)
+
+    assert method.loss(half)["total"].item() == method.loss(floats(half))["total"].item()
 
 
 @every_method
 def test_gradient_matches_finite_differences(name, given):
     method = build(name, given).double()
-    data = batch(LABELLINGS["some"], dtype=torch.float64)
+    data = batch_for(method, LABELLINGS["some"], dtype=torch.float64)
 
     def total(z, h):
-        return method.loss(Embedded(z, h, data.y_B, data.index_B))["total"]
+        return method.loss(Embedded(z, h, data.y_B, data.index_B, data.teacher))["total"]
 
     assert torch.autograd.gradcheck(total, (data.z_VBD, data.h_VBF))
 
 
 @every_method
 def test_order_of_the_batch_does_not_matter(name, given):
-    method, data = build(name, given), batch(LABELLINGS["some"])
-    order = torch.tensor([3, 0, 5, 1, 4, 2])
-    shuffled = Embedded(data.z_VBD[:, order], data.h_VBF[:, order], data.y_B[order], data.index_B[order])
+    method = build(name, given)
+    data = batch_for(method, LABELLINGS["some"])
+    shuffled = reordered(data, torch.tensor([3, 0, 5, 1, 4, 2]))
     torch.testing.assert_close(method.loss(shuffled)["total"], method.loss(data)["total"])
 
 
@@ -98,22 +87,24 @@ def test_state_survives_a_checkpoint(name, given):
     """Buffers and parameters are all of a method's state: another seed's method becomes this one."""
     first, second = build(name, given, seed=1), build(name, given, seed=2)
     second.load_state_dict(first.state_dict())
-    data = batch(LABELLINGS["some"])
+    data = batch_for(first, LABELLINGS["some"])
     assert second.loss(data)["total"].item() == first.loss(data)["total"].item()
 
 
 @every_method
 def test_no_global_random_state_is_touched(name, given):
     torch_state, numpy_state = torch.get_rng_state(), np.random.get_state(legacy=True)
-    build(name, given).loss(batch(LABELLINGS["some"]))
+    method = build(name, given)
+    method.loss(batch_for(method, LABELLINGS["some"]))
     assert torch.equal(torch.get_rng_state(), torch_state)
     assert str(np.random.get_state(legacy=True)) == str(numpy_state)
 
 
 @every_method
 def test_same_generator_same_loss(name, given):
-    data = batch(LABELLINGS["all"])
-    assert build(name, given, 3).loss(data)["total"].equal(build(name, given, 3).loss(data)["total"])
+    first, second = build(name, given, 3), build(name, given, 3)
+    data = batch_for(first, LABELLINGS["all"])
+    assert first.loss(data)["total"].equal(second.loss(data)["total"])
 
 
 @pytest.mark.parametrize("name", PLUGINS.names())
