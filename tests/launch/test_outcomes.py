@@ -2,6 +2,7 @@
 
 import pytest
 
+from clopbench.launch import outcomes
 from clopbench.launch.messages import End, Ending
 from clopbench.launch.outcomes import TRACEBACK_LINES, DeviceFailed, Log, failure_of, failure_of_error
 from clopbench.training.place import PeerLost
@@ -65,3 +66,29 @@ def test_last_words_are_those_of_this_try_without_our_own_lines(tmp_path):
     assert found["message"] == f"the worker ended with status 1: {theirs[-1]}"
     assert found["traceback"].splitlines() == theirs[3:]
     assert Log(tmp_path / "missing.log").words() == []
+
+
+def events(folder, file, kills):
+    folder.mkdir(parents=True)
+    (folder / file).write_text(f"low 7\noom 5\noom_kill {kills}\n")
+
+
+@pytest.mark.parametrize(
+    ("groups", "kills"),
+    [
+        ("0::/job\n", 3),
+        ("9:cpu,memory:/job\n8:cpuset:/other\n", 4),
+        ("9:memory:/job\n0::/job\n", 7),
+        ("8:cpuset:/job\n", 0),
+        ("0::/gone\n", 0),
+        ("no such line\n", 0),
+    ],
+)
+def test_kills_for_memory_are_those_of_the_control_group_in_both_versions(tmp_path, monkeypatch, groups, kills):
+    """The kernel's files, with 3 kills in the second version's group and 4 in the first's."""
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text(groups)
+    events(tmp_path / "sys/fs/cgroup/job", "memory.events", 3)
+    events(tmp_path / "sys/fs/cgroup/memory/job", "memory.oom_control", 4)
+    monkeypatch.setattr(outcomes, "Path", lambda path: tmp_path / path.lstrip("/"))
+    assert outcomes.memory_kills() == kills

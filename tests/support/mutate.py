@@ -42,16 +42,18 @@ NEAR = {
         "tests/training/test_training.py", "tests/evaluation/test_measure.py",
         "-k=probe or knn or top_k or vote or neighbour",
     ],
-    "clopbench/evaluation/measure.py": ["tests/evaluation/test_measure.py", "tests/training/test_seeding.py"],
-    "clopbench/evaluation/selection.py": ["tests/evaluation/test_selection.py", "tests/evaluation/test_measure.py"],
+    "clopbench/launch/outcomes.py": ["tests/launch/test_outcomes.py"],
+    "clopbench/evaluation/selection.py": [
+        "tests/evaluation/test_selection.py", "tests/evaluation/test_measure.py",
+    ],
     "clopbench/contrastive.py": ["tests/vocabulary/test_contrastive.py"],
     "clopbench/geometry.py": ["tests/training/test_training.py", "-k=geometry or effective_rank"],
     "clopbench/identity.py": ["tests/vocabulary/test_cell.py"],
     "clopbench/seeds.py": ["tests/training/test_seeding.py"],
     "clopbench/statistics/power.py": ["tests/report", "-k=power or seeds or needed"],
 }  # fmt: skip
-"""File or folder → the arguments for pytest with `--near`. Others have the test file of their own name, or those
-of ROOMS."""
+"""File or folder → the arguments for pytest with `--near`. Others have the test file of their own name, or
+those of ROOMS."""
 LOADED = ["pytest", "torch", "scipy.optimize", "scipy.stats", "sklearn.linear_model"]
 """Imported once, before the first fault: most of a quick test's time."""
 
@@ -122,6 +124,8 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, Callable[..., None]]]:
             yield f"{value} turned", lambda it: setattr(it, "value", not value)
         case ast.Constant(value=int(value) | float(value)):
             yield f"{value} changed", lambda it: setattr(it, "value", value + 1)
+        case ast.Call(func=ast.Name(id="max" | "min")):
+            return  # The order of their arguments changes nothing.
         case ast.Call(args=[first, second, *_]) if ast.dump(first) != ast.dump(second):
             yield "arguments exchanged", lambda it: it.args.__setitem__(slice(0, 2), it.args[1::-1])
 
