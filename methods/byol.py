@@ -45,7 +45,7 @@ class BYOL(Method):
 
 def linear(size: int, out: int, generator: torch.Generator) -> nn.Linear:
     """A linear layer that begins as torch's do, drawn from our generator."""
-    layer = nn.utils.skip_init(nn.Linear, size, out)
+    layer = nn.Linear(size, out, device="meta").to_empty(device="cpu")
     for parameter in layer.parameters():
         nn.init.uniform_(parameter, -(size**-0.5), size**-0.5, generator=generator)
     return layer

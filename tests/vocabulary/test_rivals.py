@@ -5,6 +5,7 @@ Where lightly has the loss (dependency group `peers`), it is a second opinion.
 """
 
 import itertools
+from typing import Any
 
 import pytest
 import torch
@@ -14,12 +15,12 @@ PARTLY = LABELLINGS["some"]
 every_labelling = pytest.mark.parametrize("labels", LABELLINGS.values(), ids=LABELLINGS)
 
 
-def mean(values):
+def mean(values) -> Any:
     values = list(values)
     return sum(values) / len(values)
 
 
-def dot(a, b):
+def dot(a, b) -> Any:
     return sum(x * y for x, y in zip(a.unbind(), b.unbind(), strict=True))
 
 
@@ -29,7 +30,8 @@ def unit(a):
 
 def log_share(positive, everything):
     """log (exp(positive) / Σ exp(everything))."""
-    return positive - sum(score.exp() for score in everything).log()
+    total: Any = sum(score.exp() for score in everything)
+    return positive - total.log()
 
 
 def info_nce_loops(z_VBD, temperature):
@@ -48,7 +50,7 @@ def columns(z_BD):
     return [list(column.unbind()) for column in z_BD.T.unbind()]
 
 
-def covariance(a, b, divided_by):
+def covariance(a, b, divided_by) -> Any:
     centre_a, centre_b = mean(a), mean(b)
     return sum((x - centre_a) * (y - centre_b) for x, y in zip(a, b, strict=True)) / divided_by
 
@@ -195,9 +197,52 @@ def fixmatch(method, data):
     return (mean(labelled) if labelled else 0) + 2 * mean(consistent)
 
 
-GIVEN = {"fixmatch": {"threshold": 1 / 3, "weight": 2.0}, "directclr": {"share": 0.25}, "byol": {"hidden": 6}}
+def simmatch(method, data):
+    """Zheng et al. 2022, section 3.3, with the batch's labelled images as the bank."""
+
+    def classes(h):
+        pairs = zip(method.weight_KF, method.bias_K, strict=True)
+        return [dot(weight, h) + bias for weight, bias in pairs]
+
+    def shares(scores):
+        return [log_share(score, scores).exp() for score in scores]
+
+    labels, given = data.y_B.tolist(), data.teacher
+    bank = [(unit(z), label) for z, label in zip(given.z_VBD[0], labels, strict=True) if label >= 0]
+    labelled, by_class, by_instance = [], [], []
+    for b, label in enumerate(labels):
+        if label >= 0:
+            own = classes(data.h_VBF[0, b])
+            labelled.append(-log_share(own[label], own))
+        p = [share.detach() for share in shares(classes(given.h_VBF[0, b]))]
+        q = shares([dot(unit(given.z_VBD[0, b]), z) / 0.1 for z, _ in bank])
+        target = p
+        if bank:
+            summed = [
+                sum(share for share, (_, k) in zip(q, bank, strict=True) if k == c) for c in range(CLASSES)
+            ]
+            target = [0.9 * one + 0.1 * other for one, other in zip(p, summed, strict=True)]
+        strong = classes(data.h_VBF[1, b])
+        terms = zip(target, strong, strict=True)
+        cost = -sum(share * log_share(score, strong) for share, score in terms)
+        by_class.append(cost if max(target) >= 0.3 else 0)
+        unfolded = [share * p[k] for share, (_, k) in zip(q, bank, strict=True)]
+        student = [dot(unit(data.z_VBD[1, b]), z) / 0.1 for z, _ in bank]
+        terms = zip(unfolded, student, strict=True)
+        by_instance.append(-sum(share / sum(unfolded) * log_share(score, student) for share, score in terms))
+    assert 0 in by_class and any(term != 0 for term in by_class)
+    return (mean(labelled) if labelled else 0) + mean(by_class) + mean(by_instance)
+
+
+GIVEN = {
+    "simmatch": {"threshold": 0.3},
+    "fixmatch": {"threshold": 1 / 3, "weight": 2.0},
+    "directclr": {"share": 0.25},
+    "byol": {"hidden": 6},
+}
 LOOPS = {
-    loops.__name__: loops for loops in (barlow_twins, vicreg, directclr, byol, tsc, opl, etf, ntce, fixmatch)
+    loops.__name__: loops
+    for loops in (barlow_twins, vicreg, directclr, byol, tsc, opl, etf, ntce, fixmatch, simmatch)
 }
 
 
