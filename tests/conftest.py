@@ -1,6 +1,7 @@
 """Fixtures shared by all tests. Cells are real but small: one epoch of a narrow network, under a second."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,10 @@ settings.register_profile(
 )
 settings.register_profile("long", parent=settings.get_profile("same"), derandomize=False, max_examples=5000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+
+# A shell starts its background jobs with SIGINT ignored, and what they start inherits that: then nothing could
+# be interrupted here. A handler becomes the default again in whatever these tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["lab", "patience", "programs"]
 

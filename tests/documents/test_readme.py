@@ -105,5 +105,6 @@ def test_a_clone_starts_without_a_lock_file_and_without_finished_cells():
     assert "uv.lock" not in tracked
     results = [name for name in tracked if name.startswith("results/")]
     assert results
-    assert all(re.fullmatch(r"results/published/(looks\.jsonl|\w+\.parquet|embeddings/\w+\.npz)", name) for name in results)
+    published = re.compile(r"results/published/(looks\.jsonl|\w+\.parquet|embeddings/\w+\.npz)")
+    assert all(map(published.fullmatch, results))
     assert "uv.lock" in (ROOT / ".gitignore").read_text().splitlines()
