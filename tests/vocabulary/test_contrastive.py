@@ -160,7 +160,7 @@ def test_an_embedding_opposite_to_all_others_counts_also_at_a_small_temperature(
     found, slope = value_and_gradient(z.clone(), torch.arange(3), 0.01, "out")
     expected = loops(z, lambda i: same_image(3)(i, 6), 0.01)
     assert found == pytest.approx(expected, rel=1e-3)
-    assert slope.isfinite().all()
+    assert slope is not None and slope.isfinite().all()
 
 
 @pytest.mark.parametrize("kind", ["equal", "co-linear"])
