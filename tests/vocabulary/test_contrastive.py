@@ -153,6 +153,16 @@ def test_both_ways_to_compute_it_agree_where_they_meet(monkeypatch):
     torch.testing.assert_close(symmetric[1], rows[1], rtol=1e-4, atol=1e-7)
 
 
+def test_an_embedding_opposite_to_all_others_counts_also_at_a_small_temperature():
+    """exp(-2 / 0.01) is 0 as float32: such a row needs a peak of its own."""
+    z = -torch.ones(2, 3, 4) + 0.01 * embeddings(images=3, dim=4, dtype=torch.float32)
+    z[0, 0] *= -1
+    found, slope = value_and_gradient(z.clone(), torch.arange(3), 0.01, "out")
+    expected = loops(z, lambda i: same_image(3)(i, 6), 0.01)
+    assert found == pytest.approx(expected, rel=1e-3)
+    assert slope is not None and slope.isfinite().all()
+
+
 @pytest.mark.parametrize("kind", ["equal", "co-linear"])
 def test_lemma_1_gradient_vanishes_when_collapsed(kind):
     """Paper, Lemma 1: no gradient where all embeddings are equal, or lie on one line."""
