@@ -80,7 +80,12 @@ def ask_torch() -> dict[str, Any]:
     """devices: for each GPU that torch sees None, or why it does not start; problem: why it sees none."""
     try:
         done = subprocess.run(
-            [sys.executable, "-c", PROBE], capture_output=True, text=True, timeout=PROBE_SECONDS, check=True
+            [sys.executable, "-c", PROBE],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=PROBE_SECONDS,
+            check=True,
         )
         return json.loads(done.stdout.splitlines()[-1])
     except subprocess.TimeoutExpired:

@@ -3,11 +3,11 @@
 Documents hold nothing but what the records say (no dates, no paths), so that equal records give equal bytes.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clopbench.report import amounts, layout, origin
+from clopbench.report import amounts, layout
 from clopbench.report.claims.kinds import kind_of
 from clopbench.report.figures.attachments import Attachments
 from clopbench.report.figures.pictures import FORMATS, Files, Picture, pictures
@@ -15,8 +15,9 @@ from clopbench.report.formats import markdown, sheets, threshold_wording, wordin
 from clopbench.report.formats.csv_file import to_csv
 from clopbench.report.formats.latex import to_latex
 from clopbench.report.formats.markdown import Markdown, code, fill, image, joined, link
-from clopbench.report.observations import Arms, Number, Observation
-from clopbench.report.summary import NO_WORDS, cost, own_words, scales, summary
+from clopbench.report.observations import Arms, Number
+from clopbench.report.remarks import problems, provenance, skipped
+from clopbench.report.summary import NO_WORDS, own_words, scales, summary
 from clopbench.report.tables import Table, family_at, judged
 from clopbench.report.threshold_lines import Line
 from clopbench.results.looks import RecordedLook
@@ -239,20 +240,6 @@ def _section(table: Table, page: str) -> Markdown:
     return joined("\n", parts)
 
 
-def problems(table: Table) -> Iterator[str]:
-    """A sentence on each seed that was no pair, or had to be left out of a claim."""
-    for claim in table.claims:
-        yield from (f"Not paired, {problem}: {claim.declaration.text}." for problem in claim.unpaired)
-        yield from (f"Left out, {seed}: {claim.declaration.text}." for seed in claim.left_out)
-
-
-def skipped(table: Table) -> Iterator[str]:
-    """A sentence on each reason for which points are not run at this scale."""
-    for reason, points in table.skipped.items():
-        names = "; ".join(wording.name(table, coordinates) for coordinates in points)
-        yield f"Not run at this scale: {names}: {reason}."
-
-
 def _linker(table: Table, page: str) -> Callable[[str, Coordinates], str]:
     return lambda text, point: link(text, f"{page}#{wording.anchor(table, point)}")
 
@@ -282,9 +269,3 @@ def _brackets(table: Table, line: Line) -> Markdown:
     listing = [f"seed {s} {threshold_wording.one_seed(one)}" for s, one in line.brackets.items()]
     label = f"{line.declaration.text}: {sheets.threshold_name(table, line)}"
     return _listed(wording.anchor(table, sheets.threshold_point(line)), label, listing or ["no seeds"])
-
-
-def provenance(cells: Sequence[Observation]) -> str:
-    """What the table cost, on what hardware, with which versions, all from the records."""
-    versions = sorted({f"torch {cell.provenance.get('torch')}" for cell in cells})
-    return f"{cost(cells)}; {', '.join(versions)}; {origin.code(cell.provenance for cell in cells)}."

@@ -12,12 +12,12 @@ from xml.etree.ElementTree import Element
 
 from clopbench.report import layout
 from clopbench.report.claims.tested import Claim
-from clopbench.report.document import problems, provenance, skipped
 from clopbench.report.formats import sheets, wording
 from clopbench.report.formats.sheet import Sheet
 from clopbench.report.html.markup import Child, append, element
 from clopbench.report.observations import BROKEN, Number
 from clopbench.report.paper_numbers import NOT_COMPARABLE, NOT_KNOWN
+from clopbench.report.remarks import problems, provenance, skipped
 from clopbench.report.summary import SYMBOLS
 from clopbench.report.tables import Table
 from clopbench.statistics.replication import DIFFERS_INSIDE, OPEN, OUTSIDE, REPRODUCED
