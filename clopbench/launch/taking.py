@@ -102,7 +102,14 @@ def _looks_like_gpus(root: Path) -> bool:
 def _driver_says() -> str | None:
     """The words of an nvidia-smi that fails."""
     try:
-        done = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run(
+            ["nvidia-smi", "-L"],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=20,
+            check=False,
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     words = " ".join(f"{done.stdout} {done.stderr}".split())

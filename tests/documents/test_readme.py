@@ -73,9 +73,9 @@ def test_readme_shows_what_its_first_command_prints(bench, tmp_path):
     suite, store = Suite(ROOT), Store(tmp_path / "results")
     entries = suite.benchmark("table7").entries
     ours = {entry.cell_id(seed) for entry in entries for seed in range(10)}
-    for record in read_published(ROOT / "results" / "published" / "laptop.parquet"):
-        if record.cell.id in ours:
-            store.write(record)
+    for one in read_published(ROOT / "results" / "published" / "laptop.parquet"):
+        if one.cell.id in ours:
+            store.write(one)
     done = bench("run", *commands()[0][1:], "--suite", ROOT, "--results", store.root)
     assert done.code == 0
     assert "20 cells: 20 done" in done.out
