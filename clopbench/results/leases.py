@@ -22,6 +22,8 @@ from clopbench.results.files import Unreadable, read_json
 
 HEARTBEAT_SECONDS = 10.0
 STALE_SECONDS = 120.0
+LENGTH = 1024
+"""Bytes of a lease. What its holder reports is shorter, so that its file never grows."""
 MOST_BYTES = 2**16
 MOST_NUMBER = 2**62
 _NAME = re.compile(r"lease\.([0-9]{1,9})")
@@ -148,7 +150,8 @@ def _is_sound(value: Any, kind: type | None) -> bool:
 
 
 def _encoded(holder: dict[str, Any]) -> bytes:
-    return json.dumps(holder).encode()
+    """As text of LENGTH at least: a reader in the middle of a file that grows would get a piece of each report."""
+    return json.dumps(holder).encode().ljust(LENGTH)
 
 
 def _numbered(folder: Path) -> Iterator[tuple[Path, int]]:
