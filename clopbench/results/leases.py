@@ -150,7 +150,7 @@ def _is_sound(value: Any, kind: type | None) -> bool:
 
 
 def _encoded(holder: dict[str, Any]) -> bytes:
-    """As text of LENGTH at least: a reader in the middle of a file that grows would get a piece of each report."""
+    """As text of LENGTH at least: whoever reads a file while it grows gets pieces of two reports."""
     return json.dumps(holder).encode().ljust(LENGTH)
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from code_read import PACKAGE, modules
@@ -31,7 +32,10 @@ def test_a_lease_is_exclusive_and_goes_away(tmp_path):
 def test_a_claim_is_a_sentence_of_the_paper_and_never_a_lock():
     of_the_paper = {"suite", "report", "statistics", "cli"}
     found = [path.relative_to(PACKAGE) for path in modules() if "claim" in path.read_text().lower()]
-    assert {path.parts[0] for path in found} == of_the_paper
+    # Looks at the paper's claims are kept beside the records.
+    looks = {Path("results/looks.py"), Path("results/importing.py")}
+    assert {path.parts[0] for path in found if path not in looks} == of_the_paper
+    assert looks <= set(found)
 
 
 def test_a_reader_always_sees_a_whole_report(tmp_path):
