@@ -181,7 +181,7 @@ def test_yaml_that_does_not_parse_is_named_with_its_line(bench, own_suite, name)
             "tables/table7.yaml",
             "margin: 0.012",
             "margin: -1",
-            "tables/table7.yaml:18: paper.margin: input should be",
+            "tables/table7.yaml:17: paper.margin: input should be",
         ),
         ("tables/table7.yaml", "mean: 0.780", "maen: 0.780", "unknown field; did you mean 'mean'"),
     ],

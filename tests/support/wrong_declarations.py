@@ -419,9 +419,9 @@ OF_A_TABLE = {
         ["there are two of this name"],
     ),
     "unknown scale": (
-        "rows:",
-        "diverged_as: {laptob: 0.1}\nrows:",
-        ["4: diverged_as.laptob: unknown scale 'laptob'"],
+        "diverged_as: {laptop:",
+        "diverged_as: {laptob:",
+        ["34: diverged_as.laptob: unknown scale 'laptob'"],
     ),
     "a column twice": (
         "rows:",
@@ -460,14 +460,14 @@ OF_A_TABLE = {
     "not UTF-8": (None, b"title: \xe9", ["tables/table7.yaml:1: byte 8 (0xe9) is not UTF-8"]),
     "five at once": (
         "rows: prototypes",
-        "rows: prototype\nfoo: 1\nalso: [{metric: bar, title: x}, {metrc: a}]\ndiverged_as: {laptob: 0.1}",
+        "rows: prototype\nfoo: 1\nalso: [{metric: bar, title: x, diverged_as: {laptob: 0.1}}, {metrc: a}]",
         [
             "4: rows",
             "5: foo",
             "6: also.0.metric",
             "6: also.1.metrc",
             "6: also.1.title: required",
-            "7: diverged_as",
+            "6: also.0.diverged_as.laptob",
         ],
     ),
 }
