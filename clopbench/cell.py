@@ -137,6 +137,7 @@ RecipeName = Literal[
     "digits",
     "none",
     "crop_flip",
+    "shift",
     "simclr",
     "simclr_blur",
     "autoaugment_cifar",
