@@ -39,6 +39,8 @@ class Request:
         self.store = Store(folders.results)
         self.damages: list[str] = []
         """'damaged: path: why' for what was found when tables were filled, and left out."""
+        self.look_problems: list[str] = []
+        """Of these the lines on looks at claims that could not be read or noted then."""
         self.seeds = parse_seeds(seeds) if seeds is not None else None
         names = list(dict.fromkeys(word for word in words if "=" not in word))
         if not names:
@@ -211,10 +213,10 @@ class Request:
         whole: dict[str, Any] = {}
         if not self.makes_other_cells:
             names = [name for name, _ in self._declared]
-            found, remarks = looking.tables_at(
+            found, self.look_problems = looking.tables_at(
                 self.suite, self.scale, arms, self.seeds, names, self.store.root, declared, published
             )
-            self.damages = [*self.damages, *remarks]
+            self.damages = [*self.damages, *self.look_problems]
             whole = {table.name: table for table in found}
             if not self.shows_a_part:
                 return [whole[name] for name in names]
@@ -251,17 +253,15 @@ class Request:
             for table in self.tables()
         ]
 
-    def show_tables(self, console: Console, declared: tuple[int, ...] = ()) -> list[Any]:
-        """Print the tables, and return them; at a scale that is not the paper's, say so."""
+    def show_tables(self, console: Console, tables: Sequence[Any] | None = None) -> None:
+        """Print the tables (default: filled now); at a scale that is not the paper's, say so."""
         from clopbench.report.formats import sheets
 
-        shown = self.tables(declared=declared)
-        for table in shown:
+        for table in self.tables() if tables is None else tables:
             for title, head, body in sheets.titled(table):
                 console.print(grid(head, body, title))
             if not table.scale.is_paper:
                 say(self._scale_note())
-        return shown
 
 
 def _parse_only(texts: Sequence[str]) -> dict[str, list[str]]:

@@ -49,4 +49,4 @@ def run(
     request, out = Request(asked.counted, machine), console()
     failed, planned = train(request, out)
     request.show_tables(out)
-    end(failed, planned)
+    end(request, failed, planned)

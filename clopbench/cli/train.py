@@ -56,8 +56,10 @@ def train(request: "Request", out: "Console") -> "tuple[int, Plan]":
     return failed, planned
 
 
-def end(failed: int, planned: "Plan") -> None:
-    """Raise Exit where cells have no result."""
+def end(request: "Request", failed: int, planned: "Plan") -> None:
+    """Name the looks that could not be read or noted; raise Exit where cells have no result."""
+    for line in request.look_problems:
+        say(line)
     if failed:
         say(f"{failed} of {len(planned.cells)} cells have no result")
         raise typer.Exit(EXIT_FAILED)

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clopbench.cli.options import Asked
 from clopbench.cli.terminal import console, say
@@ -70,7 +70,8 @@ def run(
     for count, following in zip(looks.seeds, [*looks.seeds[1:], None], strict=True):
         request.seeds = list(range(count))
         failed, planned = train()
-        claims = _claims(request.tables(declared=looks.seeds))
+        tables = request.tables(declared=looks.seeds)
+        claims = [claim for table in tables for claim in table.claims]
         for line in _decided(count, claims, known):
             say(line)
         left = None if budget is None else budget - (time.monotonic() - begun)
@@ -80,26 +81,21 @@ def run(
             or not any(map(_is_open, claims))
             or not _goes_on(request, following, left)
         ):
-            request.show_tables(console(), looks.seeds)
-            end(failed, planned)
+            request.show_tables(console(), tables)
+            end(request, failed, planned)
             return
 
 
 def _goes_on(request: "Request", seeds: int, left: float | None) -> bool:
     """Say what the next look would cost; whether the budget has so much left."""
-    request.seeds, now = list(range(seeds)), request.seeds
+    request.seeds = list(range(seeds))
     plan = request.plan()
     cost = plan.estimate().wall(request.workers, len(plan.to_run))
     say(f"the next look, at {seeds} seeds: {len(plan.to_run)} cells, {_about(cost)}")
     if left is None or (left > 0 and (cost is None or cost <= left)):
         return True
     say(f"not taken: {_about(max(0.0, left))} of the budget left; the same command goes on from here")
-    request.seeds = now
     return False
-
-
-def _claims(tables: Sequence[Any]) -> "list[Claim]":
-    return [claim for table in tables for claim in table.claims]
 
 
 def _is_open(claim: "Claim") -> bool:

@@ -12,19 +12,26 @@ def visible_gpus() -> list[str]:
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
     if given is not None:
         return [name for name in given.split(",") if name.strip() not in ("", "-1")]
+    listing = ask_driver()
+    if listing is None or listing.returncode:
+        return []
+    # Lines of MIG instances are indented; the GPUs themselves are not.
+    return [str(number) for number, _ in enumerate(_gpu_lines(listing.stdout))]
+
+
+def ask_driver() -> subprocess.CompletedProcess[str] | None:
+    """What `nvidia-smi -L` answers; None where it is not there or does not answer."""
     try:
-        listing = subprocess.run(
+        return subprocess.run(
             ["nvidia-smi", "-L"],
             capture_output=True,
             encoding="utf-8",
             errors="replace",
             timeout=20,
-            check=True,
+            check=False,
         )
     except (OSError, subprocess.SubprocessError):
-        return []
-    # Lines of MIG instances are indented; the GPUs themselves are not.
-    return [str(number) for number, _ in enumerate(_gpu_lines(listing.stdout))]
+        return None
 
 
 def hides_gpus() -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from clopbench.errors import UserError
-from clopbench.launch.devices import hides_gpus, visible_gpus
+from clopbench.launch.devices import ask_driver, hides_gpus, visible_gpus
 
 PROBE_SECONDS = 180.0
 PROBE = "from clopbench.launch.process import probe; probe()"
@@ -101,16 +101,8 @@ def _looks_like_gpus(root: Path) -> bool:
 
 def _driver_says() -> str | None:
     """The words of an nvidia-smi that fails."""
-    try:
-        done = subprocess.run(
-            ["nvidia-smi", "-L"],
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=20,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError):
+    done = ask_driver()
+    if done is None:
         return None
     words = " ".join(f"{done.stdout} {done.stderr}".split())
     return f"nvidia-smi: {words}" if words and (done.returncode or "GPU " not in done.stdout) else None

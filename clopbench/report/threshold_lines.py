@@ -38,13 +38,13 @@ def lines(
     found = []
     for declaration in declared:
         for coordinates, row in _rows(declaration.axis, numbers):
-            brackets = by_seed(declaration, row)
+            brackets, share = _read(declaration, row)
             seeds = {cell.seed for number in row for cell in number.cells}
             found.append(
                 Line(
                     declaration, coordinates, brackets,
                     median(list(brackets.values())) if brackets else None,
-                    _predicted(declaration, benchmark, coordinates), share(declaration, row),
+                    _predicted(declaration, benchmark, coordinates), share,
                     len(seeds) - len(brackets),
                 )
             )  # fmt: skip
@@ -76,22 +76,21 @@ def as_data(line: Line) -> dict[str, Any]:
 
 def by_seed(declaration: ThresholdDeclaration, row: Sequence[Number]) -> dict[int, Bracket]:
     """Seed → its bracket, from the numbers along the axis, for the seeds that have a reading at each."""
-    points, by_seed_P = _along(declaration, row)
-    fallen = share(declaration, row)
-    return {seed: bracket(points, readings_P, fallen) for seed, readings_P in by_seed_P.items()}
+    return _read(declaration, row)[0]
 
 
-def share(declaration: ThresholdDeclaration, row: Sequence[Number]) -> float:
-    """The share of the best before it below which a point of the row has fallen.
+def _read(declaration: ThresholdDeclaration, row: Sequence[Number]) -> tuple[dict[int, Bracket], float]:
+    """Seed → its bracket, and the share of the best before it below which a point of the row has fallen.
 
-    The declared one, or the smaller one that the row's noise leaves (clopbench/statistics/falls.py).
+    That is the declared one, or the smaller one that the row's noise leaves (clopbench/statistics/falls.py).
     """
     points, by_seed_P = _along(declaration, row)
     values_SP = [
         [math.nan if one.broken or one.value is None else one.value for one in readings_P]
         for readings_P in by_seed_P.values()
     ]
-    return largest_share(declaration.share, noise(values_SP), len(points))
+    share = largest_share(declaration.share, noise(values_SP), len(points))
+    return {seed: bracket(points, readings_P, share) for seed, readings_P in by_seed_P.items()}, share
 
 
 def _along(
