@@ -47,6 +47,7 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             monkeypatch.delenv(name)
     monkeypatch.setenv("BENCH_SUITE", str(ROOT))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path.parent / "no-configuration"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path.parent / "cache"))
     monkeypatch.chdir(tmp_path)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MOST_LINES = 25
 """Of what is folded; --all shows everything."""
+METHODS = "methods that can be built"
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,14 @@ def doctor(
     as_json: Json = False,
 ) -> None:
     """Check this machine and the suite; exit 1 if a run would suffer."""
-    from clopbench.suite import trial
+    from clopbench.suite import trial, tried
 
-    trial.warm_up()  # First of all: it takes longest.
+    in_full = everything or as_json
+    if in_full or not tried.path().exists():
+        trial.warm_up()  # First of all: it takes longest.
     from clopbench.results.records import Store
     from clopbench.suite.suite import Suite
 
-    in_full = everything or as_json
     suite = Suite.locate(folders.suite, folders.methods_dir)
     findings = list(_examine(suite, Store(folders.results), in_full))
     if as_json:
@@ -85,13 +87,21 @@ def _folded(findings: Sequence[Finding]) -> list[str]:
 
 
 def _examine(suite: "Suite", store: "Store", in_full: bool) -> Iterator[Finding]:
-    """Yield findings one by one. The slow one, building methods, begins first, in other processes."""
+    """Yield findings one by one. The slow one, building methods, begins first, in other processes.
+
+    in_full: all methods are built, also those that were built well before.
+    """
+    from clopbench.launch.checkout import package_folder, sha256_of
     from clopbench.launch.taking import take
     from clopbench.suite import trial
+    from clopbench.suite.tried import Tried
 
     with ThreadPoolExecutor(1) as beside:
         plugins = list(map(suite.plugins.get, suite.plugins.names()))
-        tried = beside.submit(trial.rows, plugins)
+        before = Tried(sha256_of(package_folder()))
+        known = [] if in_full else list(filter(before.knows, plugins))
+        new = [plugin for plugin in plugins if plugin not in known]
+        building = beside.submit(trial.rows, new) if new else None
         yield Finding("python", True, f"{platform.python_version()} on {platform.platform()}")
         yield Finding("cores", True, f"{os.cpu_count()}")
         yield Finding("precision", True, _bfloat16())
@@ -104,13 +114,21 @@ def _examine(suite: "Suite", store: "Store", in_full: bool) -> Iterator[Finding]
             yield Finding("declarations", True, f"{tables} tables fit their benchmarks at all scales")
         yield from _attempt("results", lambda: _results(store))
         yield from _data()
-        for row in tried.result():
-            good = row["problem"] is None
-            text = f"version {row['version']} from {row['file']}" if good else row["problem"]
-            yield Finding(f"method {row['name']}", good, text, "methods that can be built", row["name"])
+        rows = {row["name"]: row for row in (building.result() if building else [])}
+    before.note(plugin for plugin in new if rows[plugin.name]["problem"] is None)
+    yield from (_method(plugin.name, rows.get(plugin.name)) for plugin in plugins)
     taken = take()
     yield Finding("device", not taken.broken, f"--device auto takes {taken.words}")
     yield Finding("torch", True, _torch() if in_full else importlib.metadata.version("torch"))
+
+
+def _method(name: str, row: dict[str, Any] | None) -> Finding:
+    """row: of `trial.rows`, None where the file was built well before."""
+    if row is None:
+        return Finding(f"method {name}", True, "as tried before", METHODS, name)
+    good = row["problem"] is None
+    text = f"version {row['version']} from {row['file']}" if good else row["problem"]
+    return Finding(f"method {name}", good, text, METHODS, name)
 
 
 def _data() -> Iterator[Finding]:

@@ -4,6 +4,7 @@ Words are read as YAML 1.2 has them: `off` and `no` are text, 010 is not 8, 1:30
 Anchors, aliases and merge keys (`<<`) work as ever.
 """
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -59,8 +60,15 @@ def problem(name: str, line: int | None, field: str, rule: str) -> str:
 
 def names(folder: Path) -> list[str]:
     """The declarations in a folder, by name. Hidden files, editors' locks and folders are none."""
-    found = (path for path in folder.glob(f"*{SUFFIX}") if not path.name.startswith(".") and not path.is_dir())
-    return sorted(path.stem for path in found)
+    try:
+        with os.scandir(folder) as found:
+            return sorted(
+                one.name.removesuffix(SUFFIX)
+                for one in found
+                if one.name.endswith(SUFFIX) and not one.name.startswith(".") and not one.is_dir()
+            )
+    except OSError:
+        return []
 
 
 def read(path: Path, name: str) -> Document:

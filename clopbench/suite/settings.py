@@ -77,8 +77,12 @@ def _pairs(values: Mapping[Any, Any], path: FieldPath) -> Iterator[tuple[str, An
 
 def values_of(settings: Settings, section: str) -> dict[str, Any]:
     """Field → value of one section."""
-    found = ((key.partition("."), one.value) for key, one in settings.items())
-    return {field: value for (of, _, field), value in found if of == section and field}
+    start = len(section) + 1
+    return {
+        key[start:]: one.value
+        for key, one in settings.items()
+        if key.startswith(section) and len(key) > start and key[start - 1] == "."
+    }
 
 
 def section_of(key: str) -> str:

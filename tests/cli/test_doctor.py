@@ -1,6 +1,7 @@
 """`bench doctor`: what is well is folded, what is not is shown first of all, and --all shows everything."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from batches import PLUGINS
@@ -9,6 +10,9 @@ from checkout import suite_of
 from clopbench.cli import doctor
 from clopbench.cli.doctor import MOST_LINES, Finding
 from clopbench.launch import taking
+from clopbench.suite import trial, tried
+from clopbench.suite.suite import Suite
+from clopbench.suite.tried import Tried
 
 
 @pytest.fixture
@@ -45,6 +49,45 @@ def test_what_is_wrong_is_named_and_decides_the_exit_status(bench, own_suite, mo
     bad = [line for line in done.out.splitlines() if line.startswith("BAD")]
     assert any(line.startswith("BAD method broken: ") for line in bad)
     assert any(line.startswith("BAD declarations: tables/table7.yaml") for line in bad)
+
+
+def test_files_that_were_built_well_are_not_built_again_until_they_change(
+    bench, own_suite, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    built = []
+    rows = trial.rows
+
+    def noting(plugins):
+        built.append([plugin.name for plugin in plugins])
+        return rows(plugins)
+
+    monkeypatch.setattr(trial, "rows", noting)
+    first, again = bench("doctor"), bench("doctor")
+    assert (first.code, again.code, first.out) == (0, 0, again.out)
+    assert built == [PLUGINS.names()]
+    clop = own_suite / "methods" / "clop.py"
+    clop.write_text(clop.read_text() + "\n")
+    (own_suite / "methods" / "broken.py").write_text("raise RuntimeError('at import')\n")
+    for _ in range(2):
+        assert "BAD method broken: " in bench("doctor").out
+    assert built[1:] == [["broken", "clop"], ["broken"]]
+    assert bench("doctor", "--all").code == 1
+    assert built[3:] == [sorted([*PLUGINS.names(), "broken"])]
+    tried.path().write_bytes(b"\xff\x00 nonsense")
+    assert bench("doctor").code == 1
+    tried.path().unlink()
+    tried.path().mkdir()
+    assert bench("doctor").code == 1
+
+
+def test_another_engine_or_a_file_of_a_package_is_tried_again(own_suite):
+    plugin = Suite(own_suite).plugins.get("clop")
+    Tried("engine 1").note([plugin])
+    assert Tried("engine 1").knows(plugin)
+    assert not Tried("engine 2").knows(plugin)
+    assert not Tried("engine 1").knows(replace(plugin, module="package.clop"))
+    assert not Tried("engine 1").knows(replace(plugin, problem="cannot be read"))
 
 
 def test_many_problems_leave_room_for_none_to_be_silent(bench, own_suite):
