@@ -26,7 +26,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 # be interrupted here. A handler becomes the default again in whatever these tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-pytest_plugins = ["lab", "patience", "programs"]
+pytest_plugins = ["lab", "patience", "programs", "shares"]
 
 
 @dataclass

@@ -161,7 +161,7 @@ def test_states_and_classes_of_failure_are_known(kind):
     settled.check_kinds([kind])
 
 
-@pytest.mark.parametrize("kind", [*(set(STATES) - set(SETTLED)), "damaged", "cancled", ""])
+@pytest.mark.parametrize("kind", [*sorted(set(STATES) - set(SETTLED)), "damaged", "cancled", ""])
 def test_others_are_refused_with_what_there_is(bench, scene: Scene, kind):
     with pytest.raises(UserError) as refusal:
         settled.check_kinds([kind])

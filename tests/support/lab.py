@@ -132,9 +132,14 @@ def require(*programs: str) -> None:
             pytest.skip(f"no {program} on this machine; slurm/lab/install{switch} installs it")
 
 
+def uses_slurm(item: pytest.Item) -> bool:
+    """Whether a test is one of the Slurm part."""
+    return bool({"lab", "lab_with", "running_lab"} & set(getattr(item, "fixturenames", ())))
+
+
 def pytest_runtest_makereport(item: pytest.Item) -> None:
     """Notes which tests are the Slurm part; their reports carry the item's properties."""
-    if {"lab", "lab_with"} & set(getattr(item, "fixturenames", ())) and SLURM not in item.user_properties:
+    if uses_slurm(item) and SLURM not in item.user_properties:
         item.user_properties.append(SLURM)
 
 
