@@ -1,4 +1,4 @@
-"""The top of RESULTS.md: claims × scales in symbols, the paper's numbers by verdict, what it all cost."""
+"""All tables in a few lines: claims × scales, the paper's numbers by verdict, what it all cost."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from clopbench.report import layout
 from clopbench.report.claims.tested import Claim
-from clopbench.report.formats import markdown, wording
-from clopbench.report.formats.markdown import Markdown, fill, joined, link
+from clopbench.report.formats import wording
+from clopbench.report.formats.markdown import Markdown, link
 from clopbench.report.observations import Observation
 from clopbench.report.paper_numbers import NOT_RUN as UNSEEN
 from clopbench.report.paper_numbers import VERDICTS as NUMBER_VERDICTS
@@ -45,27 +45,6 @@ def own_words(suite: Suite) -> Markdown:
     """The paragraph that people write, if there is one: what was and was not reproduced."""
     path = suite.root / layout.OWN_WORDS
     return Markdown(reading.text(path, layout.OWN_WORDS).strip() if path.is_file() else "")
-
-
-def summary(suite: Suite, tables: Tables, words: Markdown = NO_WORDS) -> Markdown:
-    """The section 'Summary'; `words`, which people wrote, come first."""
-    legend = ", ".join(f"{symbol} {verdict}" for verdict, symbol in SYMBOLS.items())
-    legend += f"; {FRAGILE}: a single seed that is left out undoes it"
-    parts = [fill("## Summary\n")]
-    if words:
-        parts.append(fill("{}\n", words))
-    parts.append(fill("{}\n", counted(suite, tables)))
-    claims = [
-        [claim.text, _link(name), *(verdict.symbol for verdict in found.values())]
-        for name, claim, found in claim_verdicts(suite, tables)
-    ]
-    if claims:
-        parts.append(fill("Claims ({}):\n", legend))
-        parts.append(fill("{}\n", markdown.table(["claim", "table", *scales(suite)], claims)))
-    numbers = [[_link(name), *counts] for name, *counts in paper_numbers(suite, tables)]
-    parts.append(fill("The paper's numbers, at its own scale:\n"))
-    parts.append(fill("{}\n", markdown.table(["table", "known", *NUMBER_VERDICTS], numbers)))
-    return joined("\n", parts)
 
 
 def cost(cells: Iterable[Observation]) -> str:

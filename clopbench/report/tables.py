@@ -40,6 +40,8 @@ class Table:
     """The looks that the verdicts rest on."""
     overrides: Sequence[str] = ()
     """What the command line changed about its cells, as 'training.epochs=2'."""
+    data: Sequence[str] = ()
+    """The data sets of its cells; none where nothing but a simulation is run."""
 
     @property
     def at(self) -> str:
@@ -116,8 +118,14 @@ def build_table(
     thresholds = threshold_lines.lines(declaration.thresholds, benchmark, numbers)
     return Table(
         name, declaration, benchmark.scale, benchmark.axes, numbers, claims, benchmark.skip_reasons, thresholds,
-        further, overrides=benchmark.overrides,
+        further, overrides=benchmark.overrides, data=_data(benchmark),
     )  # fmt: skip
+
+
+def _data(benchmark: Benchmark) -> list[str]:
+    """Names of data sets; a cell that is a simulation has none, and they decide nothing of it."""
+    cells = [entry.template for entry in benchmark.entries]
+    return list(dict.fromkeys(cell.data.name for cell in cells if "data" in cell.canonical()))
 
 
 def judge_together(

@@ -131,6 +131,8 @@ class TableDeclaration(Strict):
 
     title: str
     benchmark: str
+    importance: int = 100
+    """Its place among the tables in RESULTS.md: the smaller, the earlier."""
     rows: str
     """The axis that runs down the table."""
     columns: str | None = None

@@ -66,7 +66,7 @@ def test_tables_name_it_in_every_format(suite, typed, named):
     assert sheets.titled(table)[0][0].endswith(f", scale {words}")
     texts = make_document(suite, {"table7": [table]}, endings=()).texts
     assert f"### Scale {words}: digits" in texts["tables/table7/README.md"]
-    assert f"### Scale {words}: digits" in texts["RESULTS.md"]
+    assert f"\nScale {words}: digits" in texts["RESULTS.md"]
     assert f"Scale {words}digits" in "".join(at_scale(table, Groups()).itertext())
 
 

@@ -159,11 +159,11 @@ def test_publishing_takes_the_embeddings_of_declared_figures_along(stored, tmp_p
         assert (folder / f"{cell_id}.npz").read_bytes() == source.read_bytes()
     document = report(suite, arms_by_scale(published_records(suite)))
     assert "tables/rates/prototype_heatmap.png" in document.pictures
-    assert "Not in figure" not in document.texts["RESULTS.md"]
+    assert "Not in figure" not in document.texts["tables/rates/README.md"]
     # One is lost: the document says so, and shows the other.
     lost = next(cell_id for cell_id, entry in wanted.items() if entry.coordinates["learning_rate"] == "10")
     (folder / f"{lost}.npz").unlink()
-    text = report(suite, arms_by_scale(published_records(suite))).texts["RESULTS.md"]
+    text = report(suite, arms_by_scale(published_records(suite))).texts["tables/rates/README.md"]
     assert "Not in figure prototype_heatmap at scale laptop: CLOP, learning rate 10 (no embeddings).\n" in text
     # No figure shows them any more: they go.
     list(publish_store(make_suite(tmp_path, []), store))

@@ -125,7 +125,7 @@ def test_one_point_is_no_curve(tmp_path):
     suite = make_suite(tmp_path, [CURVE])
     records = make_records(suite)
     at_first = [r for r in records if r.cell.training.learning_rate == 0.1]
-    text = make_document(suite, {"rates": make_tables(suite, at_first)}).texts["RESULTS.md"]
+    text = make_document(suite, {"rates": make_tables(suite, at_first)}).texts["tables/rates/README.md"]
     assert "Not in figure curve at scale laptop: no line has two points.\n" in text
     two = [r for r in records if r.cell.method.name == "clop" and r.cell.training.learning_rate < 1]
     tables = make_tables(suite, [*two, *at_first])
@@ -300,18 +300,20 @@ def test_pictures_are_drawn_only_when_asked_for():
 def test_the_documents_show_every_figure_with_its_caption(drawn):
     suite, tables, attachments = drawn
     document = make_document(suite, {"rates": tables}, attachments=attachments)
-    for page, folder in (("RESULTS.md", "tables/rates/"), ("tables/rates/README.md", "")):
+    for page in ("RESULTS.md", "tables/rates/README.md"):
         text = document.texts[page]
-        for name in ("paired_dots", "curve", "spectrum", "tsne", "prototype_heatmap"):
-            assert f"]({folder}{name}.png)" in text
-            assert f"([PDF]({folder}{name}.pdf))" in text
-            assert {f"tables/rates/{name}.png", f"tables/rates/{name}.pdf"} <= set(document.pictures)
         led_to = {resolved(page, target) for target in links(text) if not target.startswith("docs/")}
         assert {file for file, _ in led_to} <= document.texts.keys() | set(document.pictures)
         for file, anchor in led_to:
             assert not anchor or anchors(document.texts[file]).count(anchor) == 1
-        assert "the band is the 95 % t interval" in text
-        assert "Scale laptop: n = 4 seeds." in text
+    text = document.texts["tables/rates/README.md"]
+    for name in ("paired_dots", "curve", "spectrum", "tsne", "prototype_heatmap"):
+        assert f"]({name}.png)" in text
+        assert f"([PDF]({name}.pdf))" in text
+        assert {f"tables/rates/{name}.png", f"tables/rates/{name}.pdf"} <= set(document.pictures)
+    assert "the band is the 95 % t interval" in text
+    assert "Scale laptop: n = 4 seeds." in text
+    assert document.texts["RESULTS.md"].count(".png)") == 1  # The first of them: the others are a click away.
 
 
 def test_a_table_that_says_nothing_has_its_dots_only(tmp_path):
@@ -324,7 +326,7 @@ def test_figures_name_the_scales_and_points_that_they_lack(tmp_path):
     suite = make_suite(tmp_path, [CURVE, TSNE, HEATMAP])
     document = make_document(suite, {"rates": make_tables(suite, make_records(suite))})
     assert set(document.pictures) == {"tables/rates/curve.png", "tables/rates/curve.pdf"}
-    text = document.texts["RESULTS.md"]
+    text = document.texts["tables/rates/README.md"]
     assert "Not in figure tsne at scale laptop: no embeddings are at hand.\n" in text
     assert "tsne.png" not in text
 

@@ -137,7 +137,7 @@ def test_a_report_is_a_look(one_table):
         "laptop": group_by_arm(one.to_json() for one in records(one_table, TURNED, range(10)))
     }
     text = report(one_table, arms, note=heard.append).texts["RESULTS.md"]
-    assert "Claims (corrected over 2 claims):" in text
+    assert "| Claims (corrected over 2 claims) |" in text
     [now] = heard
     more: dict[str, Arms] = {
         "laptop": group_by_arm(one.to_json() for one in records(one_table, TURNED, range(20)))

@@ -119,9 +119,9 @@ def test_every_number_leads_to_its_cells(suite, benchmark_):
     page = document.texts["tables/table7/README.md"]
     for anchor in ("laptop-orthonormal", "laptop-random"):
         assert f'<a id="{anchor}"></a>' in page
-        assert f"(tables/table7/README.md#{anchor})" in document.texts["RESULTS.md"]
         assert f"(#{anchor})" in page
     assert all(f"`{r.cell.id}`" in page for r in records)
+    assert "(tables/table7/README.md)" in document.texts["RESULTS.md"]
 
 
 def test_pairs_that_are_no_pairs_are_reported(suite, benchmark_):

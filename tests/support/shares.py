@@ -1,7 +1,7 @@
-"""How `pytest -n` shares the tests out: a file is one share, and all that needs Slurm is one, which comes first.
+"""How `pytest -n` shares the tests out: a file is one share; all that needs Slurm is one, which comes first.
 
-Fixtures of a file are then made once, and one Slurm serves all its tests. As it takes longest, it must not begin
-when all else is done.
+Fixtures of a file are then made once, and one Slurm serves all its tests. As it takes longest, it must not
+begin when all else is done.
 """
 
 import pytest

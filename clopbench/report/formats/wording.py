@@ -15,6 +15,7 @@ from clopbench.suite.declarations import Coordinates, PaperValue
 
 NOT_RUN = "not run"
 NOTHING = "–"
+NOT_KNOWN = "not known"
 WEAKEST = "weakest of"
 FIRST = 0.04
 """A first look that nobody declared may spend more than this."""
@@ -48,7 +49,7 @@ def count(number: Number) -> str:
 def paper(table: Table, entry: PaperValue | None) -> str:
     """The paper's mean, with its sd and n where it gives them."""
     if entry is None:
-        return "not known"
+        return NOT_KNOWN
     kind = table.declaration.format
     sd = f"sd {value(kind, entry.sd, 1)}" if entry.sd is not None else "sd not known"
     n = f"n {entry.n}" if entry.n is not None else "n not known"
