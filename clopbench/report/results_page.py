@@ -155,7 +155,7 @@ def _main_sheet(table: Table) -> Sheet:
 
 def _compact(sheet: Sheet) -> tuple[list[str], list[list[str]]]:
     """The first rows that were run, without columns that say nothing."""
-    run = [line for line in sheet.body if set(line[1:]) - SAYING_NOTHING] or sheet.body
+    run = [line for line in sheet.body if any(map(_says_something, line[1:]))] or sheet.body
     columns = [
         place
         for place in range(len(sheet.head))
@@ -163,3 +163,8 @@ def _compact(sheet: Sheet) -> tuple[list[str], list[list[str]]]:
     ]
     kept = [[line[place] for place in columns] for line in [sheet.head, *run[:MOST_ROWS]]]
     return kept[0], kept[1:]
+
+
+def _says_something(text: str) -> bool:
+    """False for a count of none, too."""
+    return text not in SAYING_NOTHING and text.partition("/")[0] != "0"
