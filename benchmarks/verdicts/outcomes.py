@@ -40,8 +40,10 @@ class Draw:
             case "multiples of 1/360":
                 return np.round((ACCURACY + shift + factor * SD * z_N) * IMAGES) / IMAGES
             case "one seed in five collapses":
-                good_N = ACCURACY + shift + factor * SD * z_N
-                return np.where(self.collapsed_NR[:, row], CHANCE + factor * SD * z_N / 10, good_N)
+                good_N, bad_N = ACCURACY + factor * SD * z_N, CHANCE + factor * SD * z_N / 10
+                # Collapsed seeds move too. If they stayed, rows a margin apart would be nearer than that in the
+                # mean, and what is said to lie on the edge would be true.
+                return shift + np.where(self.collapsed_NR[:, row], bad_N, good_N)
 
 
 def draw(rng: np.random.Generator, distribution: Distribution, n: int, rows: int, correlation: float) -> Draw:
