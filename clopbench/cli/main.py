@@ -6,7 +6,7 @@ long to import is imported in their functions, because `bench --help` imports al
 
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -31,7 +31,7 @@ from clopbench.cli import (
     submit,
 )
 from clopbench.cli.options import spread
-from clopbench.cli.terminal import EXIT_INTERRUPTED, EXIT_USAGE, warn
+from clopbench.cli.terminal import EXIT_INTERRUPTED, EXIT_USAGE, say, warn
 from clopbench.errors import UserError, print_anything
 
 VERBS = {
@@ -84,6 +84,24 @@ for verbs in VERBS.values():
             app.add_typer(verb, name=name)
         else:
             app.command(name)(spread(verb))
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from clopbench.launch.checkout import engine_state, package_folder
+        from clopbench.report import origin
+
+        say(f"clop-bench {origin.engine({'engine': engine_state(package_folder())})}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which engine this is.")
+    ] = False,
+) -> None:
+    pass
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

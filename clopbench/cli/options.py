@@ -50,7 +50,10 @@ Seeds = Annotated[str | None, typer.Option(help="A count (10, the default), a ra
 Scale = Annotated[
     str, typer.Option(help="How big: a file in benchmarks/scale/.", autocompletion=_complete_scale)
 ]
-SuiteDir = Annotated[Path | None, typer.Option("--suite", help="Folder of declarations, else $BENCH_SUITE.")]
+SuiteDir = Annotated[
+    Path | None,
+    typer.Option("--suite", help="Folder of declarations, else $BENCH_SUITE, the nearest, the installed one."),
+]
 MethodsDirs = Annotated[list[Path], typer.Option("--methods-dir", help="More folders with method files.")]
 Methods = Annotated[list[str], typer.Option("--method", help="Add a row for this method (repeatable).")]
 Only = Annotated[list[str], typer.Option(help="Keep some points of an axis: --only prototypes=random.")]

@@ -31,7 +31,11 @@ def report(
         bool, typer.Option("--html", help="Write one self-contained page instead, RESULTS/report.html.")
     ] = False,
     folder: Annotated[
-        Path | None, typer.Option("--out", help="Where to write; default: the suite. With --html: the file.")
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Where to write; default: the suite (the installed one: here). With --html: the file.",
+        ),
     ] = None,
     suite: SuiteDir = None,
     results: Results = Path("results"),
@@ -43,10 +47,14 @@ def report(
     from clopbench.report.looking import note
     from clopbench.results import looks as noted
     from clopbench.results.records import Store
+    from clopbench.suite.finding import is_part_of_package
     from clopbench.suite.suite import Suite
 
     found, store = Suite.locate(suite), Store(results)
     damages: list[str] = []
+    read_only = is_part_of_package(found.root)
+    if publish and read_only:
+        raise UserError(f"--publish: {found.root} came with the package; name a suite of your own (--suite)")
     if html:
         if check or publish:
             raise UserError("--html: only writes a page, so it cannot go with --check or --publish")
@@ -71,7 +79,9 @@ def report(
     damages += problems
     now: list[RecordedLook] = []
     document = make_report(found, arms, LocalAttachments(store) if local else None, looks, now.append)
-    target = folder or found.root
+    target = folder or (Path.cwd() if read_only else found.root)
+    if read_only and folder is None and not check:
+        say(f"the installed suite's report goes into this folder: {target}")
     for line in publication.without_table(found, store if local else None, records):
         say(line)
     if check:
@@ -83,7 +93,8 @@ def report(
         say("up to date with the records")
         return
     for look in now:
-        damages += note(folder_of_looks, look, looks)
+        # Of the package's own records nobody here has taken a look that was not published with them.
+        damages += [] if read_only and not local else note(folder_of_looks, look, looks)
     for path in document.write(target):
         say(f"wrote {path}")
     say_damages(damages)
@@ -106,6 +117,7 @@ def _write_html(
     from clopbench.report.looking import note
     from clopbench.results import looks as noted
     from clopbench.results.records import write_atomic
+    from clopbench.suite.finding import is_part_of_package
 
     local = records is None
     shown = publication.local_records(suite, store, damages.append) if records is None else records
@@ -119,6 +131,6 @@ def _write_html(
     now: list[RecordedLook] = []
     text = page.report(suite, shown, LocalAttachments(store) if local else None, looks, now.append)
     for look in now:
-        damages += note(folder, look, looks)
+        damages += [] if not local and is_part_of_package(suite.root) else note(folder, look, looks)
     write_atomic(path, text.encode())
     return path

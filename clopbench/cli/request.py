@@ -134,6 +134,7 @@ class Request:
         scale = self.benchmarks[0].scale
         lines = [
             f"{', '.join(numbers['tables'])} at scale {self.scale}: {scale.summary}{self._with}",
+            *([self.suite.why] if self.suite.why else []),
             *self.not_run,
         ]
         for benchmark in self.benchmarks:

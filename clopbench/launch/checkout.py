@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import clopbench
+from clopbench.suite import finding
 
 DISTRIBUTION = "clop-bench"
 # Regenerated documents and records are outputs of a run, not the code that made it.
@@ -25,8 +26,14 @@ def source_state(suite: Path) -> dict[str, Any]:
 
 
 def suite_state(root: Path) -> dict[str, Any]:
-    """Commit and dirty (what people write differs from it); both None where git does not keep the folder."""
-    return _git_state(root, (".", *OUTPUTS), (*DECLARED, *OUTPUTS))
+    """Commit and dirty (what people write differs from it); both None where git does not keep the folder.
+
+    Of the suite that came with the engine, dirty says whether its files differ from what was installed.
+    """
+    found = _git_state(root, (".", *OUTPUTS), (*DECLARED, *OUTPUTS))
+    if found["commit"] is None and finding.is_part_of_package(root):
+        found["dirty"] = _differs_from_installed(root)
+    return found
 
 
 def engine_state(package: Path) -> dict[str, Any]:
@@ -56,8 +63,10 @@ def sha256_of(package: Path) -> str:
 
 
 def is_code(name: str) -> bool:
-    """False for files and folders that are no part of a package, whatever lies in them."""
-    return name != "__pycache__" and not name.startswith(".") and not name.endswith(".pyc")
+    """False for files and folders that are no part of the engine, whatever lies in them."""
+    return (
+        name not in ("__pycache__", finding.FOLDER) and not name.startswith(".") and not name.endswith(".pyc")
+    )
 
 
 def _files(package: Path) -> list[Path]:
@@ -68,17 +77,22 @@ def _files(package: Path) -> list[Path]:
     return found
 
 
-def _differs_from_installed(package: Path) -> bool | None:
-    """Whether files differ from the installer's list of hashes, None where the package is on none."""
+def _differs_from_installed(folder: Path) -> bool | None:
+    """Whether files differ from the installer's list of hashes, None where nothing of the folder is on it."""
     try:
         listed = importlib.metadata.files(DISTRIBUTION) or []
     except importlib.metadata.PackageNotFoundError:
         return None
     known = {Path(str(path.locate())).resolve(): path.hash for path in listed if path.hash is not None}
-    files = _files(package)
-    if package / "__init__.py" not in known:  # Another copy than the installed one, or an editable one.
+    files = _files(folder)
+    listed_here = {
+        path
+        for path in known
+        if path.is_relative_to(folder) and all(map(is_code, path.relative_to(folder).parts))
+    }
+    if not listed_here:  # Another copy than the installed one, or an editable one.
         return None
-    return {path for path in known if path.is_relative_to(package) and is_code(path.name)} != set(files) or any(
+    return listed_here != set(files) or any(
         _encoded(path, known[path].mode) != known[path].value for path in files
     )
 

@@ -1,6 +1,5 @@
 """A suite: the folder of declarations, and the benchmarks and tables that they make."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -9,7 +8,7 @@ from pathlib import Path
 from clopbench.cell import Cell
 from clopbench.errors import UserError, unknown
 from clopbench.parameters import Fault, checked
-from clopbench.suite import grid, reading
+from clopbench.suite import finding, grid, reading
 from clopbench.suite.composing import Composer
 from clopbench.suite.declarations import Coordinates, LaunchConfig, ScaleDeclaration, TableDeclaration
 from clopbench.suite.declared import Declared
@@ -65,6 +64,8 @@ class Suite:
 
     def __init__(self, root: Path, methods_dirs: Sequence[Path] = ()):
         self.root = Path(root).resolve()
+        self.why: str | None = None
+        """A line that says which suite this is, where one may expect another."""
         if not (self.root / "benchmarks").is_dir():
             raise UserError(f"--suite: {self.root} has no folder benchmarks/")
         for folder in methods_dirs:
@@ -76,16 +77,11 @@ class Suite:
 
     @classmethod
     def locate(cls, given: Path | None = None, methods_dirs: Sequence[Path] = ()) -> "Suite":
-        """--suite, else $BENCH_SUITE, else the nearest parent that looks like one, else the checkout."""
-        if given is None and os.environ.get("BENCH_SUITE"):
-            given = Path(os.environ["BENCH_SUITE"])
-        if given is not None:
-            return cls(given, methods_dirs)
-        here = Path.cwd()
-        for folder in (here, *here.parents, Path(__file__).resolve().parents[2]):
-            if (folder / "benchmarks").is_dir() and (folder / "methods").is_dir():
-                return cls(folder, methods_dirs)
-        raise UserError("no suite found: run inside a checkout, or give --suite DIR or $BENCH_SUITE")
+        """--suite, else $BENCH_SUITE, else the nearest parent that is one, else the installed one."""
+        found = finding.find(given)
+        suite = cls(found.root, methods_dirs)
+        suite.why = found.line
+        return suite
 
     @cached_property
     def plugins(self) -> Plugins:
