@@ -1,4 +1,4 @@
-"""The point that a table chooses in each row: by the mean, over seeds, of a metric that is not of the test set."""
+"""The point that a table chooses in each row, by the mean over seeds of a metric of held-out images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from clopbench.suite.declarations import Coordinates
 
 @dataclass(frozen=True)
 class Row:
-    """The numbers among which is chosen, in the order of the axis; coordinates: the points of the other axes."""
+    """The numbers among which is chosen, in the axis's order; coordinates: the points of the other axes."""
 
     coordinates: Coordinates
     numbers: Sequence[Number]
@@ -27,7 +27,7 @@ class Row:
 
 
 def rows(choice: ChoiceDeclaration, numbers: Sequence[Number]) -> list[Row]:
-    """All rows, in their order; the chosen point itself is no candidate. Diverged cells count as the table says."""
+    """All rows, in their order, without the chosen point itself. Diverged cells count as the table says."""
     found: dict[tuple[tuple[str, str], ...], list[Number]] = {}
     for number in numbers:
         if number.coordinates[choice.axis] != choice.point:
@@ -37,7 +37,7 @@ def rows(choice: ChoiceDeclaration, numbers: Sequence[Number]) -> list[Row]:
 
 
 def chosen(choice: ChoiceDeclaration, numbers: Sequence[Number]) -> list[Number]:
-    """One number a row, at the chosen point, with the cells of the row's best; without cells where there is none."""
+    """One number a row, at the chosen point, with the cells of the row's best, if it has one."""
     return [_at_the_point(choice, row) for row in rows(choice, numbers)]
 
 

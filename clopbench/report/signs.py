@@ -38,4 +38,7 @@ def of_cell(suite: Suite, metrics: Mapping[str, float | None]) -> Iterator[tuple
             if amount is None:
                 yield check.text, f"not measured ({check.rule})"
             else:
-                yield check.text, f"{'yes' if check.shows(amount) else 'no'} ({amount:.3g}; shows for {check.rule})"
+                yield (
+                    check.text,
+                    f"{'yes' if check.shows(amount) else 'no'} ({amount:.3g}; shows for {check.rule})",
+                )

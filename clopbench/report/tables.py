@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from clopbench.report import threshold_lines
-from clopbench.report.claims import judging, tested
 from clopbench.report.choosing import chosen
+from clopbench.report.claims import judging, tested
 from clopbench.report.claims.tested import Claim
 from clopbench.report.observations import Arms, Number, Observation
 from clopbench.report.paper_numbers import NOT_RUN, NumberVerdict, judge
@@ -116,9 +116,7 @@ def build_table(
         numbers += chosen(declaration.choice, numbers)
     by_place = {tuple(number.coordinates.items()): number for number in numbers}
     comparable = benchmark.scale.is_paper
-    claims = [
-        tested.compare(claim, declaration, axes, by_place, comparable) for claim in declaration.claims
-    ]
+    claims = [tested.compare(claim, declaration, axes, by_place, comparable) for claim in declaration.claims]
     return Table(
         name, declaration, benchmark.scale, axes, numbers, claims, benchmark.skip_reasons, thresholds,
         further, overrides=benchmark.overrides,

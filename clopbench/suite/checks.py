@@ -10,7 +10,8 @@ from clopbench.parameters import Strict
 class CheckDeclaration(Strict):
     """The sign shows in a cell whose `metric` (less another, `minus`) is above, or below, a limit.
 
-    One of `above` and `below` is given, with the reason for it. Limits hold at every scale, and for cells of any table.
+    One of `above` and `below` is given, with the reason for it. Limits hold at every scale, and for cells of
+    any table.
     """
 
     name: str
@@ -51,5 +52,3 @@ class CheckDeclaration(Strict):
         """'prototype_top1 - probe_top1 below -0.1'."""
         side, limit = ("below", self.below) if self.above is None else ("above", self.above)
         return f"{' - '.join(self.metrics)} {side} {limit:g}"
-
-

@@ -1,4 +1,4 @@
-"""What a table may declare as a choice: a further point of an axis that is, in each row, the best of the others."""
+"""What a table may declare as a choice: a further point of an axis that is, in each row, its best one."""
 
 from collections.abc import Iterator
 
@@ -10,8 +10,8 @@ from clopbench.suite.claims import Axes, Misfit
 class ChoiceDeclaration(Strict):
     """`point` of `axis`: that of the benchmark's points at which `metric` has the highest mean over seeds.
 
-    It is chosen anew in each combination of the other axes, and has the cells of the point that was chosen, so nothing
-    is trained for it. To choose by a metric of held-out images keeps the test set out of the choice.
+    It is chosen anew in each combination of the other axes, and has the cells of the point that was chosen, so
+    nothing is trained for it. To choose by a metric of held-out images keeps the test set out of the choice.
     metric: the table's own or one of its further ones (`also`); of equal points the first counts.
     """
 

@@ -29,7 +29,7 @@ class Fitting:
     scales: Collection[str]
 
     def faults(self, table: TableDeclaration) -> Iterator[Fault]:
-        """Everything that does not fit. A point that the table chooses may be named like those of the benchmark."""
+        """Everything that does not fit. A point that the table chooses may be named like the others."""
         if table.choice is not None:
             yield from (Fault(("choice", field), rule) for field, rule in table.choice.misfits(self.axes))
             yield from replace(self, axes=table.choice.with_point(self.axes))._faults(table)

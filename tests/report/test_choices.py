@@ -10,8 +10,9 @@ from clopbench.errors import UserError
 from clopbench.report.document import collect, make_document
 from clopbench.report.formats import sheets
 
-# Method → rate → (held-out accuracy, test accuracy) at seeds 0 and 1. CLOP's best on the test set is rate 5, but the
-# held-out images say 1; SupCon's are equal at 0.1 and 1; of SimCLR rate 5 diverged at one seed, and was best at the other.
+# Method → rate → (held-out accuracy, test accuracy) at seeds 0 and 1. CLOP's best on the test set is rate 5,
+# but the held-out images say 1; SupCon's are equal at 0.1 and 1; SimCLR diverged at rate 5 at one seed, and was
+# best there at the other.
 SEEN = {
     "clop": {
         "0.1": [(0.80, 0.70), (0.84, 0.72)],
@@ -95,7 +96,11 @@ def test_cells_are_counted_once(tables):
     [
         ("  axis: learning_rate\n  point: own", "  axis: learning_rat\n  point: own", "learning_rate"),
         ("  point: own_best", "  point: 5", "'5' is a point of the benchmark"),
-        ("  metric: validation_top1\n\n", "  metric: knn_top1\n\n", "choice: 'knn_top1' is no metric of the table"),
+        (
+            "  metric: validation_top1\n\n",
+            "  metric: knn_top1\n\n",
+            "choice: 'knn_top1' is no metric of the table",
+        ),
     ],
 )
 def test_a_choice_that_does_not_fit_is_refused(tmp_path, old, new, rule):

@@ -47,7 +47,9 @@ def test_each_failure_sets_off_its_own_sign_and_no_other(checks, failed):
     assert checks.keys() == FAILED.keys()
 
 
-@pytest.mark.parametrize(("given", "amount", "shows"), [(0.91, 0.91, True), (0.9, 0.9, False), (None, None, None)])
+@pytest.mark.parametrize(
+    ("given", "amount", "shows"), [(0.91, 0.91, True), (0.9, 0.9, False), (None, None, None)]
+)
 def test_at_the_limit_nothing_shows_and_what_is_not_measured_is_not_judged(checks, given, amount, shows):
     check = checks["collapse"]
     assert check.amount({"dominant_share": given}) == amount
@@ -59,11 +61,14 @@ def test_a_check_has_one_limit():
     for limits in ({}, {"above": 1.0, "below": 0.0}):
         with pytest.raises(UserError, match="needs one limit: above or below"):
             validated(CheckDeclaration, declared | limits, "check")
-    assert validated(CheckDeclaration, declared | {"minus": "e", "below": -0.1}, "check").rule == "c - e below -0.1"
+    assert (
+        validated(CheckDeclaration, declared | {"minus": "e", "below": -0.1}, "check").rule
+        == "c - e below -0.1"
+    )
 
 
 def test_the_page_counts_the_seeds_that_measured_each_sign(whole):
-    """Three seeds of CLOP: one collapsed, one healthy, one from before the first singular value was measured."""
+    """Three seeds of CLOP: one collapsed, one healthy, one from before the first singular value counted."""
     [entry] = [one for one in whole.benchmark("sanity").entries if one.coordinates == {"variant": "clop"}]
     older = {name: value for name, value in HEALTHY.items() if name != "dominant_share"}
     records = [
@@ -94,5 +99,5 @@ def test_a_metric_that_no_cell_has_is_refused(whole, tmp_path):
     suite = suite_of(tmp_path / "other", "sanity")
     path = suite.root / "tables" / "sanity.yaml"
     path.write_text(path.read_text().replace("metric: prototype_overlap", "metric: prototype_overlop"))
-    with pytest.raises(UserError, match="check not_orthonormal: .*prototype_overlap"):
+    with pytest.raises(UserError, match=r"check not_orthonormal: .*prototype_overlap"):
         suite.benchmark("sanity")

@@ -18,7 +18,10 @@ def sheets(table: Table) -> list[Sheet]:
         [
             ", ".join(map(table.point_label, row.coordinates.values())) or "all",
             table.point_label(row.best.coordinates[choice.axis]),
-            *(amounts.value(column.format, mean) if mean is not None else wording.NOT_RUN for mean in row.means),
+            *(
+                amounts.value(column.format, mean) if mean is not None else wording.NOT_RUN
+                for mean in row.means
+            ),
         ]
         for row in rows(choice, table.numbers)
         if row.best is not None
