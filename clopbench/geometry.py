@@ -37,6 +37,14 @@ def effective_rank(singular: Tensor) -> float:
     return torch.exp(-torch.xlogy(share, share).sum()).item()
 
 
+def dominant_share(singular: Tensor) -> float:
+    """Share of the first singular value in the sum of squares: 1 where all embeddings lie on one line.
+
+    Equal spread over R dimensions gives 1/R. The sign of a complete collapse in the paper's Figure 1.
+    """
+    return (singular[0].square() / singular.square().sum()).item()
+
+
 def mean_norm(z_ND: Tensor) -> float:
     """Norm of the mean embedding: 1 where all are equal, near 0 where they spread over the sphere."""
     return z_ND.double().mean(0).norm().item()
@@ -59,6 +67,21 @@ def prototype_cosines(z_ND: Tensor, y_N: Tensor, prototype_KD: Tensor) -> tuple[
     own_N = cosine_NK.gather(1, y_N[:, None]).squeeze(1)
     other_N = cosine_NK.scatter(1, y_N[:, None], -torch.inf).amax(1)
     return own_N.mean().item(), other_N.mean().item()
+
+
+def nearest_prototype_accuracy(z_ND: Tensor, y_N: Tensor, prototype_KD: Tensor) -> float:
+    """Share of embeddings to which no prototype is nearer, by cosine, than that of the own class.
+
+    Of prototypes that are equally near the first counts, so equal prototypes classify as one class.
+    """
+    nearest_N = (z_ND.double() @ prototype_KD.double().T).argmax(1)
+    return (nearest_N == y_N).double().mean().item()
+
+
+def prototype_overlap(prototype_KD: Tensor) -> float:
+    """Largest entry, in absolute value, of the prototypes' Gram matrix minus the identity: 0 if orthonormal."""
+    gram_KK = prototype_KD.double() @ prototype_KD.double().T
+    return (gram_KK - torch.eye(len(gram_KK)).to(gram_KK)).abs().max().item()
 
 
 def of_batch(z_VBD: Tensor, y_B: Tensor, prototype_KD: Tensor | None) -> dict[str, float | None]:

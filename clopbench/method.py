@@ -76,6 +76,9 @@ class Method(nn.Module):
     name: ClassVar[str]
     version: ClassVar[int]
     """Raised when the mathematics changes: it makes this method's earlier records stale, and no others."""
+    added: ClassVar[tuple[str, ...]] = ()
+    """Parameters that came after the first records: at their default they are left out of a cell's identity, so
+    that earlier records stay what they are. Such a default is never changed."""
     views: ClassVar[tuple[str, ...] | None] = None
     """Augmentation recipe of each view, by name; "strong" is the benchmark's own, "weak" its weak counterpart.
     None: the benchmark's twice."""

@@ -1,11 +1,12 @@
 """Fixed class prototypes on the unit sphere.
 
-Shapes: K classes, D embedding dimensions.
+Shapes: K classes, D embedding dimensions, V views, B images.
 """
 
 from typing import Literal
 
 import torch
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from clopbench.errors import UserError
@@ -101,6 +102,24 @@ def random(classes: int, dim: int, generator: torch.Generator) -> Tensor:
     """K directions drawn uniformly on the sphere (normalised Gaussians): unit norm, not orthogonal."""
     sample_KD = torch.randn(classes, dim, generator=generator, dtype=torch.float64)
     return torch.nn.functional.normalize(sample_KD, dim=-1).float()
+
+
+def assigned(prototype_KD: Tensor, z_VBD: Tensor, y_B: Tensor) -> Tensor:
+    """The same prototypes in another order: each class gets one that its labelled embeddings are near, [K, D].
+
+    Of all orders the one with the largest sum, over classes, of the inner product of the class's mean embedding
+    and its prototype (Hungarian algorithm). z_VBD: unit vectors; y_B: -1 where unlabelled. The mean of all
+    class means is taken off, so that classes of which nothing is seen, which have none, take what is left.
+    """
+    z_VBD = z_VBD.detach().double()
+    mean_KD = torch.zeros(prototype_KD.shape, dtype=torch.float64, device=z_VBD.device)
+    seen = y_B[y_B >= 0].unique()
+    for number in seen:
+        mean_KD[number] = z_VBD[:, y_B == number].mean((0, 1))
+    mean_KD[seen] -= mean_KD[seen].mean(0)
+    similarity_KK = mean_KD @ prototype_KD.double().T
+    _, order_K = linear_sum_assignment(similarity_KK.cpu().numpy(), maximize=True)
+    return prototype_KD[torch.from_numpy(order_K).to(prototype_KD.device)]
 
 
 def verify_orthonormal(prototype_KD: Tensor) -> None:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from clopbench import prototypes as prototype_kinds
-from clopbench.contrastive import Similarity, info_nce, prototype_pull, supcon
+from clopbench.contrastive import Similarity, info_nce, normalised, prototype_pull, supcon
 from clopbench.method import Embedded, Method, NonNegative, Positive
 
 
@@ -18,10 +18,14 @@ class CLOP(Method):
     leads, simplex_authors what the authors' code makes of it. similarity: of the pull (Table 8b);
     euclidean and manhattan are distances.
     weight: λ, stable in 0.1–1.5 by the paper's Table 8a.
+    assignment: which class gets which prototype: at random (the paper's), or "similar", matched with the class
+    means of the first batch that shows labels (asked for by the paper's reviewers).
     """
 
     name, version = "clop", 1
+    added = ("assignment",)
     prototype_KD: Tensor
+    assigned: Tensor
 
     def __init__(
         self,
@@ -45,6 +49,7 @@ class CLOP(Method):
         similarity: Literal["cosine", "euclidean", "manhattan"] = "cosine",
         weight: NonNegative = 1.0,
         temperature: Positive = 0.2,
+        assignment: Literal["random", "similar"] = "random",
         generator: torch.Generator,
     ):
         super().__init__()
@@ -52,9 +57,16 @@ class CLOP(Method):
         self.similarity: Similarity = similarity
         self.weight = weight
         self.temperature = temperature
+        self.assignment = assignment
         self.register_buffer("prototype_KD", prototype_kinds.make(prototypes, num_classes, dim, generator))
+        if assignment == "similar":
+            self.register_buffer("assigned", torch.tensor(False))
 
     def loss(self, batch: Embedded) -> dict[str, Tensor]:
+        if self.assignment == "similar" and not self.assigned and (batch.y_B >= 0).any():
+            z_VBD = normalised(batch.z_VBD)
+            self.prototype_KD.copy_(prototype_kinds.assigned(self.prototype_KD, z_VBD, batch.y_B))
+            self.assigned.fill_(True)
         if self.base == "simclr":
             contrast = info_nce(batch.z_VBD, self.temperature)
         else:

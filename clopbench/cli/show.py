@@ -28,6 +28,7 @@ def show(
 ) -> None:
     """Show a table from the records at hand, or everything about one cell."""
     from clopbench.cli.request import Request
+    from clopbench.report.signs import of_cell
     from clopbench.suite.suite import Suite
 
     if what[0] in Suite.locate(folders.suite).benchmark_names():
@@ -40,10 +41,11 @@ def show(
             (warn if as_json else say)(line)
         return
     content = _cell_content(folders.results, what[0])
+    signs = dict(of_cell(Suite.locate(folders.suite), content["metrics"]))
     if as_json:
-        print_json(content)
+        print_json(content | {"signs_of_failure": signs})
     else:
-        _say_cell(folders.results, content)
+        _say_cell(folders.results, content, signs)
 
 
 def _cell_content(results: Path, prefix: str) -> dict[str, Any]:
@@ -73,7 +75,7 @@ def _provenance(found: Mapping[str, Any]) -> dict[str, Any]:
     return {"engine": origin.engine(found, FULL), "suite": origin.suite(found, FULL), **rest}
 
 
-def _say_cell(results: Path, content: Mapping[str, Any]) -> None:
+def _say_cell(results: Path, content: Mapping[str, Any], signs: Mapping[str, str]) -> None:
     """Status, metrics, configuration and provenance, one value per line."""
     from clopbench.identity import flatten
     from clopbench.results.records import Store
@@ -83,6 +85,7 @@ def _say_cell(results: Path, content: Mapping[str, Any]) -> None:
         "notes": content["notes"],
         "failure": content["failure"] or {},
         "metrics": content["metrics"],
+        "signs of failure": signs if content["metrics"] else {},
         "config": flatten(content["config"]),
         "provenance": _provenance(content["provenance"]),
     }

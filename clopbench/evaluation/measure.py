@@ -65,6 +65,7 @@ def measure(frozen: Frozen) -> tuple[Metrics, tuple[float, ...]]:
         f"knn{AUTHORS_KNN}_top1": knn100[0],
         f"knn{AUTHORS_KNN}_top5": knn100[1],
         "effective_rank": geometry.effective_rank(singular),
+        "dominant_share": geometry.dominant_share(singular),
         "mean_norm": geometry.mean_norm(z_MD),
         "alignment": geometry.alignment(*_two_views(frozen.cell, network, frozen.test)),
         "uniformity": geometry.uniformity(z_MD[:PAIRS_OF]),
@@ -72,7 +73,12 @@ def measure(frozen: Frozen) -> tuple[Metrics, tuple[float, ...]]:
     prototype_KD = getattr(model.method, "prototype_KD", None)
     if prototype_KD is not None:
         own, other = geometry.prototype_cosines(z_MD, y_M, prototype_KD)
-        metrics |= {"prototype_cosine_own": own, "prototype_cosine_other": other}
+        metrics |= {
+            "prototype_cosine_own": own,
+            "prototype_cosine_other": other,
+            "prototype_top1": geometry.nearest_prototype_accuracy(z_MD, y_M, prototype_KD),
+            "prototype_overlap": geometry.prototype_overlap(prototype_KD),
+        }
     return metrics, tuple(singular.tolist())
 
 

@@ -48,7 +48,10 @@ class Selection:
             }
 
     def measure_best(self, frozen: Frozen) -> Metrics:
-        """Metrics of the best epoch, whose weights the model then has. Nothing where no epoch was finished."""
+        """Metrics of the best epoch, whose weights the model then has; of the last one what is held out says.
+
+        Nothing where no epoch was finished.
+        """
         best = self.trainer.best
         if best is None:
             return {}
@@ -59,4 +62,8 @@ class Selection:
         except NotFiniteError:
             found = dict.fromkeys(CHOSEN)
         chosen = {f"{name}_best": found[name] for name in CHOSEN if name in found}
-        return chosen | {"epoch_best": float(best["epoch"]), "validation_top1_best": best["validation_top1"]}
+        return chosen | {
+            "epoch_best": float(best["epoch"]),
+            "validation_top1": self.trainer.history[-1]["validation_top1"],
+            "validation_top1_best": best["validation_top1"],
+        }

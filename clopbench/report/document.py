@@ -12,7 +12,7 @@ from clopbench.report import amounts, layout
 from clopbench.report.claims.kinds import kind_of
 from clopbench.report.figures.attachments import Attachments
 from clopbench.report.figures.pictures import FORMATS, Files, Picture, pictures
-from clopbench.report.formats import markdown, sheets, threshold_wording, wording
+from clopbench.report.formats import markdown, sheets, sign_sheets, threshold_wording, wording
 from clopbench.report.formats.csv_file import to_csv
 from clopbench.report.formats.latex import to_latex
 from clopbench.report.formats.markdown import Markdown, code, fill, image, joined, link
@@ -194,14 +194,16 @@ def _section(table: Table) -> Markdown:
     parts = [fill("### Scale {}: {}\n", table.at, table.scale.summary)]
     if not table.scale.is_paper:
         parts.append(fill("Absolute values are **not comparable** with the paper's (another scale).\n"))
-    for sheet in [*sheets.sheets(table), *sheets.threshold_sheets(table), *sheets.variance_sheets(table)]:
+    for sheet in [*sheets.sheets(table), *sheets.further_sheets(table)]:
         if sheet.title:
             parts.append(fill("{}:\n", wording.sentence(sheet.title)))
-        parts.append(fill("{}\n", markdown.table(sheet.head, sheet.linked(_linker(table)))))
-    parts.extend(fill("{}\n", sentence) for sentence in skipped(table))
+        parts.append(fill("{}
+", markdown.table(sheet.head, sheet.linked(_linker(table)))))
+    parts.extend(fill("{}
+", sentence) for sentence in [*sign_sheets.limits(table), *skipped(table)])
     if table.claims:
         claims = [
-            [*line, claim.declaration.paper]
+            [*line, claim.declaration.evidence]
             for line, claim in zip(sheets.claim_rows(table), table.claims, strict=True)
         ]
         head = [*sheets.CLAIM_HEADINGS, "the paper"]

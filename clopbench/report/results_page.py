@@ -107,7 +107,7 @@ def _line(table: Table, claim: Claim) -> list[str]:
     declared: ClaimDeclaration = claim.declaration
     return [
         link(declared.text, layout.page(table.name)),
-        declared.paper or wording.NOTHING,
+        declared.evidence,
         wording.effect(table, claim),
         f"{', '.join(table.data) or 'simulation'}, scale {table.at}, n = {len(seeds)}",
         f"{SYMBOLS[claim.verdict.verdict]} {claim.text}",

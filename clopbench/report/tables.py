@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from clopbench.report import threshold_lines
+from clopbench.report.choosing import chosen
 from clopbench.report.claims import judging, tested
 from clopbench.report.claims.tested import Claim
 from clopbench.report.observations import Arms, Number, Observation
@@ -110,14 +111,16 @@ def build_table(
         for column in (declaration.also if declaration.metrics_across else ())
         for entry in benchmark.entries
     ]
+    thresholds = threshold_lines.lines(declaration.thresholds, benchmark, numbers)
+    axes: Mapping[str, Sequence[str]] = benchmark.axes
+    if declaration.choice is not None:
+        axes = declaration.choice.with_point(axes)
+        numbers += chosen(declaration.choice, numbers)
     by_place = {tuple(number.coordinates.items()): number for number in numbers}
     comparable = benchmark.scale.is_paper
-    claims = [
-        tested.compare(claim, declaration, benchmark.axes, by_place, comparable) for claim in declaration.claims
-    ]
-    thresholds = threshold_lines.lines(declaration.thresholds, benchmark, numbers)
+    claims = [tested.compare(claim, declaration, axes, by_place, comparable) for claim in declaration.claims]
     return Table(
-        name, declaration, benchmark.scale, benchmark.axes, numbers, claims, benchmark.skip_reasons, thresholds,
+        name, declaration, benchmark.scale, axes, numbers, claims, benchmark.skip_reasons, thresholds,
         further, overrides=benchmark.overrides, data=_data(benchmark),
     )  # fmt: skip
 

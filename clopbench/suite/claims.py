@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from clopbench.errors import unknown
 from clopbench.parameters import PointName, Positive, Strict
 
+OWN = "none: a hypothesis of our own"
 Direction = Literal["higher", "lower"]
 Format = Literal["percent", "number"]
 
@@ -45,13 +46,18 @@ class _Claim(Strict):
 
     name: str
     text: str
-    paper: str
-    """The paper's own evidence for the claim, in words."""
+    paper: str = ""
+    """The paper's own evidence for the claim, in words; nothing where the claim is a hypothesis of one's own."""
     metric: str | None = None
     direction: Direction | None = None
     format: Format | None = None
     deterministic: bool = False
     """The measurement has no noise, so that the seeds are compared without a test."""
+
+    @property
+    def evidence(self) -> str:
+        """What stands under 'the paper'."""
+        return self.paper or OWN
 
     @property
     def sides(self) -> dict[str, Points]:

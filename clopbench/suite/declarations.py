@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from clopbench.parameters import ByPoint, Count, NonNegative, PointName, Positive, Strict
+from clopbench.suite.checks import CheckDeclaration
+from clopbench.suite.choices import ChoiceDeclaration
 from clopbench.suite.claims import ClaimDeclaration, Direction, Format, Points
 from clopbench.suite.figures import DEFAULT, FigureDeclaration, shared_name
 from clopbench.suite.thresholds import ThresholdDeclaration
@@ -152,6 +154,9 @@ class TableDeclaration(Strict):
     paper: PaperDeclaration
     thresholds: list[ThresholdDeclaration] = []
     variance: VarianceDeclaration | None = None
+    choice: ChoiceDeclaration | None = None
+    checks: list[CheckDeclaration] = []
+    """Signs of failure, looked for in each cell."""
     claims: list[ClaimDeclaration] = []
     figures: list[FigureDeclaration] = DEFAULT
 
@@ -169,6 +174,7 @@ class TableDeclaration(Strict):
             (f"figure {figure.name}", metric) for figure in self.figures for metric in figure.named_metrics
         ]
         named += [("variance", metric) for metric in (self.variance.metrics if self.variance else ())]
+        named += [("choice", self.choice.metric)] if self.choice else []
         known = [column.metric for column in self.columns_of_metrics]
         for where, metric in named:
             if metric not in known:
@@ -192,6 +198,8 @@ class TableDeclaration(Strict):
                 raise ValueError(
                     f"paper: {value.metric} is no metric of this table ({', '.join(sorted(known))})"
                 )
+        if self.metrics_across and self.choice is not None:
+            raise ValueError("metrics_across and choice exclude each other")
         if self.metrics_across and self.columns is not None:
             raise ValueError("metrics_across and columns exclude each other")
         if self.metrics_across and any(column.format != self.format for column in self.also):

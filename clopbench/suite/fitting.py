@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from clopbench.errors import unknown
 from clopbench.identity import flatten
@@ -29,7 +29,14 @@ class Fitting:
     scales: Collection[str]
 
     def faults(self, table: TableDeclaration) -> Iterator[Fault]:
-        """Everything that does not fit."""
+        """Everything that does not fit. A point that the table chooses may be named like the others."""
+        if table.choice is not None:
+            yield from (Fault(("choice", field), rule) for field, rule in table.choice.misfits(self.axes))
+            yield from replace(self, axes=table.choice.with_point(self.axes))._faults(table)
+        else:
+            yield from self._faults(table)
+
+    def _faults(self, table: TableDeclaration) -> Iterator[Fault]:
         for field in ("rows", "columns"):
             axis = getattr(table, field)
             if axis is not None:
@@ -49,6 +56,7 @@ class Fitting:
             if column.metric in seen:
                 yield Fault(("also", place, "metric"), f"'{column.metric}' has a column already")
             seen.add(column.metric)
+        yield from self._checks(table)
         yield from self._paper(table)
         yield from self._thresholds(table.thresholds)
         yield from self._claims(table)
@@ -57,6 +65,15 @@ class Fitting:
                 yield Fault(("variance", field), rule)
         for place, figure in enumerate(table.figures):
             yield from (_within("figures", place, one, f"figure {figure.name}") for one in self._figure(figure))
+
+    def _checks(self, table: TableDeclaration) -> Iterator[Fault]:
+        names: set[str] = set()
+        for place, check in enumerate(table.checks):
+            wrong = [fault for metric in check.metrics for fault in self._metric(("metric",), metric)]
+            if check.name in names:
+                wrong.append(Fault(("name",), "there are two of this name"))
+            names.add(check.name)
+            yield from (_within("checks", place, fault, f"check {check.name}") for fault in wrong)
 
     def _paper(self, table: TableDeclaration) -> Iterator[Fault]:
         seen: list[tuple[str, dict[str, str]]] = []

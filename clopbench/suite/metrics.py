@@ -13,14 +13,18 @@ OF_TRAINING = frozenset(
     [
         *(f"{probe}_top{k}" for probe in ("probe", "probe_all", "knn", "knn100") for k in (1, 5)),
         "effective_rank",
+        "dominant_share",
         "mean_norm",
         "alignment",
         "uniformity",
         "prototype_cosine_own",
         "prototype_cosine_other",
+        "prototype_top1",
+        "prototype_overlap",
         *(f"{name}_best" for name in ("probe_top1", "probe_top5", "probe_all_top1", "knn_top1")),
         "effective_rank_best",
         "epoch_best",
+        "validation_top1",
         "validation_top1_best",
         *(f"detection_{protocol}{measure}" for protocol in ("", "frozen_") for measure in ("ap50", "ap")),
         "transfer_mean",
@@ -30,7 +34,8 @@ OF_TRANSFER = re.compile(r"transfer_[a-z0-9][a-z0-9_-]*")
 """Accuracy on a further data set, which need not be prepared on this machine."""
 
 SHARE = re.compile(
-    r"(probe|probe_all|knn|knn100)_top[15](_best)?|validation_top1_best|detection_.*|transfer_.*"
+    r"(probe|probe_all|knn|knn100)_top[15](_best)?|validation_top1(_best)?|prototype_top1|dominant_share"
+    r"|detection_.*|transfer_.*"
 )
 """Metrics that are shares of something, between 0 and 1."""
 

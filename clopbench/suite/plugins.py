@@ -81,13 +81,16 @@ class Plugin:
             raise UserError(f"method file {self.path} cannot be imported: {in_words(error)}") from error
 
     def resolve(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """All parameters, defaults filled in. Raises UserError for those that are unknown or out of range."""
-        return validated(self._model, given, "method").model_dump(mode="json")
+        """The parameters of a cell, defaults filled in (but `Signature.recorded`).
+
+        Raises UserError for those that are unknown or out of range.
+        """
+        return self.signature.recorded(validated(self._model, given, "method").model_dump(mode="json"))
 
     def check(self, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
         """The same, with what is wrong beside it."""
         found, wrong = checked(self._model, given)
-        return ({} if found is None else found.model_dump(mode="json")), wrong
+        return ({} if found is None else self.signature.recorded(found.model_dump(mode="json"))), wrong
 
     @cached_property
     def _model(self) -> type[Strict]:

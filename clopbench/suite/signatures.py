@@ -10,6 +10,7 @@ import json
 import sys
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
@@ -30,11 +31,20 @@ TAKEN = ("name", "version", "parameters")
 
 @dataclass(frozen=True)
 class Signature:
-    """parameters: name → (type, default); a default of ... means that there is none."""
+    """parameters: name → (type, default); a default of ... means that there is none.
+
+    added: parameters that came later, which are left out of a cell at their default.
+    """
 
     version: int
     summary: str
     parameters: Mapping[str, tuple[Any, Any]]
+    added: tuple[str, ...] = ()
+
+    def recorded(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters that a cell holds, and its identity with them: all but added ones at their default."""
+        defaults = {name: self.parameters[name][1] for name in self.added}
+        return {name: value for name, value in given.items() if name not in defaults or value != defaults[name]}
 
 
 def of_file(path: Path, name: str) -> Signature | None:
@@ -56,8 +66,9 @@ def of_file(path: Path, name: str) -> Signature | None:
             if constants.get("name") != name:
                 continue
             try:
-                found = Signature(constants["version"], ast.get_docstring(tree) or "", _parameters(node))
-            except (_NotReadable, KeyError):
+                version, added = _read(constants, "version"), _read(constants, "added", ())
+                found = Signature(version, ast.get_docstring(tree) or "", _parameters(node), added)
+            except _NotReadable:
                 return None
             return _verified(found, path)
     return None
@@ -90,7 +101,8 @@ def of_class(method: "type[Method]", path: Path, read: Signature | None = None) 
                 f"method file {path}: parameter '{argument.name}' must stand after a * (keyword-only)"
             )
     summary = (sys.modules[method.__module__].__doc__ or "").strip()
-    return _verified(Signature(getattr(method, "version", None), summary, parameters), path)  # pyright: ignore[reportArgumentType]
+    version, added = getattr(method, "version", None), getattr(method, "added", ())
+    return _verified(Signature(version, summary, parameters, added), path)  # pyright: ignore[reportArgumentType]
 
 
 def _types(method: "type[Method]", read: Signature | None) -> dict[str, Any]:
@@ -107,6 +119,8 @@ def differences(read: Signature, imported: Signature) -> list[str]:
     wrong = []
     if read.version != imported.version:
         wrong.append(f"version is {read.version} in its text and {imported.version} once imported")
+    if read.added != imported.added:
+        wrong.append(f"added is {read.added} in its text and {imported.added} once imported")
     for name in dict.fromkeys([*read.parameters, *imported.parameters]):
         if read.parameters.get(name) != imported.parameters.get(name):
             wrong.append(f"parameter '{name}' is not in its text what it is once imported")
@@ -119,6 +133,10 @@ def _verified(found: Signature, path: Path) -> Signature:
     if type(found.version) is not int or found.version < 1:
         given = "none is given" if found.version is None else f"got {shown(found.version)}"
         wrong.append(f"version must be a whole number from 1 on ({given})")
+    if not isinstance(found.added, tuple) or any(
+        found.parameters.get(name, (None, ...))[1] is ... for name in found.added
+    ):
+        wrong.append(f"added must be a tuple of parameters that have a default (got {shown(found.added)})")
     for name, (kind, default) in found.parameters.items():
         if rule := _parameter_fault(name, kind, default):
             wrong.append(f"parameter '{name}': {rule}")
@@ -156,7 +174,7 @@ class _NotReadable(Exception):
 
 
 def _constants(node: ast.ClassDef) -> dict[str, Any]:
-    """Literal class attributes, also where several are assigned at once."""
+    """Class attributes, also where several are assigned at once; ... where they are no literals."""
     constants: dict[str, Any] = {}
     for statement in node.body:
         if isinstance(statement, ast.AnnAssign):
@@ -169,10 +187,18 @@ def _constants(node: ast.ClassDef) -> dict[str, Any]:
             continue
         for name, value in pairs:
             if isinstance(name, ast.Name) and value is not None:
-                constants.pop(name.id, None)
-                if isinstance(value, ast.Constant):
-                    constants[name.id] = value.value
+                constants[name.id] = ...
+                if isinstance(value, ast.Constant | ast.Tuple):
+                    with suppress(ValueError, TypeError):  # A tuple of names is no literal.
+                        constants[name.id] = ast.literal_eval(value)
     return constants
+
+
+def _read(constants: Mapping[str, Any], name: str, default: Any = ...) -> Any:
+    value = constants.get(name, default)
+    if value is ...:
+        raise _NotReadable
+    return value
 
 
 def _parameters(node: ast.ClassDef) -> dict[str, tuple[Any, Any]]:

@@ -87,6 +87,9 @@ def test_geometry_is_that_of_the_test_images_embeddings_by_numpy(judged):
     assert metrics["prototype_cosine_own"] == pytest.approx(cosine_MK[own].mean(), abs=1e-5)
     others = np.where(own, -np.inf, cosine_MK).max(1)
     assert metrics["prototype_cosine_other"] == pytest.approx(others.mean(), abs=1e-5)
+    assert metrics["prototype_top1"] == pytest.approx((cosine_MK.argmax(1) == frozen.y_M.numpy()).mean())
+    assert metrics["prototype_overlap"] == pytest.approx(0, abs=1e-5)
+    assert metrics["dominant_share"] == pytest.approx(singular[0] ** 2 / len(z_MD), rel=1e-4)
 
 
 def test_a_near_neighbour_outvotes_two_that_are_farther():

@@ -93,6 +93,7 @@ def test_the_first_of_the_best_epochs_wins_although_training_went_on(record):
     assert [float(row["validation_top1"]) for row in rows] == list(ACCURACIES.values())
     assert record.metrics["epoch_best"] == 2
     assert record.metrics["validation_top1_best"] == 0.7
+    assert record.metrics["validation_top1"] == list(ACCURACIES.values())[-1]
     assert record.metrics["effective_rank_best"] != record.metrics["effective_rank"]
 
 

@@ -61,7 +61,11 @@ NUMBERS = {
     "bf16": (["training.learning_rate=1e8", "training.precision=bf16"], None, "not finite"),
     "loss": (["training.learning_rate=1e12"], None, "loss not finite at epoch 1, step 2"),
     "embeddings": (["training.learning_rate=1e30"], "blind", "embeddings not finite at epoch 1, step 5"),
-    "prototypes": (["method.broken=true"], "blind", "prototype_cosine_own, prototype_cosine_other: not finite"),
+    "prototypes": (
+        ["method.broken=true"],
+        "blind",
+        "prototype_cosine_own, prototype_cosine_other, prototype_overlap: not finite",
+    ),
     "probe": (
         [
             *("evaluation.probe=sgd", "evaluation.probe_learning_rate=1e20"),

@@ -90,7 +90,8 @@ def test_record_holds_metrics_pairing_and_provenance(reference):
         assert 1 <= content["metrics"]["effective_rank"] <= 64
         assert content["metrics"].keys() >= {
             *("probe_all_top1", "probe_all_top5", "knn_top1", "mean_norm", "alignment", "uniformity"),
-            *("prototype_cosine_own", "prototype_cosine_other"),
+            *("prototype_cosine_own", "prototype_cosine_other", "prototype_top1", "prototype_overlap"),
+            "dominant_share",
         }
         provenance = content["provenance"]
         assert provenance.keys() >= {

@@ -149,3 +149,25 @@ def test_methods_of_installed_packages_are_found(tmp_path, environment):
         env=environment | {"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout.startswith("['packaged'] <class 'packaged.Theirs'>")
+
+
+ADDED = READABLE.replace("3\n", '3\n    added = ("kind", "limit")\n', 1)
+DOUBTFUL = ADDED.replace('added = ("kind", "limit")', 'added = tuple(["kind", "limit"])')
+
+
+@pytest.mark.parametrize("text", [ADDED, DOUBTFUL], ids=["read", "imported"])
+def test_a_parameter_that_was_added_is_left_out_at_its_default(tmp_path, text):
+    """So that cells from before it keep their ids; whoever sets it has another cell."""
+    write(tmp_path, "theirs", text)
+    plugin = Plugins([tmp_path]).get("theirs")
+    assert plugin.resolve({}) == plugin.resolve({"kind": "a"}) == {"strength": 0.5, "rounds": 2}
+    assert plugin.resolve({"kind": "b"}) == {"strength": 0.5, "rounds": 2, "kind": "b"}
+    assert plugin.check({"limit": 1.0})[0] == {"strength": 0.5, "rounds": 2, "limit": 1.0}
+
+
+@pytest.mark.parametrize("added", ['("strenght",)', '"kind"', '("needed",)', "(1,)"])
+def test_added_names_parameters_with_defaults(tmp_path, added):
+    text = ADDED.replace('("kind", "limit")', added).replace("*, strength", "*, needed: int, strength")
+    write(tmp_path, "theirs", text)
+    with pytest.raises(UserError, match="added must be a tuple of parameters that have a default"):
+        Plugins([tmp_path]).get("theirs").resolve({"needed": 1})

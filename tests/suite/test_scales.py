@@ -100,3 +100,45 @@ def test_cells_that_tables_share_are_planned_once(suite):
     assert {e.template.id for e in suite.benchmark("figure1").entries} <= {
         e.template.id for e in suite.benchmark("learning_rate").entries
     }
+
+
+SIZES = {"sanity": 4, "noise": 9, "rivals": 42, "assignment": 4}
+
+
+@pytest.mark.parametrize("scale", ["laptop", "cpu", "gpu", "paper"])
+@pytest.mark.parametrize("name", SIZES)
+def test_benchmarks_of_our_own_compose_at_every_scale(suite, name, scale):
+    found = suite.benchmark(name, scale)
+    assert len({entry.template.id for entry in found.entries}) == SIZES[name]
+    for entry in found.entries:
+        cell, at = entry.template, entry.coordinates
+        rate = at.get("learning_rate")
+        assert rate is None or (cell.training.learning_rate, cell.training.learning_rate_rule) == (
+            float(rate),
+            "constant",
+        )
+        if name == "sanity":
+            assert (cell.data.label_fraction, cell.training.batch_size, cell.training.learning_rate) == (
+                1,
+                256,
+                1,
+            )
+            assert cell.method.parameters["weight"] == (0 if at["variant"] == "no_pull" else 1)
+        if name == "noise":
+            assert cell.data.label_noise == pytest.approx(int(at["label_noise"]) / 100)
+        if name == "rivals":
+            assert (cell.data.label_fraction, cell.evaluation.validation) == (0.1, 0.2)
+            assert cell.method.name == at["method"]
+
+
+def test_the_rivals_are_all_methods_there_are(suite):
+    assert set(suite.benchmark("rivals").axes["method"]) == set(suite.plugins.names())
+
+
+def test_cells_that_other_tables_have_are_the_same_cells(suite):
+    """Without noise, and with prototypes at random, nothing is trained again."""
+    known = {entry.template.id for entry in suite.benchmark("label_fraction").entries}
+    noise = [entry for entry in suite.benchmark("noise").entries if entry.coordinates["label_noise"] == "0"]
+    random = [e for e in suite.benchmark("assignment").entries if e.coordinates["assignment"] == "random"]
+    assert {entry.template.id for entry in (*noise, *random)} < known
+    assert len(noise) == 3 and len(random) == 2

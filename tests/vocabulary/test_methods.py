@@ -7,7 +7,7 @@ import pytest
 import torch
 from batches import LABELLINGS, PLUGINS, batch, batch_for, build, reordered
 
-from clopbench import contrastive
+from clopbench import contrastive, prototypes
 from clopbench.method import Embedded, scalars
 
 
@@ -156,3 +156,32 @@ def test_supervised_is_torchs_cross_entropy_over_labelled_views():
     ).mean()
     torch.testing.assert_close(method.loss(data)["total"], expected)
     assert method.loss(batch(LABELLINGS["none"]))["total"].item() == 0.0
+
+
+def test_similar_prototypes_are_assigned_once_at_the_first_batch_with_labels():
+    """They are those of the same seed in another order, and what is in a later batch moves them no more."""
+    method, plain = build("clop", {"assignment": "similar"}), build("clop", {})
+    drawn_KD = plain.prototype_KD.clone()
+    assert method.loss(batch(LABELLINGS["none"]))["total"].requires_grad
+    assert method.prototype_KD.equal(drawn_KD) and not method.assigned
+    seen = batch(LABELLINGS["all"])
+    method.loss(seen)
+    z_VBD = torch.nn.functional.normalize(seen.z_VBD.detach(), dim=-1)
+    assert method.prototype_KD.equal(prototypes.assigned(drawn_KD, z_VBD, seen.y_B))
+    assert not method.prototype_KD.equal(drawn_KD)
+    now_KD = method.prototype_KD.clone()
+    method.loss(batch(LABELLINGS["all"], seed=5))
+    assert method.prototype_KD.equal(now_KD)
+    restored = build("clop", {"assignment": "similar"}, seed=1)
+    restored.load_state_dict(method.state_dict())
+    restored.loss(batch(LABELLINGS["all"], seed=5))
+    assert restored.prototype_KD.equal(now_KD)
+
+
+def test_the_order_of_the_prototypes_is_all_that_an_assignment_changes():
+    """The contrast is untouched, and no prototype is lost or doubled."""
+    similar, plain = build("clop", {"assignment": "similar"}), build("clop", {})
+    found, before = (method.loss(batch(LABELLINGS["all"])) for method in (similar, plain))
+    assert found["contrast"] == before["contrast"]
+    ours, theirs = (method.prototype_KD.sort(0).values for method in (similar, plain))
+    assert ours.equal(theirs)

@@ -1,7 +1,9 @@
 """Prototypes: orthonormality, distribution, refusals."""
 
+from itertools import permutations
 from typing import get_args
 
+import numpy as np
 import pytest
 import torch
 
@@ -109,3 +111,28 @@ def test_the_method_offers_every_kind(plugins):
     """Its signature must be readable without torch, so it spells the kinds out again."""
     kind, _ = plugins.get("clop").signature.parameters["prototypes"]
     assert get_args(kind) == get_args(prototypes.Kind)
+
+
+def test_assignment_is_the_best_of_all_orders():
+    """Tried one by one: in the one chosen the inner products of class means and prototypes sum to the most."""
+    generator = torch.Generator().manual_seed(3)
+    z_VBD = torch.nn.functional.normalize(
+        torch.randn(2, 24, 6, generator=generator, dtype=torch.float64), dim=-1
+    )
+    y_B = torch.arange(24) % 5 - 1  # Some unlabelled, and classes 0 to 3.
+    c = draw("orthonormal", 4, 6)
+    means = np.stack([z_VBD[:, y_B == k].reshape(-1, 6).numpy().mean(0) for k in range(4)])
+    sums = {
+        order: sum(means[k] @ c[order[k]].double().numpy() for k in range(4))
+        for order in permutations(range(4))
+    }
+    best = max(sums, key=lambda order: sums[order])
+    assert best != (0, 1, 2, 3)
+    torch.testing.assert_close(prototypes.assigned(c, z_VBD, y_B), c[list(best)])
+
+
+def test_a_class_of_which_nothing_is_seen_takes_what_is_left():
+    """Classes 2 and 0 stand at prototypes 0 and 1; class 1 shows no label."""
+    c = draw("orthonormal", 3, 8)
+    z_VBD = torch.stack([c[0], c[1]])[None]
+    torch.testing.assert_close(prototypes.assigned(c, z_VBD, torch.tensor([2, 0])), c[[1, 2, 0]])

@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from itertools import product
 
 from clopbench.report import amounts
-from clopbench.report.formats import endings, threshold_wording, variance_wording, wording
+from clopbench.report.formats import (
+    choice_sheets,
+    endings,
+    sign_sheets,
+    threshold_wording,
+    variance_wording,
+    wording,
+)
 from clopbench.report.formats.sheet import Sheet
 from clopbench.report.observations import Number
 from clopbench.report.tables import Table
@@ -138,10 +145,20 @@ def threshold_point(line: Line) -> Coordinates:
     return {"threshold": line.declaration.name} | line.coordinates
 
 
+def further_sheets(table: Table) -> list[Sheet]:
+    """All that is shown below the numbers and is none of the claims."""
+    return [
+        *threshold_sheets(table),
+        *variance_sheets(table),
+        *choice_sheets.sheets(table),
+        *sign_sheets.sheets(table),
+    ]
+
+
 def titled(table: Table) -> list[tuple[str, list[str], list[list[str]]]]:
     """Every sheet, and the claims, as title, headings and body: for `bench run` and `bench show`."""
     title = f"{table.declaration.title}, scale {table.at}"
-    shown = [*sheets(table), *threshold_sheets(table), *variance_sheets(table)]
+    shown = [*sheets(table), *further_sheets(table)]
     parts = [(_joined(title, sheet.title), sheet.head, sheet.body) for sheet in shown]
     if table.claims:
         parts.append((claims_title(table), CLAIM_HEADINGS, claim_rows(table)))

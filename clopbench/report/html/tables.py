@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element
 
 from clopbench.report import layout
 from clopbench.report.claims.tested import Claim
-from clopbench.report.formats import sheets, wording
+from clopbench.report.formats import sheets, sign_sheets, wording
 from clopbench.report.formats.sheet import Sheet
 from clopbench.report.html.markup import Child, append, element
 from clopbench.report.observations import BROKEN, Number
@@ -47,7 +47,8 @@ class Groups:
 
     def add_claim(self, table: Table, claim: Claim) -> str:
         """The key under which a claim's cells open."""
-        places = {cell.id: number for number in table.numbers for cell in number.cells}
+        # A chosen point has the cells of another one, which stands first.
+        places = {cell.id: number for number in reversed(table.numbers) for cell in number.cells}
         cells = {cell.id: wording.name(table, places[cell.id].coordinates) for cell in claim.cells}
         key = f"{place(table.name, table.scale.name)}~claim-{claim.declaration.name}"
         return self._add(key, table, claim.declaration.text, cells, [claim.metric])
@@ -80,10 +81,10 @@ def at_scale(table: Table, groups: Groups) -> Element:
         )
     for sheet in sheets.sheets(table):
         append(made, _sheet(table, sheet, groups))
-    for sheet in [*sheets.threshold_sheets(table), *sheets.variance_sheets(table)]:
+    for sheet in sheets.further_sheets(table):
         lines = [[grid_entry(text) for text in line] for line in sheet.body]
         append(made, grid(sheet.title, sheet.head, lines))
-    for sentence in skipped(table):
+    for sentence in [*sign_sheets.limits(table), *skipped(table)]:
         append(made, element("p", sentence, class_="note"))
     if table.claims:
         append(made, _claims(table, groups), _problems(table))
@@ -191,7 +192,7 @@ def _claims(table: Table, groups: Groups) -> Element:
                 _verdict(claim.verdict.verdict, verdict),
                 grid_entry(effect, _opener(effect, key) if key else effect),
                 *(grid_entry(other) for other in others),
-                grid_entry("", claim.declaration.paper, class_="evidence"),
+                grid_entry("", claim.declaration.evidence, class_="evidence"),
             ]
         )
     text, *others, verdict = sheets.CLAIM_HEADINGS
