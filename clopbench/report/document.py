@@ -197,10 +197,8 @@ def _section(table: Table) -> Markdown:
     for sheet in [*sheets.sheets(table), *sheets.further_sheets(table)]:
         if sheet.title:
             parts.append(fill("{}:\n", wording.sentence(sheet.title)))
-        parts.append(fill("{}
-", markdown.table(sheet.head, sheet.linked(_linker(table)))))
-    parts.extend(fill("{}
-", sentence) for sentence in [*sign_sheets.limits(table), *skipped(table)])
+        parts.append(fill("{}\n", markdown.table(sheet.head, sheet.linked(_linker(table)))))
+    parts.extend(fill("{}\n", sentence) for sentence in [*sign_sheets.limits(table), *skipped(table)])
     if table.claims:
         claims = [
             [*line, claim.declaration.evidence]

@@ -47,7 +47,7 @@ class _Claim(Strict):
     name: str
     text: str
     paper: str = ""
-    """The paper's own evidence for the claim, in words; nothing where the claim is a hypothesis of one's own."""
+    """The paper's own evidence for the claim, in words; empty: a hypothesis of one's own."""
     metric: str | None = None
     direction: Direction | None = None
     format: Format | None = None

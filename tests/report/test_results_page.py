@@ -8,6 +8,7 @@ from synthetic import arms, record, records_of
 
 from clopbench.report import results_page
 from clopbench.report.document import collect, make_document
+from clopbench.report.formats.markdown import Markdown
 from clopbench.report.results_page import by_importance
 from clopbench.suite.suite import Suite
 
@@ -42,7 +43,7 @@ def suite(tmp_path_factory):
 
 
 def page_of(suite, at, answer=""):
-    return make_document(suite, collect(suite, at), answer, endings=()).texts["RESULTS.md"]
+    return make_document(suite, collect(suite, at), Markdown(answer), endings=()).texts["RESULTS.md"]
 
 
 def test_a_claim_is_answered_with_effect_place_and_verdict(suite):
