@@ -45,8 +45,8 @@ class _Claim(Strict):
 
     name: str
     text: str
-    paper: str
-    """The paper's own evidence for the claim, in words."""
+    paper: str = "a hypothesis of our own"
+    """The paper's own evidence for the claim, in words; a claim needs none."""
     metric: str | None = None
     direction: Direction | None = None
     format: Format | None = None
