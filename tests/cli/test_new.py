@@ -64,7 +64,7 @@ def test_a_new_file_works_at_once(bench, mine, words, name):
     assert (done.code, done.err) == (0, "")
     assert f"wrote {mine / name}" in done.out
     assert "EDIT" in (mine / name).read_text()
-    assert bench("doctor").code == 0
+    assert Suite(mine).problems() == []
     again = bench("new", *words)
     assert (again.code, again.err.count("\n")) == (2, 1)
     assert "already" in again.err
