@@ -77,16 +77,16 @@ def test_a_new_method_trains(bench, mine):
     assert "own_one" in done.out
 
 
-@pytest.mark.parametrize("benchmark", ["table7", "theory"])
-def test_a_table_may_be_of_any_benchmark(bench, mine, benchmark):
+@pytest.mark.parametrize("of", ["table7", "theory"])
+def test_a_table_may_be_of_any_benchmark(bench, mine, of):
     """A metric of one with tables is that of a table; rows are its first axis."""
     for folder in ("benchmarks", "tables"):
-        path = mine / folder / f"{benchmark}.yaml"
+        path = mine / folder / f"{of}.yaml"
         path.write_bytes((ROOT / folder / path.name).read_bytes())
-    done = bench("new", "table", "other", "--benchmark", benchmark)
+    done = bench("new", "table", "other", "--benchmark", of)
     assert (done.code, done.err) == (0, "")
     suite = Suite(mine)
-    assert suite.table("other").metric == suite.table(benchmark).metric
+    assert suite.table("other").metric == suite.table(of).metric
 
 
 @pytest.mark.parametrize(
