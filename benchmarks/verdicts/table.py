@@ -67,8 +67,11 @@ def with_section(page: str, name: str, text: str) -> str:
     inside, end, after = rest.partition(END)
     if not begin or not end:
         sys.exit(f"{PAGE}: no marks {BEGIN} and {END}")
-    found = dict(part.partition("\n\n")[::2] for part in inside.strip().split("### ")[1:])
-    found = {heading.strip(): body.strip() for heading, body in found.items()} | {name: text}
+    found: dict[str, str] = {}
+    for part in inside.strip().split("### ")[1:]:
+        heading, _, body = part.partition("\n\n")
+        found[heading.strip()] = body.strip()
+    found[name] = text
     parts = [f"### {one}\n\n{found[one]}" for one in SECTIONS if one in found]
     if missing := [one for one in SECTIONS if one not in found]:
         parts.insert(0, f"Not simulated yet: {', '.join(missing)}.")

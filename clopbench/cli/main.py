@@ -21,6 +21,7 @@ from clopbench.cli import (
     listing,
     logs,
     methods,
+    new,
     plan,
     power,
     report,
@@ -53,7 +54,7 @@ VERBS = {
         "forget": forget.forget,
     },
     "Report": {"report": report.report},
-    "Suite": {"doctor": doctor.doctor, "data": data.app},
+    "Suite": {"init": new.init, "new": new.app, "doctor": doctor.doctor, "data": data.app},
 }
 
 

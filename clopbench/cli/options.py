@@ -46,7 +46,7 @@ Tables = Annotated[
         autocompletion=_complete_table,
     ),
 ]
-Seeds = Annotated[str | None, typer.Option(help="A count (10, the default), a range (0-9) or a list (0,3,7).")]
+Seeds = Annotated[str | None, typer.Option(help="A count (10, the default), a range (0-9) or a list (0-4,7).")]
 Scale = Annotated[
     str, typer.Option(help="How big: a file in benchmarks/scale/.", autocompletion=_complete_scale)
 ]

@@ -29,8 +29,9 @@ def suite(provenance: Mapping[str, Any], digits: int = SHORT) -> str:
     """'at 1a2b3c4 with uncommitted changes', 'as installed with the engine', or 'in no git checkout'."""
     commit = provenance.get("commit")
     if commit is None:
-        installed = {False: "as installed with the engine", True: "changed since it was installed"}
-        return installed.get(provenance.get("dirty"), "in no git checkout")
+        if provenance.get("dirty") is None:
+            return "in no git checkout"
+        return "changed since it was installed" if provenance["dirty"] else "as installed with the engine"
     return f"at {str(commit)[:digits]}{' with uncommitted changes' if provenance.get('dirty') else ''}"
 
 

@@ -60,8 +60,13 @@ def results_page(
         else:
             parts.append(fill("{} {}.\n", not_run(name), link("Its page", layout.page(name))))
     if more:
-        parts += [fill("## In more words\n"), fill("{}\n", Markdown(more.strip()))]
+        parts += [fill("## In more words\n"), *(fill("{}\n", _in_one_line(one)) for one in more.split("\n\n"))]
     return joined("\n", parts)
+
+
+def _in_one_line(paragraph: str) -> Markdown:
+    """As all that is generated is written."""
+    return Markdown(" ".join(paragraph.split()))
 
 
 def by_importance(suite: Suite, names: Sequence[str] | Tables) -> list[str]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain, islice
 from typing import Any
 
 from clopbench.cell import Cell
@@ -176,16 +177,17 @@ def make_plan(benchmarks: Iterable[Benchmark], seeds: Sequence[int], store: Stor
 
 
 def parse_seeds(text: str) -> list[int]:
-    """'10' → seeds 0–9, '0-9' → a range, '0,3,7' → a list. Raises UserError for others, and for too many."""
-    wrong = UserError(f"--seeds: a count (10), a range (0-9) or a list (0,3,7), not '{text}'")
+    """'10' → seeds 0–9; '0-9' or '0..9', a range; '0,3,7' or '0-4,7', a list. Raises UserError for others."""
+    wrong = UserError(
+        f"--seeds: a count (10), a range (0-9) or a list (0,3,7), also of ranges (0-4,7), not '{text}'"
+    )
     try:
-        if "," in text:
-            seeds: Sequence[int] = [int(part) for part in text.split(",")]
-        elif "-" in text[1:]:
-            first, last = (int(part) for part in text.split("-"))
-            seeds = range(first, last + 1)
-        else:
-            seeds = range(int(text))
+        parts = text.replace("..", "-").split(",")
+        seeds: Sequence[int]
+        if len(parts) > 1:
+            seeds = list(islice(chain.from_iterable(map(_range, parts)), MOST_SEEDS + 1))
+        else:  # One number alone is a count; beside others it is a seed.
+            seeds = _range(parts[0]) if "-" in parts[0][1:] else range(int(parts[0]))
     except ValueError:
         raise wrong from None
     if seeds[MOST_SEEDS:]:
@@ -197,6 +199,14 @@ def parse_seeds(text: str) -> list[int]:
     if max(seeds) > LARGEST_SEED:
         raise UserError(f"--seeds: at most {LARGEST_SEED} (got '{max(seeds)}')")
     return list(seeds)
+
+
+def _range(part: str) -> range:
+    """'7' → that seed, '0-4' → five of them. Raises ValueError."""
+    if "-" not in part[1:]:
+        return range(int(part), int(part) + 1)
+    first, last = map(int, part.split("-"))
+    return range(first, last + 1)
 
 
 def running(plan: Plan, store: Store) -> list[PlannedCell]:

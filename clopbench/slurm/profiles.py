@@ -14,7 +14,7 @@ from platformdirs import user_config_path
 from clopbench.errors import UserError, unknown
 from clopbench.slurm import conflicts
 from clopbench.slurm.keys import OwnKeys, checked, named
-from clopbench.suite import reading
+from clopbench.suite import manifest, reading
 
 
 @dataclass(frozen=True)
@@ -103,4 +103,4 @@ def _override(key: str) -> str:
 
 
 def _folders(suite_root: Path) -> list[Path]:
-    return [user_profiles(), Path(suite_root) / "slurm"]
+    return [user_profiles(), *(folder / "slurm" for folder in manifest.folders(Path(suite_root)))]

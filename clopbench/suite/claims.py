@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from clopbench.errors import unknown
 from clopbench.parameters import PointName, Positive, Strict
 
-OWN = "none: a hypothesis of our own"
+OWN = "a hypothesis of our own"
 Direction = Literal["higher", "lower"]
 Format = Literal["percent", "number"]
 

@@ -58,10 +58,10 @@ class Composition:
 
 
 class Composer:
-    """Reads and composes the files below a folder benchmarks/, each once."""
+    """Reads and composes the files below a folder benchmarks/, each once. others: where scales may lie too."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: Path, *others: Path):
+        self.folders = (folder, *others)
         self._parts: dict[str, _Part] = {}
 
     def compose(self, name: str, scale: str) -> Composition:
@@ -78,6 +78,9 @@ class Composer:
             [*below.problems, *above.problems],
             below.meant | above.meant,
         )
+
+    def scale_names(self) -> list[str]:
+        return scale_names(self.folders)
 
     def problems(self, scale: str) -> Sequence[str]:
         """What is wrong with a scale's file, whichever benchmark it is composed with."""
@@ -97,7 +100,7 @@ class Composer:
         Raises UserError where a file cannot be read at all.
         """
         if name not in self._parts:
-            gathering = _Gathering(self.folder)
+            gathering = _Gathering(self.folders)
             gathering.add(name)
             if gathering.unreadable:
                 raise UserError(*gathering.unreadable, *gathering.problems)
@@ -119,8 +122,8 @@ class _Part:
 class _Gathering:
     """The files that one is composed of, by name in ascending precedence, as Hydra is to see them."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folders: Sequence[Path]):
+        self.folders = folders
         self.documents: dict[str, Document] = {}
         self.nodes: dict[str, dict[Any, Any]] = {}
         self.problems: list[str] = []
@@ -130,7 +133,7 @@ class _Gathering:
     def add(self, name: str, trail: tuple[str, ...] = ()) -> None:
         """Add a file, after those of its defaults."""
         try:
-            document = reading.read(self.folder / f"{name}{reading.SUFFIX}", file_name(name))
+            document = reading.read(self._path(name), file_name(name))
         except UserError as error:
             self.unreadable += error.problems
             return
@@ -160,6 +163,12 @@ class _Gathering:
         values = {key: _escaped(document.content[key]) for key in kept}
         self.nodes[name] = {DEFAULTS: [*(f"/{other}" for other in others), SELF], **values}
 
+    def _path(self, name: str) -> Path:
+        """Of a scale the file in the first folder that has it; all else is the suite's own."""
+        paths = [folder / f"{name}{reading.SUFFIX}" for folder in self.folders]
+        scales = paths if name.startswith(f"{SCALE}/") else paths[:1]
+        return next((path for path in scales if path.exists() or path.is_symlink()), paths[0])
+
     def _others(self, document: Document, group: str, first: bool) -> list[str]:
         """The other files that `defaults` names. first: the benchmark itself, which must name a scale."""
         entries = document.content.get(DEFAULTS, [])
@@ -175,14 +184,14 @@ class _Gathering:
         for place, entry in enumerate(entries):
             path: FieldPath = (DEFAULTS, place)
             if first and place == 0 and isinstance(entry, dict) and list(entry) == [SCALE]:
-                scales = reading.names(self.folder / SCALE)
+                scales = scale_names(self.folders)
                 if entry[SCALE] not in scales:
                     self._refuse(document, path, str(unknown("scale", str(entry[SCALE]), scales)))
             elif not isinstance(entry, str):
                 self._refuse(document, path, f"no name of a file below benchmarks/ (got {shown(entry)})")
             elif entry != SELF:
                 name = entry.removeprefix("/") if entry.startswith("/") or not group else f"{group}/{entry}"
-                if re.fullmatch(r"[\w.-]+(/[\w.-]+)*", name) and (self.folder / f"{name}.yaml").is_file():
+                if re.fullmatch(r"[\w.-]+(/[\w.-]+)*", name) and self._path(name).is_file():
                     others.append(name)
                 else:
                     self._refuse(document, path, f"there is no file benchmarks/{name}.yaml")
@@ -190,6 +199,11 @@ class _Gathering:
 
     def _refuse(self, document: Document, path: FieldPath, rule: str) -> None:
         self.problems.append(document.problem(Fault(path, rule)))
+
+
+def scale_names(folders: Sequence[Path]) -> list[str]:
+    """The scales in some folders benchmarks/, by name."""
+    return sorted({name for folder in folders for name in reading.names(folder / SCALE)})
 
 
 def file_name(name: str) -> str:

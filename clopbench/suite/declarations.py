@@ -140,7 +140,8 @@ class TableDeclaration(Strict):
     columns: str | None = None
     """The axis that runs across, if there is one."""
     metric: str
-    metric_title: str
+    metric_title: str = ""
+    """The metric's name where it has no title."""
     direction: Direction = "higher"
     format: Format = "percent"
     also: list[MetricColumn] = []
@@ -151,7 +152,7 @@ class TableDeclaration(Strict):
     """Point → how it is written in the table."""
     diverged_as: DivergedAs = {}
     """What a diverged cell gets as its metric (say, chance level), at every scale or at some; else nothing."""
-    paper: PaperDeclaration
+    paper: PaperDeclaration = PaperDeclaration(source="none", setting="the question is one of our own")
     thresholds: list[ThresholdDeclaration] = []
     variance: VarianceDeclaration | None = None
     choice: ChoiceDeclaration | None = None
@@ -165,6 +166,11 @@ class TableDeclaration(Strict):
         declared = [(self.metric, self.diverged_as), *((one.metric, one.diverged_as) for one in self.also)]
         at = {m: one.get(scale) if isinstance(one, dict) else one for m, one in declared}
         return {metric: amount for metric, amount in at.items() if amount is not None}
+
+    @model_validator(mode="after")
+    def _metric_has_a_title(self) -> "TableDeclaration":
+        self.__dict__["metric_title"] = self.metric_title or self.metric
+        return self
 
     @model_validator(mode="after")
     def _figures_are_clear(self) -> "TableDeclaration":

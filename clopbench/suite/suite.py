@@ -8,7 +8,7 @@ from pathlib import Path
 from clopbench.cell import Cell
 from clopbench.errors import UserError, unknown
 from clopbench.parameters import Fault, checked
-from clopbench.suite import finding, grid, reading
+from clopbench.suite import finding, grid, manifest, reading
 from clopbench.suite.composing import Composer
 from clopbench.suite.declarations import Coordinates, LaunchConfig, ScaleDeclaration, TableDeclaration
 from clopbench.suite.declared import Declared
@@ -72,8 +72,11 @@ class Suite:
             if not folder.is_dir():
                 raise UserError(f"--methods-dir: no folder {folder}")
         self._tables: dict[str, tuple[tuple[int, int], reading.Document]] = {}
-        self._composer = Composer(self.root / "benchmarks")
-        self.method_folders = [self.root / "methods", *(Path(folder).resolve() for folder in methods_dirs)]
+        self.folders = manifest.folders(self.root)
+        """Its own, then those of the suites that it builds on."""
+        self._composer = Composer(*(folder / "benchmarks" for folder in self.folders))
+        methods = (folder / "methods" for folder in self.folders)
+        self.method_folders = [*methods, *(Path(folder).resolve() for folder in methods_dirs)]
 
     @classmethod
     def locate(cls, given: Path | None = None, methods_dirs: Sequence[Path] = ()) -> "Suite":
@@ -92,8 +95,8 @@ class Suite:
 
     def scale_names(self) -> list[str]:
         """Raises UserError where there is none: no benchmark could be run."""
-        folder = self.root / "benchmarks" / "scale"
-        if not (found := reading.names(folder)):
+        if not (found := self._composer.scale_names()):
+            folder = self.root / "benchmarks" / "scale"
             raise UserError(f"{folder}: holds no scale (NAME.yaml), and no benchmark can be run without one")
         return found
 

@@ -53,10 +53,16 @@ def installed(built, tmp_path_factory):
 
 
 @pytest.fixture
-def run(installed, tmp_path, monkeypatch):
-    """The installed command, in an empty folder."""
-    here = tmp_path / "empty"
-    here.mkdir()
+def here(tmp_path):
+    """An empty folder."""
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def run(installed, here):
+    """The installed command, in it."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith(("BENCH_", "PYTHON"))}
 
     def call(*words):
@@ -65,7 +71,6 @@ def run(installed, tmp_path, monkeypatch):
             command, capture_output=True, encoding="utf-8", check=False, cwd=here, env=variables
         )
 
-    call.here = here
     return call
 
 
@@ -93,12 +98,12 @@ def test_the_wheel_from_the_sdist_is_the_wheel_from_the_checkout(built, tmp_path
 
 
 @pytest.mark.slow
-def test_a_table_runs_in_an_empty_folder(run, installed):
+def test_a_table_runs_in_an_empty_folder(run, here, installed):
     done = run("run", "table7", "--seeds", "1", "--workers", "2", *QUICK)
     assert done.returncode == 0, done.stderr
     packages = next((installed / "lib").glob("python*/site-packages"))
     assert f"suite: {packages}/clopbench/_suite (the installed one)\n" in done.stdout
-    records = list(run.here.glob("results/*/*/record.json"))
+    records = list(here.glob("results/*/*/record.json"))
     assert len(records) == 2
     for record in records:
         came_from = json.loads(record.read_text())["provenance"]
@@ -112,13 +117,13 @@ def test_a_table_runs_in_an_empty_folder(run, installed):
 
 
 @pytest.mark.slow
-def test_the_report_is_written_here_and_nothing_into_the_package(run, installed):
+def test_the_report_is_written_here_and_nothing_into_the_package(run, here, installed):
     package = next((installed / "lib").glob("python*/site-packages")) / "clopbench"
     before = sorted(path for path in package.rglob("*") if "__pycache__" not in path.parts)
     done = run("report")
     assert done.returncode == 0, done.stderr
-    assert f"the installed suite's report goes into this folder: {run.here}\n" in done.stdout
-    assert (run.here / "RESULTS.md").read_bytes() == (ROOT / "RESULTS.md").read_bytes()
+    assert f"the installed suite's report goes into this folder: {here}\n" in done.stdout
+    assert (here / "RESULTS.md").read_bytes() == (ROOT / "RESULTS.md").read_bytes()
     assert sorted(path for path in package.rglob("*") if "__pycache__" not in path.parts) == before
     refused = run("report", "--publish")
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
