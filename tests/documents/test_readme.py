@@ -44,7 +44,7 @@ def copy(tmp_path_factory) -> Path:
 def test_readme_opens_with_the_two_commands():
     first, second = blocks("bash")[:2]
     assert first == "pip install uv && uv run bench run table7 --seeds 10\n"
-    assert second == "pip install uv && uv run pytest\n"
+    assert second == "pip install uv && uv run pytest -n auto\n"
     assert second.strip() in (ROOT / ".ci" / "run").read_text()
 
 
