@@ -20,7 +20,7 @@ GROUPS = {
     "Run": ["run", "import"],
     "Cluster": ["submit", "retry", "cancel", "forget"],
     "Report": ["report"],
-    "Suite": ["doctor", "data"],
+    "Suite": ["init", "new", "doctor", "data"],
 }
 FOLDERS = ["--suite", "--methods-dir", "--results"]
 ASKED = ["tables", "--seeds", "--scale", "--only", "--method", *FOLDERS]
@@ -70,6 +70,7 @@ def test_one_option_means_one_thing_whatever_the_verb():
         ("show", "--seeds"), ("power", "--seeds"),  # All that are recorded, instead of ten.
         ("status", "tables"), ("cancel", "tables"), ("forget", "words"),  # What was submitted.
         ("retry", "--profile"),  # The one that a cell had before.
+        ("data prepare", "name"),  # Of a data set; `bench new` has that of a file.
     }  # fmt: skip
 
 
