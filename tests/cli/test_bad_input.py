@@ -14,7 +14,7 @@ from clopbench.results.records import Store
 from clopbench.suite.suite import Suite
 
 CASES = {
-    "unknown table": (["tabel7"], "unknown table 'tabel7': did you mean 'table7'? (available: assignment, batch_size"),
+    "unknown table": (["tabel7"], "unknown table 'tabel7': did you mean 'table7'? (available: assignment"),
     "no table": (["training.epochs=1"], "no table named (available: paper, assignment, batch_size"),
     "unknown method": (["table7", "--method", "simcrl"], "unknown method 'simcrl': did you mean 'simclr'?"),
     "unknown parameter": (
