@@ -169,7 +169,7 @@ class TableDeclaration(Strict):
 
     @model_validator(mode="after")
     def _metric_has_a_title(self) -> "TableDeclaration":
-        object.__setattr__(self, "metric_title", self.metric_title or self.metric)  # It is frozen for all others.
+        object.__setattr__(self, "metric_title", self.metric_title or self.metric)  # Frozen for others.
         return self
 
     @model_validator(mode="after")
