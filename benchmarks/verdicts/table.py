@@ -58,7 +58,8 @@ def main() -> int:
 
 def _made(size: float, minutes: float) -> str:
     repetitions = "" if size == 1 else f" with {size:g} of the full repetitions"
-    return f"Simulated on {date.today():%d %B %Y}{repetitions}, in {minutes:.0f} minutes of one core."
+    took = "less than a minute" if minutes < 1 else f"{minutes:.0f} minutes"
+    return f"Simulated on {date.today():%d %B %Y}{repetitions}, in {took} of one core."
 
 
 def with_section(page: str, name: str, text: str) -> str:

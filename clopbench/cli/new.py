@@ -3,6 +3,7 @@
 import keyword
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -123,15 +124,21 @@ def _place(root: Path, folder: str, name: str, ending: str, known: list[str]) ->
 
 
 def _write(files: Mapping[Path, str], check: Callable[[], object]) -> None:
-    """Write the files, all or none: they go again where they do not work."""
-    for path, text in files.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    """Write the files, all or none: they and their new folders go again where they do not work."""
+    missing = {folder for path in files for folder in path.parents if not folder.exists()}
     try:
+        for path, text in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
         check()
-    except UserError:
-        for path in files:
-            path.unlink()
+    except (UserError, OSError) as error:
+        with suppress(OSError):
+            for path in files:
+                path.unlink(missing_ok=True)
+            for folder in sorted(missing, reverse=True):
+                folder.rmdir()
+        if isinstance(error, OSError):
+            raise UserError(f"{error.filename}: cannot be written: {error.strerror}") from None
         raise
     for path in files:
         say(f"wrote {path}: its comments say what to edit")

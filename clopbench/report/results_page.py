@@ -1,6 +1,6 @@
 """RESULTS.md: the answer first, then one short section for each table; all else stands on the tables' pages."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from clopbench.report import layout, paper_numbers
 from clopbench.report.claims.tested import Claim
@@ -69,7 +69,7 @@ def _in_one_line(paragraph: str) -> Markdown:
     return Markdown(" ".join(paragraph.split()))
 
 
-def by_importance(suite: Suite, names: Sequence[str] | Tables) -> list[str]:
+def by_importance(suite: Suite, names: Iterable[str]) -> list[str]:
     """Names of tables, the most important first."""
     return sorted(names, key=lambda name: (suite.table(name).importance, name))
 
@@ -154,8 +154,8 @@ def _section(name: str, at_scales: Sequence[Table], drawn: Sequence[Picture]) ->
 
 
 def _main_sheet(table: Table) -> Sheet:
-    """Thresholds where the table is about these, else the first of its numbers."""
-    return next(iter([*sheets.variance_sheets(table), *sheets.threshold_sheets(table), *sheets.sheets(table)]))
+    """Sources of variance or thresholds where the table is about these, else the first of its numbers."""
+    return [*sheets.variance_sheets(table), *sheets.threshold_sheets(table), *sheets.sheets(table)][0]
 
 
 def _compact(sheet: Sheet) -> tuple[list[str], list[list[str]]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from clopbench.report import layout
 from clopbench.report.claims.tested import Claim
 from clopbench.report.formats import wording
-from clopbench.report.formats.markdown import Markdown, link
+from clopbench.report.formats.markdown import Markdown
 from clopbench.report.observations import Observation
 from clopbench.report.paper_numbers import NOT_RUN as UNSEEN
 from clopbench.report.paper_numbers import VERDICTS as NUMBER_VERDICTS
@@ -31,10 +31,6 @@ class Outcome:
 
     word: str
     fragile: bool = False
-
-    @property
-    def symbol(self) -> str:
-        return f"{SYMBOLS[self.word]} {FRAGILE}" if self.fragile else SYMBOLS[self.word]
 
 
 Tables = Mapping[str, Sequence[Table]]
@@ -94,10 +90,6 @@ def paper_numbers(suite: Suite, tables: Tables) -> list[list[str]]:
         counts = [str(verdicts[verdict]) if known else "–" for verdict in NUMBER_VERDICTS]
         lines.append([name, str(known) if known else "none", *counts])
     return lines
-
-
-def _link(name: str) -> Markdown:
-    return link(name, layout.page(name))
 
 
 def _verdicts(declaration: TableDeclaration, at_scales: Sequence[Table]) -> list[str]:

@@ -59,16 +59,18 @@ def problem(name: str, line: int | None, field: str, rule: str) -> str:
 
 
 def names(folder: Path) -> list[str]:
-    """The declarations in a folder, by name. Hidden files, editors' locks and folders are none."""
+    """The declarations in a folder, by name; none where there is no folder.
+
+    Hidden files, editors' locks and folders are none; a file that cannot be read is one, and refused when it is
+    read. Raises UserError where the folder cannot be listed.
+    """
     try:
-        with os.scandir(folder) as found:
-            return sorted(
-                one.name.removesuffix(SUFFIX)
-                for one in found
-                if one.name.endswith(SUFFIX) and not one.name.startswith(".") and not one.is_dir()
-            )
-    except OSError:
+        found = [one for one in os.listdir(folder) if one.endswith(SUFFIX) and not one.startswith(".")]
+    except (FileNotFoundError, NotADirectoryError):
         return []
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be listed: {error.strerror}") from None
+    return sorted(one.removesuffix(SUFFIX) for one in found if not (folder / one).is_dir())
 
 
 def read(path: Path, name: str) -> Document:

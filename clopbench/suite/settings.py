@@ -77,12 +77,10 @@ def _pairs(values: Mapping[Any, Any], path: FieldPath) -> Iterator[tuple[str, An
 
 def values_of(settings: Settings, section: str) -> dict[str, Any]:
     """Field → value of one section."""
-    start = len(section) + 1
-    return {
-        key[start:]: one.value
-        for key, one in settings.items()
-        if key.startswith(section) and len(key) > start and key[start - 1] == "."
-    }
+    prefix = f"{section}."
+    found = {key.removeprefix(prefix): one.value for key, one in settings.items() if key.startswith(prefix)}
+    found.pop("", None)
+    return found
 
 
 def section_of(key: str) -> str:

@@ -3,6 +3,7 @@
 import pytest
 from checkout import QUICK, ROOT
 
+from clopbench.cli import new
 from clopbench.errors import UserError
 from clopbench.slurm.profiles import load_profile
 from clopbench.suite.suite import Suite
@@ -112,6 +113,22 @@ def test_init_overwrites_nothing(bench, mine):
     done = bench("init", mine)
     assert done.code == 2
     assert "is no empty folder" in done.err
+
+
+def test_where_nothing_can_be_written_nothing_stays(bench, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    before = sorted(tmp_path.rglob("*"))
+    done = bench("init", tmp_path / "file" / "mine")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert f"{tmp_path}/file/mine: cannot be written: Not a directory" in done.err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_does_not_work_goes_again_with_its_folders(bench, tmp_path, monkeypatch):
+    monkeypatch.setattr(new, "_method", lambda name: "not Python(\n")
+    done = bench("init", tmp_path / "deep" / "mine")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert not (tmp_path / "deep").exists()
 
 
 @pytest.mark.parametrize(

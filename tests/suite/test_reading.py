@@ -178,6 +178,14 @@ def test_what_is_no_declaration(own, tmp_path, monkeypatch):
     assert suite.problems(["laptop"]) == []
 
 
+def test_a_file_that_cannot_be_read_hides_no_others(own):
+    (own / "tables" / "loop.yaml").symlink_to("loop.yaml")
+    suite = Suite(own)
+    assert suite.table_names() == ["loop", "table7"]
+    [problem] = suite.problems(["laptop"])
+    assert problem.startswith("tables/loop.yaml: ")
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
