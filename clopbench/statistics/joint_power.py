@@ -2,8 +2,14 @@
 
 The chances are those of t tests at the level that the claim must reach whatever the other claims do. They are
 found by simulation with the effects, spreads and correlations of the seeds at hand: G draws of K means and K
-spreads, the same draws for every number of seeds, so that more seeds never look worse. Shapes: N seeds at
-hand, K columns (bounds of comparisons), G draws.
+spreads, the same draws for every number of seeds, so that more seeds never look worse.
+
+Seeds are promised only where the effect's interval leaves 0 out, and a small effect does that only where luck has
+made it look large. So an effect counts by 1 / the chance that it would have been promised anything (Taylor &
+Muller 1996; Anderson, Kelley & Maxwell 2017). Without this, of the promises for effects of half a standard deviation
+43 % were kept.
+
+Shapes: N seeds at hand, K columns (bounds of comparisons), G draws.
 """
 
 import math
@@ -35,9 +41,9 @@ class Need:
 
     seeds: the chance is averaged over what the seeds at hand leave open; None where zero lies inside the
     effect's 95 % interval, because nothing can be promised then, or where more than MOST_SEEDS would be needed.
-    low, high: the seeds if the effect were as large, or as small, as its 80 % interval allows (high None: more
-    than MOST_SEEDS). detectable: the smallest mean difference, in units of the metric, that as many seeds as
-    now and MORE_SEEDS more would find, for the comparison that the claim hangs on.
+    low, high: the seeds if the effect were as large, or as small, as 80 % of what they leave open (high None:
+    more than MOST_SEEDS, or 0 is among it). detectable: the smallest mean difference, in units of the metric,
+    that as many seeds as now and MORE_SEEDS more would find, for the comparison that the claim hangs on.
     """
 
     seeds: int | None
@@ -66,10 +72,9 @@ def need(claim: Sequence[Amounts], claims: int, level: float = LEVEL, share: flo
     of_claim, in_favour = level * share / max(1, claims), claim[0].in_favour
     effects_K = amounts_NK.mean(axis=0) / sd_K
     if effects_K.min() >= 0:
-        return _need(amounts_NK, effects_K, sd_K, of_claim * in_favour)
+        return _need(amounts_NK, of_claim * in_favour, of_claim * (1 - in_favour) / len(effects_K))
     k = int(np.argmin(effects_K))
-    tail = of_claim * (1 - in_favour) / len(effects_K)
-    return _need(-amounts_NK[:, [k]], -effects_K[[k]], sd_K[[k]], tail)
+    return _need(-amounts_NK[:, [k]], of_claim * (1 - in_favour) / len(effects_K), of_claim * in_favour)
 
 
 def joint_power(effects_K: Floats, correlation_KK: Floats, n: int, tail: float) -> float:
@@ -86,25 +91,45 @@ def detectable(sd: float, n: int, tail: float) -> float:
     return sd * float(np.quantile(enough_GK, POWER))
 
 
-def _need(amounts_NK: Floats, effects_K: Floats, sd_K: Floats, tail: float) -> Need:
-    n = len(amounts_NK)
+def _need(amounts_NK: Floats, tail: float, other_tail: float) -> Need:
+    """tail: of each comparison on the side where they lie; other_tail: of each on the other side."""
+    n, sd_K = len(amounts_NK), amounts_NK.std(axis=0, ddof=1)
+    effects_K = amounts_NK.mean(axis=0) / sd_K
     k = int(np.argmin(effects_K))
     draws = _Draws.correlated(np.corrcoef(amounts_NK, rowvar=False).reshape(len(sd_K), len(sd_K)))
-    spread = float(sd_K[k])
-    within_reach = detectable(spread, n, tail), detectable(spread, n + MORE_SEEDS, tail)
+    within_reach = detectable(float(sd_K[k]), n, tail), detectable(float(sd_K[k]), n + MORE_SEEDS, tail)
     possible_GK = draws.possible(effects_K, n)
-    large, small = np.quantile(possible_GK[:, k], [(1 + RANGE) / 2, (1 - RANGE) / 2])
+    critical = float(stats.t.ppf(1 - LEVEL / 2, n - 1))
+    zero_inside = abs(float(effects_K[k])) * math.sqrt(n) <= critical
+    weight_G = np.ones(DRAWS) if zero_inside else 1 / _chance_beyond(critical, possible_GK[:, k], n)
+    ends = _quantiles(possible_GK[:, k], weight_G, [(1 + RANGE) / 2, (1 - RANGE) / 2])
     least = fewest_seeds(LEVEL)
     low, high = (
         _smallest(lambda m, end=end: draws.power(effects_K - effects_K[k] + end, m, tail), least)
         if end > 0
         else None
-        for end in (large, small)
+        for end in ends
     )
-    zero_inside = abs(float(effects_K[k])) * math.sqrt(n) <= stats.t.ppf(1 - LEVEL / 2, n - 1)
     if zero_inside:
         return Need(None, low, high, within_reach)
-    return Need(_smallest(lambda m: draws.power(possible_GK, m, tail), least), low, high, within_reach)
+    seeds = _smallest(lambda m: draws.power(possible_GK, m, tail, other_tail, weight_G), least)
+    return Need(seeds, low, high, within_reach)
+
+
+def _chance_beyond(critical: float, effects_G: Floats, n: int) -> Floats:
+    """The chance that a t test of n seeds has |t| > critical, for effects in standard deviations [G]."""
+    size_G = np.abs(effects_G)
+    grid = np.linspace(0.0, size_G.max(), 200)
+    t = stats.nct(n - 1, grid * math.sqrt(n))
+    # For large effects scipy's tails are not numbers; there the chance is 1.
+    chance = np.clip(np.nan_to_num(t.sf(critical) + t.cdf(-critical), nan=1.0), LEVEL, 1.0)
+    return np.interp(size_G, grid, chance)
+
+
+def _quantiles(values_G: Floats, weight_G: Floats, shares: Sequence[float]) -> list[float]:
+    order_G = np.argsort(values_G)
+    below_G = np.cumsum(weight_G[order_G]) / weight_G.sum()
+    return [float(values_G[order_G[int(np.searchsorted(below_G, share))]]) for share in shares]
 
 
 @dataclass(frozen=True)
@@ -124,10 +149,17 @@ class _Draws:
         size = (DRAWS, len(correlation_KK))
         return cls(*(rng.standard_normal(size) @ root.T for root in (*roots, *roots)))
 
-    def power(self, effects: Floats, n: int, tail: float) -> float:
-        """effects: [K], or [G, K] where they are not known."""
+    def power(
+        self, effects: Floats, n: int, tail: float, other_tail: float = 0.0, weight_G: Floats | None = None
+    ) -> float:
+        """The chance that all comparisons are significant, or that one is on the other side.
+
+        effects: [K], or [G, K] where they are not known; weight_G: how much each of these counts.
+        """
         t_GK = (effects * math.sqrt(n) + self.mean_GK) / np.sqrt(_chi_square(self.spread_GK, n - 1))
-        return float(np.mean(np.all(t_GK >= stats.t.isf(tail, n - 1), axis=1)))
+        settled_G = np.all(t_GK >= stats.t.isf(tail, n - 1), axis=1)
+        settled_G |= np.any(t_GK <= -stats.t.isf(other_tail, n - 1), axis=1)
+        return float(np.average(settled_G, weights=weight_G))
 
     def possible(self, effects_K: Floats, n: int) -> Floats:
         """Effects that n seeds leave open (the fiducial distribution of mean / sd)."""
