@@ -10,8 +10,8 @@ from clopbench.method import Count, Embedded, Method, Momentum
 class BYOL(Method):
     """2 - 2 · cosine(predictor(z of one view), teacher's z of the other), summed over views, mean over images.
 
-    No image is pushed away; neither are labels used. Grill et al. 2020, equation 2 and its mirror. The predictor
-    is theirs: linear, batch norm, ReLU, linear; hidden: its width (theirs: 4096, sixteen times D).
+    No image is pushed away; neither are labels used. Grill et al. 2020, equation 2 and its mirror. The
+    predictor is theirs: linear, batch norm, ReLU, linear; hidden: its width (theirs: 4096, sixteen times D).
     momentum: of the average, constant here; theirs rises to 1 from 0.996, or from less in shorter runs.
     """
 

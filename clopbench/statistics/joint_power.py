@@ -4,10 +4,10 @@ The chances are those of t tests at the level that the claim must reach whatever
 found by simulation with the effects, spreads and correlations of the seeds at hand: G draws of K means and K
 spreads, the same draws for every number of seeds, so that more seeds never look worse.
 
-Seeds are promised only where the effect's interval leaves 0 out, and a small effect does that only where luck has
-made it look large. So an effect counts by 1 / the chance that it would have been promised anything (Taylor &
-Muller 1996; Anderson, Kelley & Maxwell 2017). Without this, of the promises for effects of half a standard deviation
-43 % were kept.
+Seeds are promised only where the effect's interval leaves 0 out, and a small effect does that only where luck
+has made it look large. So an effect counts by 1 / the chance that it would have been promised anything (Taylor
+& Muller 1996; Anderson, Kelley & Maxwell 2017). Without this, of the promises for effects of half a standard
+deviation 43 % were kept.
 
 Shapes: N seeds at hand, K columns (bounds of comparisons), G draws.
 """
