@@ -10,6 +10,7 @@ from clopbench.cli.request import DEVICES, Request
 from clopbench.cli.terminal import EXIT_INCOMPLETE, say, warn
 from clopbench.errors import unknown
 from clopbench.results.plan import Plan, PlannedCell
+from clopbench.results.times import about
 from clopbench.slurm import sbatch
 from clopbench.slurm import submit as submitting
 from clopbench.slurm.handover import Handover
@@ -134,7 +135,7 @@ def estimate_line(order: Order, plan: Plan, cells: Sequence[PlannedCell]) -> str
     if estimate.seconds is None or seconds is None:
         return f"time not known ({estimate.basis})"
     hours = estimate.seconds / order.profile.cells_per_task / 3600
-    return f"about {seconds / 60:.1f} min once started, {hours:.2g} task-hours ({estimate.basis})"
+    return f"{about(seconds)} once started, {hours:.2g} task-hours ({estimate.basis})"
 
 
 def say_orders(lines: Iterator[str]) -> None:

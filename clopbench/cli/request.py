@@ -152,8 +152,7 @@ class Request:
         if numbers["running_elsewhere"] and local:
             lines.append(f"{numbers['running_elsewhere']} of them are being trained by another process")
         if plan.to_run and local:
-            seconds = numbers["estimate_seconds"]
-            time = f"about {seconds / 60:.1f} min" if seconds is not None else "time not known"
+            time = plan.estimate().text(self.workers, len(plan.to_run))
             basis = numbers["estimate_from"]
             lines.append(f"to run: {len(plan.to_run)} cells, {time} with {self.workers} workers ({basis})")
         advice = "; move it away to run the cell again"

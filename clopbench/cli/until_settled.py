@@ -88,13 +88,15 @@ def run(
 
 def _goes_on(request: "Request", seeds: int, left: float | None) -> bool:
     """Say what the next look would cost; whether the budget has so much left."""
+    from clopbench.results.times import about
+
     request.seeds = list(range(seeds))
     plan = request.plan()
     cost = plan.estimate().wall(request.workers, len(plan.to_run))
-    say(f"the next look, at {seeds} seeds: {len(plan.to_run)} cells, {_about(cost)}")
+    say(f"the next look, at {seeds} seeds: {len(plan.to_run)} cells, {about(cost)}")
     if left is None or (left > 0 and (cost is None or cost <= left)):
         return True
-    say(f"not taken: {_about(max(0.0, left))} of the budget left; the same command goes on from here")
+    say(f"not taken: {about(max(0.0, left))} of the budget left; the same command goes on from here")
     return False
 
 
@@ -117,7 +119,3 @@ def _decided(seeds: int, claims: "Sequence[Claim]", known: set[str]) -> Iterator
         if claim.verdict.decided and claim.declaration.text not in known:
             known.add(claim.declaration.text)
             yield f"  {claim.verdict.verdict}: {claim.declaration.text}"
-
-
-def _about(cost: float | None) -> str:
-    return "time not known" if cost is None else f"about {cost / 60:.1f} min"

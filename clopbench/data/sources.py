@@ -69,14 +69,17 @@ def source(name: str) -> Source:
         return SOURCES[name]
     meta = store.read_meta(name)
     if meta is not None:
-        counts = " + ".join(str(sum(meta.counts[split])) for split in ("train", "test"))
+        train, test = (sum(meta.counts[split]) for split in ("train", "test"))
         size = f", {'×'.join(map(str, meta.shape))}" if meta.shape else ""
         more = f" and {meta.unlabelled} unlabelled" if meta.unlabelled else ""
-        summary = f"{counts} {COUNTED[meta.labels]} in {meta.num_classes} classes{more}{size}: {meta.source}"
+        summary = (
+            f"{train} + {test} {COUNTED[meta.labels]} in {meta.num_classes} classes{more}{size}: {meta.source}"
+        )
         open_prepared = store.open_packed if meta.folder is None else store.open_folder
         measure = SOURCES[name].measure if name in SOURCES else "top1"
         return Source(
             meta.version, meta.num_classes, summary, partial(open_prepared, name, meta),
+            layout=(train, test, meta.shape[-1] if meta.shape else 0),
             labels=meta.labels, unlabelled=meta.unlabelled, measure=measure,
         )  # fmt: skip
     if name in SOURCES:

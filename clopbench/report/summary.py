@@ -19,7 +19,7 @@ from clopbench.suite.declarations import TableDeclaration
 from clopbench.suite.suite import Suite
 
 SYMBOLS = {SUPPORTED: "✔", CONTRADICTED: "✘", UNDECIDED: "?", NOT_RUN: "·"}
-SMALL_TO_LARGE = ("laptop", "cpu", "gpu", "paper")
+SMALL_TO_LARGE = ("laptop", "cpu", "gpu_short", "gpu", "paper")
 
 FRAGILE = "fragile"
 NO_WORDS = Markdown()

@@ -1,6 +1,5 @@
 """What a set of tables needs: which cells are done, missing, failed or damaged, and what the rest costs."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,6 +12,7 @@ from clopbench.identity import flatten
 from clopbench.results import leases
 from clopbench.results.index import Entries, Entry, scan
 from clopbench.results.records import RESULT_STATUSES, Store
+from clopbench.results.times import Estimate, estimate
 from clopbench.suite.declarations import Coordinates, LaunchConfig, ScaleDeclaration
 from clopbench.suite.suite import Benchmark
 
@@ -52,20 +52,6 @@ class PlannedCell:
         return f"{name} {' '.join(coordinates.values())}, seed {self.cell.seed}"
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """Seconds of one worker's time for the cells that remain (None: not known), and what they rest on."""
-
-    seconds: float | None
-    basis: str
-
-    def wall(self, workers: int, cells: int) -> float | None:
-        """Seconds by the clock with so many workers."""
-        if self.seconds is None:
-            return None
-        return round(self.seconds / cells * math.ceil(cells / workers), 1) if cells else 0.0
-
-
 @dataclass
 class Plan:
     """The cells of some benchmarks × seeds, each once."""
@@ -84,28 +70,12 @@ class Plan:
         return [planned for planned in self.cells if planned.state in ("missing", "failed")]
 
     def estimate(self) -> Estimate:
-        """From finished cells of the same kind where there are any, else from the scale's declared cost."""
+        """How long the rest takes."""
         measured: dict[str, list[float]] = {}
         for planned in self.cells:
             if planned.state == "done" and planned.entry and planned.entry.seconds:
                 measured.setdefault(planned.kind, []).append(planned.entry.seconds)
-        total = 0.0
-        scales: dict[str, ScaleDeclaration] = {}
-        for planned in self.to_run:
-            if seconds := measured.get(planned.kind):
-                total += sum(seconds) / len(seconds)
-            elif planned.scale.seconds_per_cell is not None:
-                total += planned.scale.seconds_per_cell
-                scales[planned.scale.name] = planned.scale
-            else:
-                return Estimate(None, "no cell of this kind has finished yet")
-        if not scales:
-            return Estimate(total, "finished cells of the same kind")
-        notes = "; ".join(
-            f"scale {name}: {scale.seconds_per_cell:g} s a cell on {scale.measured_on}"
-            for name, scale in sorted(scales.items())
-        )
-        return Estimate(total, notes)
+        return estimate(((one.kind, one.scale, one.cell) for one in self.to_run), measured)
 
     def explain(self, planned: PlannedCell) -> str:
         """Why a cell would run, or would not."""

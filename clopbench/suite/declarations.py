@@ -29,6 +29,16 @@ SECTIONS = (
 """The fields of a benchmark that hold settings; all but `launch` decide what is computed."""
 
 
+class CountedDevice(Strict):
+    """A device for which the time of a training is counted where none was measured."""
+
+    name: str
+    peak_tflops: Positive
+    """10¹² multiplications and additions a second, in the precision of the scale."""
+    share: Annotated[float, Field(gt=0, le=1)]
+    """Of the peak that a training may be expected to reach."""
+
+
 class ScaleDeclaration(Strict):
     """benchmarks/scale/*.yaml, the key `scale`: what the scale is and what a cell costs there."""
 
@@ -37,6 +47,8 @@ class ScaleDeclaration(Strict):
     seconds_per_cell: Positive | None = None
     """Measured once, on the hardware of `measured_on`; used until finished cells give a better estimate."""
     measured_on: str
+    counted_on: CountedDevice | None = None
+    """Where neither a declared cost nor a finished cell tells the time."""
     is_paper: bool = False
     """Only at such a scale are absolute values set against the paper's."""
 

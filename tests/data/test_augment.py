@@ -360,6 +360,7 @@ def test_views_come_in_the_order_of_their_images(name):
     assert (views.amax((1, 2, 3)) > 0).equal(lit)
 
 
+@pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("name", NAMES)
 def test_a_gpu_makes_the_same_views_from_the_same_draws(name):

@@ -319,7 +319,7 @@ def test_show_and_list_and_doctor_speak_json(bench, reference):
     listed = json.loads(bench("list", "--json").out)
     (found,) = [row for row in listed if row["name"] == "table7"]
     assert found["axes"] == {"prototypes": ["orthonormal", "random"]}
-    assert found["scales"] == ["cpu", "gpu", "laptop", "paper"]
+    assert found["scales"] == ["cpu", "gpu", "gpu_short", "laptop", "paper"]
     methods = {row["name"]: row for row in json.loads(bench("methods", "--json").out)}
     assert methods["clop"]["parameters"]["weight"] == {"type": "float >= 0", "default": 1.0}
     findings = bench("doctor", "--json")

@@ -173,7 +173,7 @@ def test_what_is_no_declaration(own, tmp_path, monkeypatch):
         (own / folder / "table7.yaml~").write_text("an editor's copy")
     suite = Suite(own)
     assert (suite.benchmark_names(), suite.table_names()) == (["table7"], ["table7"])
-    assert suite.scale_names() == ["cpu", "gpu", "laptop", "paper"]
+    assert suite.scale_names() == ["cpu", "gpu", "gpu_short", "laptop", "paper"]
     assert profile_names(own) == ["mine"]
     assert suite.problems(["laptop"]) == []
 

@@ -105,7 +105,7 @@ def test_cells_that_tables_share_are_planned_once(suite):
 SIZES = {"sanity": 4, "noise": 9, "rivals": 42, "assignment": 4}
 
 
-@pytest.mark.parametrize("scale", ["laptop", "cpu", "gpu", "paper"])
+@pytest.mark.parametrize("scale", ["laptop", "cpu", "gpu_short", "gpu", "paper"])
 @pytest.mark.parametrize("name", SIZES)
 def test_benchmarks_of_our_own_compose_at_every_scale(suite, name, scale):
     found = suite.benchmark(name, scale)
