@@ -72,10 +72,26 @@ def in_words(error: BaseException) -> str:
     return text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]} …"
 
 
+MANY = 20
+"""Names beyond which a list of all of them would hide the one that was meant."""
+
+
 def nearest(given: str, available: Iterable[str]) -> str | None:
-    """The available name closest to `given`, or None where nothing is close."""
-    matches = difflib.get_close_matches(given[:100], list(available), n=1, cutoff=0.5)
-    return matches[0] if matches else None
+    """The name that was probably meant: in other case, by its initials (lr for learning_rate), or misspelt."""
+    names = list(available)
+    folded = given[:100].casefold()
+    for same in (lambda name: name.casefold() == folded, lambda name: _initials(name) == folded):
+        if found := [name for name in names if same(name)]:
+            return found[0]
+    by_folded = {name.casefold(): name for name in reversed(names)}
+    matches = difflib.get_close_matches(folded, list(by_folded), n=1, cutoff=0.5)
+    return by_folded[matches[0]] if matches else None
+
+
+def _initials(name: str) -> str | None:
+    """'lr' for training.learning_rate; None for a single word."""
+    words = name.rpartition(".")[2].split("_")
+    return "".join(word[:1] for word in words) if len(words) > 1 else None
 
 
 def unknown(kind: str, given: str, available: Iterable[str]) -> UserError:
@@ -83,5 +99,8 @@ def unknown(kind: str, given: str, available: Iterable[str]) -> UserError:
     names = sorted(available)
     close = nearest(given, names)
     hint = f" did you mean '{close}'?" if close else ""
+    if close and len(names) > MANY:  # Those of its section.
+        section = close.rpartition(".")[0]
+        names = [name for name in names if section and name.rpartition(".")[0] == section] or names
     listing = ", ".join(names) if names else "none"
     return UserError(f"unknown {kind} '{given}':{hint} (available: {listing})")

@@ -9,6 +9,7 @@ import typer
 
 from clopbench.cli.options import Json, SuiteDir
 from clopbench.cli.terminal import EXIT_FAILED, console, grid, print_json, say, say_damages
+from clopbench.plural import plural
 
 if TYPE_CHECKING:
     from rich.table import Table as Grid
@@ -54,14 +55,14 @@ def _shown(found: "Difference", first: str, second: str) -> "Iterator[str | Grid
     """A headline, then tables of the cells and of the values that differ."""
     from clopbench.report.formats import wording
 
-    yield f"A: {first}: {found.sizes[0]} cells; B: {second}: {found.sizes[1]} cells"
+    yield f"A: {first}: {plural(found.sizes[0], 'cell')}; B: {second}: {plural(found.sizes[1], 'cell')}"
     counts = ", ".join(f"{found.count(kind)} {kind}" for kind in ("changed", "only in A", "only in B"))
     yield f"{found.same} the same to the bit, {counts}; {len(found.tables)} values of tables differ"
     for scale, counts in found.families.items():
         a, b = map(wording.family, counts)
         yield f"claims at scale {scale}: A: {a}; B: {b}"
     for line, count in found.code.items():
-        yield f"{line}: {count} cells"
+        yield f"{line}: {plural(count, 'cell')}"
     if found.cells:
         yield _table(["cell", "seed", "where", "A → B"], [_cell(cell) for cell in found.cells])
     if found.tables:

@@ -9,6 +9,7 @@ import typer
 from clopbench.cli.options import Results, SuiteDir
 from clopbench.cli.terminal import EXIT_FAILED, say, say_damages
 from clopbench.errors import UserError
+from clopbench.plural import plural
 
 if TYPE_CHECKING:
     from clopbench.results.looks import RecordedLook
@@ -37,6 +38,7 @@ def report(
             help="Where to write; default: the suite (the installed one: here). With --html: the file.",
         ),
     ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Name each file that was written.")] = False,
     suite: SuiteDir = None,
     results: Results = Path("results"),
 ) -> None:
@@ -44,6 +46,7 @@ def report(
     from clopbench.report import publication
     from clopbench.report.document import report as make_report
     from clopbench.report.figures.attachments import LocalAttachments
+    from clopbench.report.layout import RESULTS
     from clopbench.report.looking import note
     from clopbench.results import looks as noted
     from clopbench.results.records import Store
@@ -95,8 +98,11 @@ def report(
     for look in now:
         # Of the package's own records nobody here has taken a look that was not published with them.
         damages += [] if read_only and not local else note(folder_of_looks, look, looks)
-    for path in document.write(target):
+    written = document.write(target)
+    for path in written if verbose else ():
         say(f"wrote {path}")
+    files = plural(len(document.texts) + len(document.pictures), "file")
+    say(f"wrote {len(written)} of {files}: {target / RESULTS} and the folders in {target / 'tables'}")
     say_damages(damages)
 
 

@@ -14,6 +14,7 @@ from clopbench.errors import UserError, unknown
 from clopbench.launch.devices import slots
 from clopbench.launch.local import LocalLauncher
 from clopbench.launch.taking import resolve
+from clopbench.plural import plural
 from clopbench.results.index import scan
 from clopbench.results.plan import STATES, Plan, make_plan, parse_seeds, running
 from clopbench.results.records import Store
@@ -148,13 +149,13 @@ class Request:
         if self.is_auto and local:
             lines.append(f"device auto: {self.taken.words}")
         counts = ", ".join(f"{numbers[state]} {state}" for state in STATES)
-        lines.append(f"{numbers['total']} cells: {counts}")
+        lines.append(f"{plural(numbers['total'], 'cell')}: {counts}")
         if numbers["running_elsewhere"] and local:
             lines.append(f"{numbers['running_elsewhere']} of them are being trained by another process")
         if plan.to_run and local:
             time = plan.estimate().text(self.workers, len(plan.to_run))
-            basis = numbers["estimate_from"]
-            lines.append(f"to run: {len(plan.to_run)} cells, {time} with {self.workers} workers ({basis})")
+            cells, workers = plural(len(plan.to_run), "cell"), plural(self.workers, "worker")
+            lines.append(f"to run: {cells}, {time} with {workers} ({numbers['estimate_from']})")
         advice = "; move it away to run the cell again"
         own = {planned.entry.id for planned in plan.cells if planned.state == "damaged" and planned.entry}
         for entry in plan.entries.values():

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from clopbench.cli.options import Asked, Machine
+from clopbench.cli.plan import say_plan
 from clopbench.cli.terminal import console
 from clopbench.errors import UserError, unknown
 
@@ -27,12 +28,19 @@ def run(
         str | None,
         typer.Option(metavar="TIME", help="With --until: no look that would end after 2h, 90m …"),
     ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Train nothing: what `bench plan` says.")] = False,
 ) -> None:
     """Train the cells that have no result yet, then print the tables. Running again resumes."""
     from clopbench.cli import until_settled
     from clopbench.cli.request import Request
     from clopbench.cli.train import end, train
 
+    if dry_run:
+        if until is not None:
+            raise UserError("--dry-run: goes without --until, whose looks are not known beforehand")
+        request = Request(asked.counted, machine)
+        say_plan(request, request.plan())
+        return
     if until is None:
         for name, value in (("--max-seeds", max_seeds), ("--budget", budget)):
             if value is not None:

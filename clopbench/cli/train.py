@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from clopbench.cli.terminal import EXIT_FAILED, EXIT_INCOMPLETE, say
+from clopbench.plural import agreeing, plural
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,10 +49,8 @@ def train(request: "Request", out: "Console") -> "tuple[int, Plan]":
     if outcome.not_begun:
         say(f"{len(outcome.not_begun)} more cells: {outcome.not_begun[0][1]}")
     if outcome.interrupted:
-        say(
-            f"interrupted: {outcome.remaining} of {len(planned.cells)} cells remain; "
-            "run the same command again to resume"
-        )
+        left, cells = outcome.remaining, plural(len(planned.cells), "cell")
+        say(f"interrupted: {left} of {cells} {agreeing('remain', left)}; run the same command again to resume")
         raise typer.Exit(EXIT_INCOMPLETE)
     return failed, planned
 
@@ -61,5 +60,5 @@ def end(request: "Request", failed: int, planned: "Plan") -> None:
     for line in request.look_problems:
         say(line)
     if failed:
-        say(f"{failed} of {len(planned.cells)} cells have no result")
+        say(f"{failed} of {plural(len(planned.cells), 'cell')} {agreeing('have', failed)} no result")
         raise typer.Exit(EXIT_FAILED)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from clopbench.plural import plural
 from clopbench.report import layout, paper_numbers
 from clopbench.report.claims.tested import Claim
 from clopbench.report.figures.pictures import Picture
@@ -123,7 +124,9 @@ def _section(name: str, at_scales: Sequence[Table], drawn: Sequence[Picture]) ->
     table = most_telling(at_scales)
     page = link("All numbers, figures and cells", layout.page(name))
     others = [
-        markdown.escape(f"scale {one.at} ({len(one.cells)} cells)") for one in at_scales if one is not table
+        markdown.escape(f"scale {one.at} ({plural(len(one.cells), 'cell')})")
+        for one in at_scales
+        if one is not table
     ]
     run = f"Also run: {', '.join(others)}. " if others else ""
     what = table.scale.summary if table.data else "a simulation"

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from clopbench.plural import plural
 from clopbench.report import layout
 from clopbench.report.claims.tested import Claim
 from clopbench.report.formats import wording
@@ -52,7 +53,7 @@ def cost(cells: Iterable[Observation]) -> str:
     devices = sorted({str(cell.provenance.get("device")) for cell in cells})
     note = f" ({', '.join(marks)})" if marks else ""
     hours = f"{seconds / 3600:.1f} hours" if seconds >= 3600 else f"{seconds / 60:.1f} minutes"
-    return f"{len(cells)} cells{note}, {hours} of worker time on {', '.join(devices)}"
+    return f"{plural(len(cells), 'cell')}{note}, {hours} of worker time on {', '.join(devices)}"
 
 
 def scales(suite: Suite) -> list[str]:

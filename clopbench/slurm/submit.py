@@ -13,6 +13,7 @@ from clopbench.data.store import root as data_root
 from clopbench.errors import UserError
 from clopbench.launch.checkout import source_state
 from clopbench.launch.local import LocalLauncher
+from clopbench.plural import plural
 from clopbench.results import leases
 from clopbench.results.records import Store
 from clopbench.slurm import conflicts, options, sbatch, snapshot, squeue
@@ -222,7 +223,7 @@ def check_complete(handover: Handover) -> None:
 def array_line(part: Part, job: str) -> str:
     bare, cluster = ids.split(job)
     where = f" on cluster {cluster}" if cluster else ""
-    return f"array {bare}{where}: {part.count} tasks, {part.parallelism} at a time"
+    return f"array {bare}{where}: {plural(part.count, 'task')}, {part.parallelism} at a time"
 
 
 def _so_far(handover: Handover) -> str:

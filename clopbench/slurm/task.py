@@ -17,6 +17,7 @@ from clopbench.launch.checkout import source_state
 from clopbench.launch.devices import slots
 from clopbench.launch.taking import resolve
 from clopbench.launch.team import Missing, Seat, follow, lead
+from clopbench.plural import plural
 from clopbench.results.records import Store, write_atomic
 from clopbench.slurm import options
 from clopbench.slurm.allocation import Allocation
@@ -123,7 +124,7 @@ class Turn:
         cause = self.allocation.cause(self.stop.warned)
         saved, waiting = len(ended.stopped), len(ended.waiting) + len(ended.held)
         self.note("stop", cause=cause, saved=saved, waiting=waiting)
-        print(f"stopped ({cause}): {saved} cells saved, {waiting} not begun", flush=True)
+        print(f"stopped ({cause}): {plural(saved, 'cell')} saved, {waiting} not begun", flush=True)
         if cause in NO_END and not self.may_requeue and not self.is_cancelled:
             return self._last_turn(packing, ended, cause)
         if cause == "timeout":

@@ -254,7 +254,7 @@ def test_damaged_records_are_reported_and_never_recomputed_over(bench, tmp_path,
     assert done.code == 1
     assert f"{cells[0].id}/record.json" in done.out
     assert reason in done.out
-    assert "1 of 4 cells have no result" in done.out
+    assert "1 of 4 cells has no result" in done.out
     assert "1/2" in done.out  # Not averaged in.
     assert path.read_text() == damaged
     plan = json.loads(bench("plan", "table7", "--seeds", "2", "--json").out)

@@ -52,7 +52,7 @@ def shown(command: Any) -> dict[str, tuple[Any, ...]]:
 def test_verbs_that_take_cells_show_the_same_set_in_the_same_order():
     plan, run, submit = (shown(commands()[verb]) for verb in ("plan", "run", "submit"))
     assert list(plan) == [*ASKED, *MACHINE, "--explain", "--json"]
-    assert list(run) == [*ASKED, *MACHINE, "--until", "--max-seeds", "--budget"]
+    assert list(run) == [*ASKED, *MACHINE, "--until", "--max-seeds", "--budget", "--dry-run"]
     assert list(submit) == ["--profile", *ASKED, "--device", "--dry-run", "--live", "--wait"]
     assert {key: plan[key] for key in [*ASKED, *MACHINE]} == {key: run[key] for key in [*ASKED, *MACHINE]}
     assert {key: plan[key] for key in ASKED} == {key: submit[key] for key in ASKED}
@@ -180,7 +180,7 @@ def test_describing_verbs_imports_no_other_room(environment):
     done = subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
     )
-    assert done.stdout.splitlines()[-2:] == ["['clopbench.errors']", "[]"]
+    assert done.stdout.splitlines()[-2:] == ["['clopbench.errors', 'clopbench.plural']", "[]"]
 
 
 @pytest.mark.parametrize(

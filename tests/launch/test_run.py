@@ -169,7 +169,7 @@ def test_a_failing_cell_does_not_sink_the_others(bench, tmp_path, methods_dir, f
     kind, message = FAULTS[fault]
     assert done.code == 1
     assert f"failed: table7 theirs, seed 0: {kind}: {message}" in done.out
-    assert "1 of 2 cells have no result" in done.out
+    assert "1 of 2 cells has no result" in done.out
     assert "CLOP, random prototypes" in done.out
     log = Path(done.out.partition("  log: ")[2].partition("\n")[0])
     assert log.is_file()

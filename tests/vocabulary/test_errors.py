@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clopbench.errors import LONGEST_MESSAGE, UserError, in_words, unknown, visible
+from clopbench.errors import LONGEST_MESSAGE, UserError, in_words, nearest, unknown, visible
 from clopbench.parameters import Positive, Strict, as_text, checked, validated
 
 
@@ -39,6 +39,29 @@ def test_a_user_error_survives_the_way_between_processes():
     error = pickle.loads(pickle.dumps(UserError("one\x1b", unknown("table", "tabel", ["table"]))))
     assert error.problems == (r"one\x1b", "unknown table 'tabel': did you mean 'table'? (available: table)")
     assert str(error) == "\n".join(error.problems)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("GPU", "gpu"),
+        ("lr", "training.learning_rate"),
+        ("wd", "training.weight_decay"),
+        ("Learning_Rate", "training.learning_rate"),
+        ("training.lerning_rate", "training.learning_rate"),
+        ("xyz", None),
+    ],
+)
+def test_what_was_meant(given, meant):
+    names = ["gpu", "laptop", "training.learning_rate", "training.weight_decay", "training.epochs"]
+    assert nearest(given, names) == meant
+
+
+def test_of_many_names_those_of_the_section_that_was_meant():
+    names = [f"training.part_{k}" for k in range(15)] + [f"method.part_{k}" for k in range(15)]
+    assert str(unknown("key", "trainin.part_3", names)).count("training.part_") == 16
+    assert "method.part_" not in str(unknown("key", "trainin.part_3", names))
+    assert "method.part_14" in str(unknown("key", "what", names))
 
 
 def test_errors_of_others_in_words():

@@ -1,0 +1,60 @@
+"""What users say in other words is understood, or answered with the right ones; and one is not many."""
+
+import pytest
+
+from clopbench.plural import agreeing, plural
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (["lr=0.1"], "unknown override key 'lr': did you mean 'training.learning_rate'?"),
+        (["epochs=2"], "unknown override key 'epochs': did you mean 'training.epochs'?"),
+        (["--scale", "GPU"], "unknown scale 'GPU': did you mean 'gpu'?"),
+        (["--seed", "3"], "No such option: --seed (Possible options: --scale, --seeds, --suite)"),
+    ],
+)
+def test_near_misses_are_answered_with_what_was_meant(bench, words, answer):
+    done = bench("plan", "table7", *words)
+    assert done.code == 2
+    assert answer in done.err
+    assert len(done.err) < 1200
+
+
+def test_a_dry_run_is_a_plan(bench, tmp_path):
+    words = [
+        "table7",
+        "--seeds",
+        "1",
+        "--only",
+        "prototypes=random",
+        "--results",
+        tmp_path / "none",
+        "--workers",
+        "1",
+    ]
+    plan, dry = bench("plan", *words), bench("run", *words, "--dry-run")
+    assert (dry.code, dry.out) == (0, plan.out)
+    assert "to run: 1 cell, about 0.1 min with 1 worker (" in dry.out
+    assert not (tmp_path / "none").exists()
+    assert "--dry-run: goes without --until" in bench("run", *words, "--dry-run", "--until", "settled").err
+
+
+def test_counts_agree():
+    assert [plural(count, "cell") for count in (0, 1, 2)] == ["0 cells", "1 cell", "2 cells"]
+    assert [plural(count, "cell", "are") for count in (1, 2)] == ["1 cell is", "2 cells are"]
+    assert [agreeing(verb, 1) for verb in ("have", "remain", "stay")] == ["has", "remains", "stays"]
+
+
+def test_a_report_says_in_a_line_what_it_wrote(bench, tmp_path):
+    first = bench("report", "--out", tmp_path)
+    assert first.code == 0
+    lines = [line for line in first.out.splitlines() if line.startswith("wrote")]
+    written = len([path for path in tmp_path.rglob("*") if path.is_file()])
+    assert lines == [
+        f"wrote {written} of {written} files: {tmp_path}/RESULTS.md and the folders in {tmp_path}/tables"
+    ]
+    (tmp_path / "RESULTS.md").unlink()
+    again = bench("report", "--out", tmp_path, "--verbose")
+    assert f"wrote {tmp_path}/RESULTS.md" in again.out.splitlines()
+    assert f"wrote 1 of {written} files: " in again.out
