@@ -24,7 +24,7 @@ COLUMNS = 4
 MANY = 6
 """More rows than these are no pairs to the eye: lines between all of them would hide what they join."""
 ROOMY, DENSE = 0.42, 0.25
-"""Inches for each row of a panel: of few rows, and of more than four."""
+"""Inches for each row of a panel: of few rows, and of many."""
 LETTER = 0.062
 """Inches of a letter of a row's name, about."""
 BESIDE = 0.05
@@ -77,10 +77,10 @@ def caption(figure: PairedDots, tables: Sequence[Table], _: Attachments) -> str:
     title = figure.title or f"{tables[0].declaration.metric_title} of each seed"
     layouts = [_panels(figure, table) for table in tables]
     seeds = {table.scale.name: seeds_text(table.numbers) for table in tables}
-    joined = any(_is_paired(numbers) for layout in layouts for _, numbers in layout)
+    panels = [(t, numbers) for t, layout in zip(tables, layouts, strict=True) for _, numbers in layout]
+    joined = any(_is_paired(numbers) for _, numbers in panels)
     lines = " grey lines join those of one seed," if joined else ""
-    apart = any(_off(table, numbers) for t, layout in zip(tables, layouts, strict=True)
-                for table, (_, numbers) in ((t, panel) for panel in layout))  # fmt: skip
+    apart = any(_off(*panel) for panel in panels)
     words = " A row that lies far off stands at the edge, in words." if apart else ""
     return (
         f"{wording.sentence(title)}. Dots are seeds,{lines} crosses are collapsed "
@@ -116,7 +116,7 @@ def _height(layout: Sequence[Panel]) -> float:
     rows = max(len(numbers) for _, numbers in layout)
     bands = canvas.bands(len(layout), COLUMNS)
     title = 0.22 if len(layout) > 1 else 0.0
-    return 0.55 + bands * (rows * (ROOMY if rows <= 4 else DENSE) + 0.45 + title)
+    return 0.55 + bands * (rows * (ROOMY if rows <= MANY else DENSE) + 0.45 + title)
 
 
 def _panel_width(table: Table, layout: Sequence[Panel]) -> float:
