@@ -11,7 +11,6 @@ import yaml
 from checkout import ROOT
 
 CONFIG = yaml.safe_load((ROOT / "mkdocs.yml").read_text())
-MADE = {"report.html"}
 
 
 def pages(nav: Any) -> Iterator[str]:
