@@ -24,9 +24,8 @@ def test_every_guide_is_in_the_contents():
     assert len(reached) == len(set(reached))
     guides = {path.name for path in (ROOT / "docs").glob("*.md")}
     assert guides <= set(reached)
-    assert {
-        page for page in reached if not ((ROOT / "docs" / page).is_file() or (ROOT / page).is_file())
-    } == MADE
+    known = [ROOT / "docs", ROOT]
+    assert [page for page in reached if not any((place / page).is_file() for place in known)] == []
 
 
 @pytest.mark.parametrize(
