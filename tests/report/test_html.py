@@ -495,7 +495,8 @@ def test_no_table_is_cut_off(report, width):
     report.look(width, "light")
     report.open()
     whole, cut, tables = report.browser.execute_script(CUT)
-    assert (whole, cut) == (width, [])
+    assert whole <= width
+    assert cut == []
     assert tables > 5
 
 
@@ -529,7 +530,9 @@ def test_the_published_report_opens(bench, chromium, tmp_path):
     for width in (390, 1300, 1920):
         shown.look(width, "light")
         shown.open()
-        assert chromium.execute_script(CUT)[:2] == [width, []]
+        whole, cut, _ = chromium.execute_script(CUT)
+        assert whole <= width
+        assert cut == []
     shown.look(1300, "light")
     shown.open()
     shown.one("#table7-laptop .number").click()
