@@ -11,11 +11,12 @@ from pathlib import Path
 from clopbench.report import amounts, layout
 from clopbench.report.claims.kinds import kind_of
 from clopbench.report.figures.attachments import Attachments
-from clopbench.report.figures.pictures import FORMATS, Files, Picture, pictures
+from clopbench.report.figures.pictures import BESIDE_A_PAGE, Files, Picture, pictures
 from clopbench.report.formats import markdown, sheets, sign_sheets, threshold_wording, wording
 from clopbench.report.formats.csv_file import to_csv
 from clopbench.report.formats.latex import to_latex
 from clopbench.report.formats.markdown import Markdown, code, fill, image, joined, link
+from clopbench.report.front_page import front_page
 from clopbench.report.observations import Arms, Number
 from clopbench.report.remarks import problems, provenance, skipped
 from clopbench.report.results_page import results_page
@@ -101,9 +102,9 @@ def make_document(
     tables: dict[str, list[Table]],
     words: Markdown = NO_WORDS,
     attachments: Attachments | None = None,
-    endings: Sequence[str] = tuple(FORMATS),
+    endings: Sequence[str] = BESIDE_A_PAGE,
 ) -> Document:
-    """RESULTS.md, and for every table its page, CSV, LaTeX and (where there are records) its figures.
+    """RESULTS.md, the answer on the front page, and for every table its page, CSV, LaTeX and figures.
 
     endings: the formats of the figures.
     """
@@ -116,6 +117,8 @@ def make_document(
         texts[f"{folder}/{layout.CSV}"] = to_csv(at_scales)
         texts[f"{folder}/{layout.LATEX}"] = to_latex(at_scales)
     texts[layout.RESULTS] = results_page(suite, tables, words, drawn, partial(not_run, suite))
+    if (front := front_page(suite, tables)) is not None:
+        texts[layout.FRONT] = front
     by_folder = {layout.folder(name): some for name, some in drawn.items()}
     shown = {f"{folder}/{picture.name}": picture.alt for folder, some in by_folder.items() for picture in some}
     return Document(texts, Files(by_folder, endings), shown)

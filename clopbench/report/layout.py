@@ -10,6 +10,8 @@ from pathlib import PurePosixPath
 
 TABLES = "tables"
 RESULTS = "RESULTS.md"
+FRONT = "README.md"
+"""Of a suite that has one, with marks between which the answer stands."""
 OWN_WORDS = f"{TABLES}/summary.md"
 """Written by people, like the declarations beside it."""
 PAGE, CSV, LATEX = "README.md", "table.csv", "table.tex"

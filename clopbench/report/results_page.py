@@ -1,6 +1,7 @@
 """RESULTS.md: the answer first, then one short section for each table; all else stands on the tables' pages."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from clopbench.plural import plural
 from clopbench.report import layout, paper_numbers
@@ -87,37 +88,59 @@ def most_telling(at_scales: Sequence[Table]) -> Table:
     return max(at_scales, key=rank)
 
 
-def _answers(suite: Suite, tables: Tables) -> Iterator[Markdown]:
-    """The claims that were run, those of the paper before hypotheses of our own, and a count of the others."""
-    lines: dict[bool, list[list[str]]] = {True: [], False: []}
+@dataclass(frozen=True)
+class Answers:
+    """The claims that were run at any scale, each at its most telling one, the most important first."""
+
+    paper: list[tuple[Table, Claim]]
+    own: list[tuple[Table, Claim]]
+    """Hypotheses of our own."""
+    idle: int
+    """Claims that were run at no scale."""
+
+
+def answers(suite: Suite, tables: Tables) -> Answers:
+    """The claims of all tables."""
+    found = Answers([], [], 0)
     idle = 0
     for name in by_importance(suite, tables):
         for place, declared in enumerate(suite.table(name).claims):
             run = [t for t in tables[name] if t.claims[place].verdict.verdict != NOT_RUN]
             if run:
                 table = most_telling(run)
-                lines[bool(declared.paper)].append(_line(table, table.claims[place]))
+                (found.paper if declared.paper else found.own).append((table, table.claims[place]))
             else:
                 idle += 1
-    if lines[True]:
-        yield fill("{}\n", markdown.table(ANSWER_HEADINGS, lines[True]))
-    if lines[False]:
+    return replace(found, idle=idle)
+
+
+def _answers(suite: Suite, tables: Tables) -> Iterator[Markdown]:
+    """The claims that were run, those of the paper before hypotheses of our own, and a count of the others."""
+    found = answers(suite, tables)
+    if found.paper:
+        yield fill("{}\n", markdown.table(ANSWER_HEADINGS, [_line(*one) for one in found.paper]))
+    if found.own:
         yield fill("Hypotheses of our own:\n")
-        yield fill("{}\n", markdown.table(ANSWER_HEADINGS, lines[False]))
-    if idle:
-        yield fill("Not run at any scale: {} further claims. Their tables say what runs them.\n", idle)
+        yield fill("{}\n", markdown.table(ANSWER_HEADINGS, [_line(*one) for one in found.own]))
+    if found.idle:
+        yield fill("Not run at any scale: {} further claims. Their tables say what runs them.\n", found.idle)
 
 
 def _line(table: Table, claim: Claim) -> list[str]:
-    seeds = {cell.seed for cell in claim.cells}
     declared: ClaimDeclaration = claim.declaration
     return [
         link(declared.text, layout.page(table.name)),
         declared.evidence,
         wording.effect(table, claim),
-        f"{', '.join(table.data) or 'simulation'}, scale {table.at}, n = {len(seeds)}",
+        evidence(table, claim),
         f"{SYMBOLS[claim.verdict.verdict]} {claim.text}",
     ]
+
+
+def evidence(table: Table, claim: Claim) -> str:
+    """Where a claim was seen: 'digits, scale laptop, n = 10'."""
+    seeds = {cell.seed for cell in claim.cells}
+    return f"{', '.join(table.data) or 'simulation'}, scale {table.at}, n = {len(seeds)}"
 
 
 def _section(name: str, at_scales: Sequence[Table], drawn: Sequence[Picture]) -> Iterator[Markdown]:

@@ -1,8 +1,7 @@
-"""README.md keeps its promises: commands run, and the table shown is the real one."""
+"""README.md and the guides keep their promises: commands run, and the table shown is the real one."""
 
 import json
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -10,46 +9,59 @@ from pathlib import Path
 
 import pytest
 from checkout import QUICK, ROOT
+from promises import blocks, commands
 from synthetic import record
 
 from clopbench.results.published import read_published
 from clopbench.results.records import Store
 from clopbench.suite.suite import Suite
 
-README = (ROOT / "README.md").read_text()
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
-
-
-def commands() -> list[list[str]]:
-    """Words of every `bench` command in README.md, without comments; `uv run` is this environment."""
-    lines = [line for block in blocks("bash") for line in block.splitlines()]
-    found = [line.partition("#")[0].rpartition("uv run ")[2].strip() for line in lines]
-    return [shlex.split(line)[1:] for line in found if line.startswith("bench")]
+PAGES = (
+    *("README.md", "docs/first_hour.md", "docs/concepts.md", "docs/methods.md", "docs/tables.md"),
+    "docs/why_is_my_number_different.md",
+)
+ELSEWHERE = {"docs/cluster.md"}
+"""Whose commands tests of their own run."""
+TEXTS = {page: (ROOT / page).read_text() for page in PAGES}
+FIRST_HOUR = TEXTS["docs/first_hour.md"]
+COMMANDS = {" ".join(words): words for text in TEXTS.values() for words in commands(text)}
+"""Each once, in the order of the pages."""
 
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory) -> Path:
-    """What a fresh clone holds besides the engine, with the README's own example of a method added."""
+    """What a fresh clone holds besides the engine, with the guide's own example of a method added."""
     folder = tmp_path_factory.mktemp("clone")
     for name in ("benchmarks", "methods", "tables", "slurm", "results/published"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "RESULTS.md", folder)
-    (folder / "methods" / "align.py").write_text(blocks("python")[0])
+    (folder / "methods" / "align.py").write_text(blocks(TEXTS["docs/methods.md"], "python")[0])
     return folder
 
 
 def test_readme_opens_with_the_two_commands():
-    first, second = blocks("bash")[:2]
+    first, second = blocks(TEXTS["README.md"], "bash")
     assert first == "pip install uv && uv run bench run table7 --seeds 10\n"
     assert second == "pip install uv && uv run pytest -n auto\n"
     assert second.strip() in (ROOT / ".ci" / "run").read_text()
 
 
-@pytest.mark.parametrize("words", commands(), ids=" ".join)
-def test_commands_of_the_readme_run(bench, monkeypatch, copy, words):
+def test_every_command_of_the_guides_is_run_by_a_test():
+    """A block that is marked as commands stands on a page whose commands are run."""
+    marked = {
+        str(path.relative_to(ROOT))
+        for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+        if blocks(path.read_text(), "bash")
+    }
+    assert marked <= set(PAGES) | ELSEWHERE
+    for page in marked & set(PAGES):
+        lines = [line for block in blocks(TEXTS[page], "bash") for line in block.splitlines()]
+        others = [line for line in lines if "bench " not in line]
+        assert others in ([], ["pip install uv && uv run pytest -n auto"]), page
+
+
+@pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
+def test_commands_of_the_guides_run(bench, monkeypatch, copy, words):
     """Runs train real but small cells: a few settings are added, nothing is taken away.
 
     Only where settings cannot be added, since claims are those of the declared cells, are these there already.
@@ -68,7 +80,7 @@ def test_commands_of_the_readme_run(bench, monkeypatch, copy, words):
     assert done.out
 
 
-def test_readme_shows_what_its_first_command_prints(bench, tmp_path):
+def test_the_first_hour_shows_what_its_first_command_prints(bench, tmp_path):
     """Word for word, on a results folder that holds what the command leaves in a fresh clone."""
     suite, store = Suite(ROOT), Store(tmp_path / "results")
     entries = suite.benchmark("table7").entries
@@ -76,19 +88,19 @@ def test_readme_shows_what_its_first_command_prints(bench, tmp_path):
     for one in read_published(ROOT / "results" / "published" / "laptop.parquet"):
         if one.cell.id in ours:
             store.write(one)
-    done = bench("run", *commands()[0][1:], "--suite", ROOT, "--results", store.root)
+    done = bench("run", *commands(FIRST_HOUR)[0][1:], "--suite", ROOT, "--results", store.root)
     assert done.code == 0
     assert "20 cells: 20 done" in done.out
-    shown = bench("show", *commands()[0][1:], "--suite", ROOT, "--results", store.root, "--json")
+    shown = bench("show", *commands(FIRST_HOUR)[0][1:], "--suite", ROOT, "--results", store.root, "--json")
     [table] = json.loads(shown.out)
-    lines = [line for line in README.splitlines() if line.startswith("| ")]
+    lines = [line for line in FIRST_HOUR.splitlines() if line.startswith("| ")]
     for part in ("rows", "claims"):
         for row in table[part]:
             head, text = (f"| {' | '.join(cells)} |" for cells in (row.keys(), row.values()))
             assert head in lines
             assert any(_without_links(line) == text for line in lines)
     heading = f"Claims (corrected over {table['family']} claims)"
-    assert heading in README
+    assert heading in FIRST_HOUR
     assert heading in done.out
 
 

@@ -1,6 +1,7 @@
 """Figures of tables: what is drawn agrees with the records, fits the page, and is the same twice."""
 
 import io
+import itertools
 import subprocess
 import sys
 from typing import Any
@@ -23,20 +24,26 @@ from drawing import (
     make_suite,
     make_tables,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 from links import anchors, links, resolved
 from matplotlib import pyplot as plt
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.text import Text
 from PIL import Image
 from scipy import stats
+from synthetic import record
 
 from clopbench.errors import UserError
 from clopbench.report.document import collect, make_document
-from clopbench.report.figures import canvas, curves, paired_dots, spectra
+from clopbench.report.figures import canvas, curves, looks, paired_dots, spectra, swarm
 from clopbench.report.figures.attachments import Attachments, LocalAttachments
+from clopbench.report.figures.far_off import far_off
 from clopbench.report.figures.pictures import Files, Picture, pictures
 from clopbench.report.observations import group_by_arm
 from clopbench.suite.figures import Curve, PairedDots, SpectrumFigure
+
+MANY_RATES = ("0.1", "0.2", "0.5", "1", "2", "5", "10")
 
 
 @pytest.fixture(scope="module")
@@ -107,8 +114,6 @@ def test_a_point_where_every_cell_diverged_is_marked_at_the_bottom(tmp_path):
     suite = make_suite(tmp_path)
     entries = suite.benchmark("rates").entries
     records = make_records(suite)
-    from synthetic import record
-
     lost = [record(entries[0].cell(seed), None, "diverged") for seed in range(2)]
     tables = make_tables(suite, [*lost, *(r for r in records if r.cell.arm != entries[0].template.arm)])
     figure = curves.draw(Curve(**{**CURVE, "metrics": []}), tables, Attachments(suite))
@@ -198,11 +203,112 @@ def test_dots_stand_where_the_values_are(drawn):
     expected = [
         (100 * (TOP1[method] + noise * (1 + row)), row) for row, method in enumerate(METHODS) for noise in NOISE
     ]
-    np.testing.assert_allclose(sorted(dots), sorted(expected))
+    np.testing.assert_allclose(sorted(x for x, _ in dots), sorted(x for x, _ in expected))
+    assert sorted((round(y), round(x, 6)) for x, y in dots) == sorted((y, round(x, 6)) for x, y in expected)
     lines = [some.get_segments() for some in panels[0].collections if isinstance(some, LineCollection)]
     (joined,) = [segments for segments in lines if len(segments) == len(NOISE)]  # The others are error bars.
     by_seed = [[expected[seed + row * len(NOISE)] for row in range(len(METHODS))] for seed in range(len(NOISE))]
-    np.testing.assert_allclose(sorted(map(np.ndarray.tolist, joined)), sorted(map(list, by_seed)))
+    ways = sorted([[(x, round(y)) for x, y in way] for way in map(np.ndarray.tolist, joined)])
+    np.testing.assert_allclose(ways, sorted(map(list, by_seed)))
+    assert all(dot in dots for way in joined for dot in way.tolist())  # Lines end in the dots themselves.
+
+
+def test_more_than_six_rows_are_intervals_without_lines(tmp_path):
+    """Seven learning rates down the table; means stand off the dots of their row."""
+    suite = make_suite(tmp_path, None, rows="learning_rate", columns="method", rates=MANY_RATES)
+    tables = make_tables(suite, make_records(suite))
+    figure = paired_dots.draw(PairedDots(), tables, Attachments(suite))
+    panel = panels_of(figure)[-1]  # CLOP: none of its cells collapsed.
+    segments = [some.get_segments() for some in panel.collections if isinstance(some, LineCollection)]
+    ends = sorted({round(float(y), 2) for some in segments for way in some for _, y in way})
+    assert ends == [pytest.approx(row + paired_dots.INTERVALS.mean_at) for row in range(len(MANY_RATES))]
+    caption = paired_dots.caption(PairedDots(), tables, Attachments(suite))
+    assert "lines join" not in caption
+    assert "means with 95 % t intervals" in caption
+
+
+def test_rows_that_were_not_run_are_left_out(tmp_path):
+    suite = make_suite(tmp_path)
+    some = [one for one in make_records(suite) if one.cell.method.name != "supcon"]
+    tables = make_tables(suite, some)
+    figure = paired_dots.draw(PairedDots(), tables, Attachments(suite))
+    panels = panels_of(figure)
+    assert [label.get_text() for label in panels[0].get_yticklabels()] == ["SimCLR", "CLOP"]
+    drawn = curves.draw(Curve(**CURVE), tables, Attachments(suite))
+    named = [text.get_text() for text in drawn.legends[0].get_texts()]
+    assert named[:2] == ["SimCLR", "CLOP"]
+    assert "SupCon" not in named
+
+
+def test_a_baseline_far_off_is_said_in_words(tmp_path):
+    """SimCLR at 10 collapsed to 10 %; beside it SupCon and CLOP would share a twentieth of the axis."""
+    suite = make_suite(tmp_path)
+    some = [
+        r for r in make_records(suite) if r.cell.method.name != "supcon" or r.cell.training.learning_rate < 5
+    ]
+    tables = make_tables(suite, [*some, *sound_supcon(suite)])
+    figure = paired_dots.draw(PairedDots(), tables, Attachments(suite))
+    panel = panels_of(figure)[-1]
+    assert [text.get_text() for text in panel.texts] == ["◂ 10.00 ± 0.00"]
+    assert panel.get_xlim()[0] > 50
+    assert "in words" in paired_dots.caption(PairedDots(), tables, Attachments(suite))
+    top1 = panels_of(curves.draw(Curve(**CURVE), tables, Attachments(suite)))[0]
+    assert "▾ 10.0" in [text.get_text() for text in top1.texts]
+    assert top1.get_ylim()[0] > 40
+
+
+def sound_supcon(suite):
+    """SupCon's cells at 5 and 10 as those at 0.5."""
+    return [
+        record(entry.cell(seed), TOP1["supcon"] + 2 * noise)
+        for entry in suite.benchmark("rates").entries
+        if entry.coordinates["method"] == "supcon" and entry.coordinates["learning_rate"] in ("5", "10")
+        for seed, noise in enumerate(NOISE)
+    ]
+
+
+@given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=30), st.floats(1e-3, 1e3))
+def test_no_two_dots_of_a_lane_touch_and_a_lone_one_stays_in_the_middle(values, width):
+    lanes = swarm.lanes(values, width)
+    for lane in set(lanes):
+        own = sorted(value for value, at in zip(values, lanes, strict=True) if at == lane)
+        assert all(after - before >= width for before, after in itertools.pairwise(own))
+    assert (max(values) - min(values) < width) or lanes.count(0) >= 1
+    assert max(map(abs, swarm.heights(values, width, 0.1, 0.3))) <= 0.3 + 1e-9
+
+
+def test_coinciding_dots_stand_symmetrically():
+    assert swarm.lanes([1.0, 1.0, 5.0, 1.0], 0.5) == [0, 1, 0, -1]
+    assert swarm.heights([1.0, 1.0, 1.0], 0.5, step=0.2, room=0.1) == [0, 0.1, -0.1]
+
+
+@pytest.mark.parametrize(
+    ("spans", "off"),
+    [
+        ([(95, 97), (94, 96), (10, 12)], {2}),  # A baseline below.
+        ([(95, 97), (200, 201), (94, 96)], {1}),  # One above.
+        ([(95, 97), (94, 96), (10, 12), (11, 30)], {2, 3}),  # Half of the rows.
+        ([(95, 97), (10, 12)], set()),  # Of two rows neither is the baseline.
+        ([(95, 97), (10, 12), (11, 13)], {0}),
+        ([(90, 97), (85, 96), (80, 88)], set()),  # The others would gain little.
+        ([(95, 97), (94, 96), (10, 96)], set()),  # Its interval reaches among them.
+        ([], set()),
+    ],
+)  # fmt: skip
+def test_what_is_far_off(spans, off):
+    assert far_off(spans) == off
+
+
+def test_a_method_has_one_colour_in_every_figure():
+    """In whatever company, and under its other name; no two share one, and no other axis has any of them."""
+    alone = {name: looks.of_points("method", [name])[name] for name in looks.KNOWN}
+    together = looks.of_points("method", ["mine", *looks.KNOWN[::-1], "yours"])
+    assert {name: together[name] for name in looks.KNOWN} == alone
+    assert len({style.colour for style in together.values()}) == len(looks.KNOWN) + 2
+    assert looks.of_method("method", "clop_simclr") == looks.of_method("variant", "clop") == alone["clop"]
+    others = {style.colour for style in looks.of_points("temperature", ["0.1", "0.2", "clop"]).values()}
+    others |= {looks.of_row("augmentation", "simclr"), *looks.classes(10)}
+    assert not others & {style.colour for style in together.values()}
 
 
 def overlapping(texts, renderer):

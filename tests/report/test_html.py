@@ -1,9 +1,11 @@
 """The HTML report: its data against the records, and the page itself in a real headless browser."""
 
 import base64
+import html as html_text
 import json
 import re
 import shutil
+import zlib
 from urllib.parse import urlsplit
 
 import pytest
@@ -52,7 +54,8 @@ def path(page, tmp_path_factory):
 
 
 def data_of(page):
-    return json.loads(some(re.search(r'<script type="application/json" id="data">(.*?)</script>', page))[1])
+    packed = some(re.search(r'<script type="text/plain" id="data">(.*?)</script>', page))[1]
+    return json.loads(zlib.decompress(base64.b64decode(packed)))
 
 
 # What stands in the file.
@@ -80,8 +83,9 @@ def test_the_data_are_those_of_the_records(made, page):
         epochs, loss = (data["series"][at] for at in found["loss_total"])
         lines = [line.split(",") for line in one.history.splitlines()[1:]]
         assert epochs == [int(line[0]) for line in lines]
-        assert loss == pytest.approx([float(line[1]) for line in lines], rel=1e-3)
-        assert data["series"][found["singular values"][1]] == pytest.approx(one.spectrum, rel=1e-3)
+        assert loss == pytest.approx([float(line[1]) for line in lines], rel=6e-3)
+        spectrum = data["series"][found["singular values"][1]]
+        assert spectrum == pytest.approx(thinned(one.spectrum), rel=6e-3)
         checked += 1
     assert checked == len(data["cells"])
 
@@ -90,14 +94,25 @@ def test_fifteen_hundred_cells_fit_into_a_few_megabytes(made, page):
     """The page without its pictures grows with the cells; 25 epochs × 7 curves and 64 singular values each."""
     cells = sum(map(len, made[1].values()))
     assert cells > 250
-    without_pictures = re.sub(r"data:image/png;base64,[^\"]*", "", page)
-    assert len(without_pictures.encode()) / cells * 1500 < 5e6
+    without_pictures = re.sub(r"data:image/webp;base64,[^\"]*", "", page)
+    assert len(without_pictures.encode()) / cells * 1500 < 2e6
 
 
 def test_texts_are_escaped(page):
     assert EVIL not in page
     assert "&lt;/script&gt;&lt;b&gt;bold&lt;/b&gt; &amp;" in page
-    assert "\\u003c/script>" in page
+    assert "</script>" in json.dumps(data_of(page))
+
+
+def test_the_answer_comes_first_and_tables_in_order_of_importance(made, page):
+    suite, _ = made
+    text = re.sub(r"<script.*", "", page, flags=re.DOTALL)
+    order = re.findall(r'<section class="table" id="(\w+)"', text)
+    assert order == sorted(suite.table_names(), key=lambda name: (suite.table(name).importance, name))
+    cards = re.findall(r'<details class="card" role="listitem">.*?<span class="claim">(.*?)</span>', text)
+    run = [claim.text for name in order for claim in suite.table(name).claims]
+    assert [html_text.unescape(card) for card in cards] == run
+    assert text.index('class="card"') < text.index('<section class="table"')
 
 
 def test_sort_keys():
@@ -115,7 +130,7 @@ def test_rounding_and_thinning():
     ]  # fmt: skip
     assert thinned(range(5), 5) == [0, 1, 2, 3, 4]
     assert thinned(range(101), 5) == [0, 25, 50, 75, 100]
-    assert len(thinned(range(1000))) == 200
+    assert len(thinned(range(1000))) == 25
     assert history_columns("epoch,loss,note\n1,2.5,x\n2,nan,y\n3,,z\n") == {
         "epoch": [1, 2, 3],
         "loss": [2.5, None, None],
@@ -138,7 +153,7 @@ def test_prose_keeps_to_the_page():
 def test_pictures_stand_with_the_table_in_whose_folder_they_lie():
     """Whatever other tables' names begin with; captions of the same name elsewhere are not theirs."""
     names = ("t/dots", "t/curve", "t_x/curve", "t_x/other")
-    pictures = {f"tables/{name}.png": name.encode() for name in names}
+    pictures = {f"tables/{name}.webp": name.encode() for name in names}
     shown = {"tables/t/dots": "Dots", "tables/t/curve": "Its curve", "tables/t_x/curve": "Another curve"}
     found = html._by_folder(html.Document({}, pictures | {"tables/t/dots.pdf": b""}, shown))
 
@@ -341,7 +356,7 @@ def test_a_number_opens_its_cells(report, made):
     assert re.search(r"seconds\s+60", detail)
     # Another curve, and the dialog's own table sorted with its details in tow.
     report.one("#cells select").send_keys("singular values")
-    assert some(report.one("#cells .chart path.curve").get_attribute("d")).count("L") == 63
+    assert some(report.one("#cells .chart path.curve").get_attribute("d")).count("L") == 24
     report.one("#cells .by-body th button").click()
     report.one("#cells .by-body th button").click()
     assert report.column("#cells .by-body", 1) == [str(seed) for seed in reversed(range(SEEDS))]
@@ -453,13 +468,73 @@ def test_a_phone_scrolls_tables_but_not_the_page(report):
     assert not report.one("nav ul").is_displayed()
 
 
+def test_a_card_opens_what_was_seen_and_leads_to_the_cells(report):
+    card = report.one(".card")
+    field = card.find_element(By.CSS_SELECTOR, "dd")
+    assert not field.is_displayed()
+    card.find_element(By.CSS_SELECTOR, "summary").click()
+    assert field.is_displayed()
+    names = [element.text for element in card.find_elements(By.CSS_SELECTOR, "dt")]
+    assert names == ["the paper", "seen here", "verdict", "where"]
+    card.find_element(By.CSS_SELECTOR, ".number").click()
+    assert report.opened() == card.find_element(By.CSS_SELECTOR, ".claim").text
+
+
+CUT = """
+    for (const folded of document.querySelectorAll("main details")) folded.open = true;
+    return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done([
+      document.documentElement.scrollWidth,
+      [...document.querySelectorAll(".scroll")].filter((frame) => frame.scrollWidth > frame.clientWidth + 1
+        || frame.getBoundingClientRect().right > innerWidth).map((frame) => frame.getAttribute("aria-label")),
+      document.querySelectorAll(".scroll").length]))));"""
+
+
+@pytest.mark.parametrize("width", [390, 1300, 1920])
+def test_no_table_is_cut_off(report, width):
+    """Whatever is folded is unfolded first."""
+    report.look(width, "light")
+    report.open()
+    whole, cut, tables = report.browser.execute_script(CUT)
+    assert whole <= width
+    assert cut == []
+    assert tables > 5
+
+
+def test_entries_of_a_stacked_table_say_what_they_are(report):
+    report.look(390, "light")
+    report.open()
+    frame = report.one("#sweep-laptop .scroll.stacked")
+    head = [
+        heading.get_attribute("textContent") for heading in frame.find_elements(By.CSS_SELECTOR, "thead th")
+    ]
+    row = frame.find_elements(By.CSS_SELECTOR, "tbody tr")[0]
+    entries = row.find_elements(By.CSS_SELECTOR, "th, td")
+    assert [entry.get_attribute("data-label") for entry in entries] == head
+    tops = [entry.rect["y"] for entry in entries]
+    assert tops == sorted(set(tops))  # One below the other.
+
+
 def test_the_published_report_opens(bench, chromium, tmp_path):
     assert bench("report", "--html").out == "wrote results/report.html\n"
     target = tmp_path / "results" / "report.html"
+    assert target.stat().st_size < 3_000_000
     published = [one for found in published_records(Suite(ROOT)).values() for one in found]
     assert data_of(target.read_text())["cells"].keys() <= {one.cell.id for one in published}
     chromium.get_log("browser")
     shown = Page(chromium, target.as_uri())
+    shown.look(1300, "light")
+    # What a reader has before scrolling: the answer, and the six most important claims with their verdicts.
+    for element in [shown.one(".answer"), *shown.all(".card .chip")[:6]]:
+        assert element.is_displayed()
+        assert element.rect["y"] + element.rect["height"] <= 800
+    for width in (390, 1300, 1920):
+        shown.look(width, "light")
+        shown.open()
+        whole, cut, _ = chromium.execute_script(CUT)
+        assert whole <= width
+        assert cut == []
+    shown.look(1300, "light")
+    shown.open()
     shown.one("#table7-laptop .number").click()
     assert shown.opened() == "CLOP, orthonormal prototypes"
     assert len(shown.all("#cells .chart path.curve")) == 10

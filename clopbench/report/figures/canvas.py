@@ -29,6 +29,8 @@ from clopbench.suite.claims import Format
 from clopbench.suite.declarations import Coordinates
 
 DPI = 160
+DPI_WITHIN = 130
+"""Of pictures within a page."""
 WIDTH = 7.0
 """Inches."""
 COLOURS = 256
@@ -151,6 +153,15 @@ def png(figure: Figure) -> bytes:
     figure.savefig(drawn, format="png", dpi=DPI)
     pixels = Image.open(drawn).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
     pixels.save(small, format="png", optimize=True, dpi=(DPI, DPI))
+    return small.getvalue()
+
+
+def webp(figure: Figure) -> bytes:
+    """The same for a page that holds its pictures itself: without loss, smaller still."""
+    drawn, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=DPI_WITHIN)
+    pixels = Image.open(drawn).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    pixels.convert("RGB").save(small, format="webp", lossless=True, quality=100, method=4)
     return small.getvalue()
 
 

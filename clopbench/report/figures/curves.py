@@ -2,10 +2,9 @@
 
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import partial
-from itertools import cycle, product
+from itertools import product
 from typing import Any
 
 import pandas as pd
@@ -13,39 +12,40 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
 
 from clopbench.report.figures import canvas, placement
 from clopbench.report.figures.attachments import Attachments
+from clopbench.report.figures.curve_marks import (
+    Interval,
+    factor_of,
+    line_of,
+    mark_failures,
+    name_lines,
+    place_of,
+    within,
+)
 from clopbench.report.figures.figure_kind import FigureKind
+from clopbench.report.figures.looks import Style, legend, styled
 from clopbench.report.figures.paired_dots import counted, seeds_text
 from clopbench.report.formats import wording
 from clopbench.report.observations import Number
 from clopbench.report.tables import Table
 from clopbench.statistics.summaries import summarise
 from clopbench.suite.declarations import Coordinates, MetricColumn
-from clopbench.suite.figures import Curve, FigureDeclaration
+from clopbench.suite.figures import Curve
 from clopbench.suite.metrics import bounds
 
 HEIGHT = 2.3
 """Inches of a row of panels."""
-POINTS_HIGH = 110
-"""Points (1/72 inch) that the drawn area of a panel is high, about."""
+TALL = 3.2
+"""Of one with more lines than a legend can name: its lines bear their names."""
+MANY = 6
+DRAWN = 0.87
+"""Of a tall panel's height is its drawn area, about."""
 LETTERS = 30
 """That fit beside a panel in one line."""
 BESIDE, BESIDE_LINEAR = 1.3, 0.05
 """A logarithmic axis reaches so many times beyond its points, a linear one by such a share of their range."""
-FLOOR = 0.04
-"""Where, as a share of the panel's height, a point without a mean is marked."""
-
-
-@dataclass(frozen=True)
-class Style:
-    """How one line looks; a marker or dashes tell it apart where colours do not."""
-
-    colour: tuple[float, float, float]
-    marker: str
-    dashes: tuple[float, ...]
 
 
 def shows(figure: Curve, table: Table, _: Attachments) -> bool:
@@ -68,14 +68,16 @@ def draw(figure: Curve, tables: Sequence[Table], _: Attachments) -> Figure:
     metrics = shown_metrics(figure, tables[0])
     layouts = [list(placement.places(placement.shown(figure, t.axes), [figure.panels])) for t in tables]
     styles = styled(figure, figure.lines, tables)
-    drawn, parts = canvas.by_scale(tables, [0.45 + HEIGHT * len(layout) for layout in layouts])
+    many = len(styles) > MANY
+    columns, height = (1, TALL * len(metrics)) if many else (len(metrics), HEIGHT)
+    drawn, parts = canvas.by_scale(tables, [0.45 + height * len(layout) for layout in layouts])
     for table, layout, part in zip(tables, layouts, parts, strict=True):
         part.suptitle(f"scale {table.scale.name}, {seeds_text(numbers(figure, table))}")
-        grid = canvas.panels(part, len(layout) * len(metrics), len(metrics), sharex=True)
+        grid = canvas.panels(part, len(layout) * len(metrics), columns, sharex=True)
         for panel, (place, metric) in zip(grid, product(layout, metrics), strict=True):
             _panel(panel, figure, table, metric, place, styles)
             panel.set_title(canvas.heading(table, place))
-    handles = legend(styles) if figure.lines else {}
+    handles = legend(styles) if figure.lines and not many else {}
     if any(canvas.failed(number) for table in tables for number in numbers(figure, table)):
         cross = Line2D([], [], color="black", marker="x", ls="", ms=7, mew=1.5)
         handles["collapsed or diverged (of all cells)"] = cross
@@ -89,17 +91,18 @@ def caption(figure: Curve, tables: Sequence[Table], _: Attachments) -> str:
     titles = " and ".join(metric.title for metric in shown_metrics(figure, tables[0]))
     seeds = {table.scale.name: seeds_text(numbers(figure, table)) for table in tables}
     marks = any(canvas.failed(number) for table in tables for number in numbers(figure, table))
+    many = len(styled(figure, figure.lines, tables)) > MANY
     note = (
         " A cross with k/n marks a point of which k of n cells collapsed or diverged (the mean holds those "
         "that have a value; at the bottom: none has)."
+        if marks and not many
+        else " A cross marks a point of which some cells collapsed or diverged."
         if marks
         else ""
     )
+    band = "" if many else "; the band is the 95 % t interval, where there are two seeds or more"
     title = wording.sentence(figure.title or f"{titles} against {figure.label}")
-    return (
-        f"{title}. Means over seeds; the band is the 95 % t interval, where there are two seeds or more."
-        f"{note} {counted(seeds)}."
-    )
+    return f"{title}. Means over seeds{band}.{note} {counted(seeds)}."
 
 
 def numbers(figure: Curve, table: Table) -> list[Number]:
@@ -114,43 +117,18 @@ def shown_metrics(figure: Curve, table: Table) -> list[MetricColumn]:
     return [known[name] for name in figure.metrics or [own.metric]]
 
 
-def styled(figure: FigureDeclaration, lines: str | None, tables: Sequence[Table]) -> dict[str, Style]:
-    """Label → style of each line, the same at all scales; one without a name where there is one line only.
-
-    lines: the axis whose points are the lines.
-    """
-    if lines is None:
-        return {"": Style(sns.color_palette("colorblind")[0], canvas.MARKERS[0], ())}
-    axes = [placement.shown(figure, table.axes)[lines] for table in tables]
-    labels = dict.fromkeys(tables[0].point_label(point) for points in axes for point in points)
-    palette = sns.color_palette("colorblind", len(labels))
-    looks = zip(palette, cycle(canvas.MARKERS), cycle(canvas.DASHES), strict=False)
-    return {label: Style(*look) for label, look in zip(labels, looks, strict=False)}
-
-
-def legend(styles: Mapping[str, Style]) -> dict[str, Line2D]:
-    """What stands beside each label."""
-    return {
-        label: Line2D([], [], color=style.colour, marker=style.marker, ms=5) for label, style in styles.items()
-    }
-
-
 def t_interval(values: Any, metric: MetricColumn) -> tuple[float, float]:
     """The 95 % t interval of a mean, as seaborn asks for it; the mean itself below two values.
 
     Values of a metric that is shown in per cent are in per cent.
     """
-    factor, ends = _factor(metric), bounds(metric.metric)
+    factor, ends = factor_of(metric), bounds(metric.metric)
     summary = summarise(list(values), ends and (ends[0] * factor, ends[1] * factor))
     return (
         (summary.mean, summary.mean)
         if summary.low is None or summary.high is None
         else (summary.low, summary.high)
     )
-
-
-def _factor(metric: MetricColumn) -> int:
-    return 100 if metric.format == "percent" else 1
 
 
 def _panel(
@@ -163,10 +141,10 @@ def _panel(
 ) -> None:
     kept = placement.shown(figure, table.axes)
     here = placement.at(table.numbers, kept, place)
-    factor, unit = _factor(metric), " (%)" if metric.format == "percent" else ""
+    factor, unit = factor_of(metric), " (%)" if metric.format == "percent" else ""
     frame = pd.DataFrame(
         [
-            (_x(figure, number), _line(figure, table, number), value * factor)
+            (place_of(figure, number), line_of(figure, table, number), value * factor)
             for number in here
             for value in number.values_of(metric.metric).values()
         ],
@@ -176,10 +154,14 @@ def _panel(
     if frame.empty:
         canvas.without_values(axes)
     else:
-        _draw_lines(axes, frame, styles, partial(t_interval, metric=metric))
+        interval = None if len(styles) > MANY else partial(t_interval, metric=metric)
+        _draw_lines(axes, frame, styles, interval)
         axes.set_ylim(canvas.limits(frame["value"], axes.get_ylim(), metric.format))
+        within(axes, frame, styles, partial(t_interval, metric=metric), metric)
+        if len(styles) > MANY:
+            name_lines(axes, frame, styles, points=DRAWN * TALL * 72)
     axes.set(xlabel=figure.label, ylabel=textwrap.fill(f"{metric.title}{unit}", LETTERS))
-    _mark_failures(axes, figure, table, metric, here, styles)
+    mark_failures(axes, figure, table, metric, here, styles, counts=len(styles) <= MANY)
 
 
 def _scale(axes: Axes, figure: Curve, points: Sequence[float]) -> None:
@@ -195,7 +177,10 @@ def _scale(axes: Axes, figure: Curve, points: Sequence[float]) -> None:
 
 
 def _draw_lines(
-    axes: Axes, frame: pd.DataFrame, styles: Mapping[str, Style], interval: Callable[[Any], tuple[float, float]]
+    axes: Axes,
+    frame: pd.DataFrame,
+    styles: Mapping[str, Style],
+    interval: Interval | None,
 ) -> None:
     sns.lineplot(
         frame, x="x", y="value", hue="line", style="line", hue_order=list(styles), style_order=list(styles),
@@ -204,47 +189,9 @@ def _draw_lines(
         errorbar=interval, err_style="band", err_kws={"alpha": 0.18, "lw": 0}, legend=False, ax=axes,
     )  # fmt: skip
     for label, alone in frame.groupby("line"):
-        if len(set(alone["x"])) == 1:  # A band needs two points.
+        if interval is not None and len(set(alone["x"])) == 1:  # A band needs two points.
             low, high = interval(alone["value"])
             axes.vlines(alone["x"].iloc[0], low, high, color=styles[str(label)].colour, lw=1)
-
-
-def _mark_failures(
-    axes: Axes,
-    figure: Curve,
-    table: Table,
-    metric: MetricColumn,
-    here: Sequence[Number],
-    styles: Mapping[str, Style],
-) -> None:
-    """Crosses at the points with collapsed or diverged cells, with their counts beside them."""
-    factor = _factor(metric)
-    low, high = axes.get_ylim()
-    by_x: dict[float, list[tuple[float, str, str]]] = {}
-    for number in here:
-        if failures := canvas.failed(number):
-            values = list(number.values_of(metric.metric).values())
-            y = summarise(values).mean * factor if values else low + FLOOR * (high - low)
-            text = f"{failures}/{len(number.cells)}"
-            by_x.setdefault(_x(figure, number), []).append((y, text, _line(figure, table, number)))
-    for x, marks in by_x.items():
-        heights = canvas.spread_apart([(y - low) / (high - low) * POINTS_HIGH for y, _, _ in marks], 8)
-        for (y, text, line), height in zip(marks, heights, strict=True):
-            axes.plot(x, y, marker="x", color="black", ms=7, mew=1.5, zorder=4)
-            up = height - (y - low) / (high - low) * POINTS_HIGH
-            axes.annotate(
-                text, (x, y), xytext=(6, up + 2), textcoords="offset points", fontsize=7,
-                color=styles[line].colour, fontweight="bold", annotation_clip=False,
-                path_effects=[withStroke(linewidth=2, foreground="white")],
-            )  # fmt: skip
-
-
-def _x(figure: Curve, number: Number) -> float:
-    return figure.number(number.coordinates[figure.along])
-
-
-def _line(figure: Curve, table: Table, number: Number) -> str:
-    return table.point_label(number.coordinates[figure.lines]) if figure.lines else ""
 
 
 KIND = FigureKind(Curve, "curves", "no line has two points", shows, draw, caption)

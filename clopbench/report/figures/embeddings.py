@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from threadpoolctl import threadpool_limits
 
-from clopbench.report.figures import canvas, placement
+from clopbench.report.figures import canvas, looks, placement
 from clopbench.report.figures.attachments import EMBEDDED_SEED, Attachments
 from clopbench.report.figures.figure_kind import FigureKind
 from clopbench.report.observations import Observation
@@ -193,7 +193,7 @@ def _tsne_panel(axes: Axes, figure: TsneFigure, embeddings: Embeddings) -> None:
     images, stars = points[: len(embeddings.y_N)], points[len(embeddings.y_N) :]
     others = embeddings.y_N >= COLOURED
     axes.scatter(*images[others].T, s=6, color="0.8", lw=0, zorder=1)
-    for label, colour in enumerate(sns.color_palette("colorblind", COLOURED)):
+    for label, colour in enumerate(looks.classes(COLOURED)):
         marker = canvas.MARKERS[label % 5]
         axes.scatter(*images[embeddings.y_N == label].T, s=9, color=colour, marker=marker, lw=0, zorder=2)
         if label < len(stars):
@@ -207,7 +207,7 @@ def _classes(layouts: Sequence[Sequence[tuple[Shown, Embeddings]]]) -> dict[str,
     """Handles and labels of the legend."""
     everything = [embeddings for layout in layouts for _, embeddings in layout]
     classes = max(int(embeddings.y_N.max()) + 1 for embeddings in everything)
-    colours = sns.color_palette("colorblind", COLOURED)
+    colours = looks.classes(COLOURED)
     handles: list[object] = [
         Line2D([], [], ls="", marker=canvas.MARKERS[label % 5], ms=4, color=colours[label])
         for label in range(min(classes, COLOURED))

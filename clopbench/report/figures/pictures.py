@@ -12,7 +12,9 @@ from clopbench.report.figures.figure_kind import FigureKind
 from clopbench.report.tables import Table
 from clopbench.suite.figures import FigureDeclaration
 
-FORMATS = {".png": canvas.png, ".pdf": canvas.pdf}
+FORMATS = {".png": canvas.png, ".pdf": canvas.pdf, ".webp": canvas.webp}
+BESIDE_A_PAGE = (".png", ".pdf")
+WITHIN_A_PAGE = (".webp",)
 DRAWING = (paired_dots, curves, variance_shares, spectra, embeddings)
 """The files in which the kinds stand."""
 KINDS = {
@@ -45,7 +47,7 @@ class Files(Mapping[str, bytes]):
     pictures: folder → those that lie in it.
     """
 
-    def __init__(self, pictures: Mapping[str, Sequence[Picture]], endings: Sequence[str] = tuple(FORMATS)):
+    def __init__(self, pictures: Mapping[str, Sequence[Picture]], endings: Sequence[str] = BESIDE_A_PAGE):
         self._endings = endings
         self._draw = {
             f"{folder}/{p.name}": p.draw

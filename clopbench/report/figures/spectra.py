@@ -14,8 +14,8 @@ from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from clopbench.report.figures import canvas, placement
 from clopbench.report.figures.attachments import Attachments
-from clopbench.report.figures.curves import Style, styled
 from clopbench.report.figures.figure_kind import FigureKind
+from clopbench.report.figures.looks import Style, styled
 from clopbench.report.figures.paired_dots import counted
 from clopbench.report.formats import wording
 from clopbench.report.observations import Number

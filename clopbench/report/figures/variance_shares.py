@@ -1,16 +1,16 @@
 """Where the variance over seeds comes from: the deviation that each source causes alone, and its share."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from clopbench.report import amounts
-from clopbench.report.figures import canvas, placement
+from clopbench.report.figures import canvas, looks, placement
 from clopbench.report.figures.attachments import Attachments
 from clopbench.report.figures.figure_kind import FigureKind
+from clopbench.report.figures.looks import Style
 from clopbench.report.figures.paired_dots import counted
 from clopbench.report.formats import variance_wording, wording
 from clopbench.report.tables import Table
@@ -35,25 +35,22 @@ def draw(figure: VarianceShares, tables: Sequence[Table], _: Attachments) -> Fig
     by_table = [_known(figure, table) for table in tables]
     heights = [0.75 + sum(_height(some) for some in _by_metric(known)) for known in by_table]
     drawn, parts = canvas.by_scale(tables, heights)
-    labels = list(
-        dict.fromkeys(_row(t, one) for t, known in zip(tables, by_table, strict=True) for one in known)
-    )
+    styles = _styles([(t, one) for t, known in zip(tables, by_table, strict=True) for one in known])
     for table, known, part in zip(tables, by_table, parts, strict=True):
         part.suptitle(f"scale {table.scale.name}, {_seeds_text(known)}")
         metrics = list(_by_metric(known))
         grid = canvas.panels(part, 2 * len(metrics), 2)
         for some, left, right in zip(metrics, grid[::2], grid[1::2], strict=True):
-            _panel(left, table, some, labels, lambda part: part.sd, 100 if _percent(some) else 1)
-            _panel(right, table, some, labels, lambda part: part.share, 100)
+            _panel(left, table, some, styles, lambda part: part.sd, 100 if _percent(some) else 1)
+            _panel(right, table, some, styles, lambda part: part.share, 100)
             unit = " (points)" if _percent(some) else ""
             left.set(xlabel=f"standard deviation{unit}")
             right.set(xlabel="share of the sum of the single sources (%)", xlim=(-2, 102))
             left.set_title(wording.sentence(some[0].metric.title))
     handles = [
-        Line2D([], [], color=colour, marker=marker, ls="", ms=5)
-        for colour, marker in zip(sns.color_palette("colorblind", len(labels)), canvas.MARKERS, strict=False)
+        Line2D([], [], color=style.colour, marker=style.marker, ls="", ms=5) for style in styles.values()
     ]
-    drawn.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+    drawn.legend(handles, list(styles), loc="outside lower center", ncols=4, frameon=False)
     return drawn
 
 
@@ -107,32 +104,41 @@ def _row(table: Table, one: Breakdown) -> str:
     return ", ".join(map(table.point_label, one.coordinates.values())) or wording.sentence("all cells")
 
 
+def _styles(rows: Sequence[tuple[Table, Breakdown]]) -> dict[str, Style]:
+    """Label → look of each row of marks: that of its method, where methods are what tells the rows apart."""
+    points = {_row(table, one): list(one.coordinates.items()) for table, one in rows}
+    axis = next((only[0][0] for only in points.values() if len(only) == 1), None)
+    names = {label: only[0][1] if len(only) == 1 else label for label, only in points.items()}
+    found = looks.of_points(axis, list(names.values()))
+    return {label: found[name] for label, name in names.items()}
+
+
 def _panel(
     axes: Axes,
     table: Table,
     some: Sequence[Breakdown],
-    labels: Sequence[str],
+    styles: Mapping[str, Style],
     amount: Callable[[Part], Estimate | None],
     factor: float,
 ) -> None:
     """Marks with their intervals, the sources below one another."""
-    palette = sns.color_palette("colorblind", len(labels))
     names: dict[str, int] = {}
     for one in some:
-        place = labels.index(_row(table, one))
-        shift = APART * ((place + 0.5) / len(labels) - 0.5)
+        label = _row(table, one)
+        style = styles[label]
+        shift = APART * ((list(styles).index(label) + 0.5) / len(styles) - 0.5)
         for name, part in variance_wording.named(table, one):
             found = amount(part)
             if found is None or name == variance_wording.SUM:
                 continue
-            label = TEST_SET if one.parts is not None and part is one.parts.test_set else name
-            height = names.setdefault(label, len(names)) + shift
+            source = TEST_SET if one.parts is not None and part is one.parts.test_set else name
+            height = names.setdefault(source, len(names)) + shift
             bar = None
             if found.low is not None and found.high is not None:
                 bar = [[(found.value - found.low) * factor], [(found.high - found.value) * factor]]
             axes.errorbar(
-                found.value * factor, height, xerr=bar, fmt=canvas.MARKERS[place % len(canvas.MARKERS)],
-                color=palette[place], ms=4.5, capsize=2, lw=1,
+                found.value * factor, height, xerr=bar, fmt=style.marker, color=style.colour,
+                ms=4.5, capsize=2, lw=1,
             )  # fmt: skip
     axes.set(ylim=(len(names) - 0.5, -0.5), yticks=range(len(names)), yticklabels=list(names))
     axes.grid(axis="y", visible=False)

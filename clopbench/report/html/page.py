@@ -15,18 +15,22 @@ from xml.etree.ElementTree import Element
 from clopbench.report import layout, summary
 from clopbench.report.document import Document, collect, make_document, margins, not_run
 from clopbench.report.figures.attachments import Attachments
+from clopbench.report.figures.pictures import WITHIN_A_PAGE
 from clopbench.report.formats.markdown import Markdown
-from clopbench.report.html.cells import cells_data, embedded
-from clopbench.report.html.markup import append, element, inline, prose, to_text
+from clopbench.report.html.cards import claim_cards
+from clopbench.report.html.cells import cells_data, packed
+from clopbench.report.html.markup import Child, append, element, inline, prose, to_text
 from clopbench.report.html.tables import Groups, at_scale, chip, grid, grid_entry, place
 from clopbench.report.publication import arms_by_scale
+from clopbench.report.results_page import answers, by_importance
 from clopbench.report.tables import Table
 from clopbench.results.looks import RecordedLook
 from clopbench.results.records import Record
 from clopbench.suite.suite import Suite
 
-SCRIPTS = ("sorting.js", "filters.js", "curves.js", "cells.js", "start.js")
+SCRIPTS = ("sorting.js", "filters.js", "fitting.js", "curves.js", "cells.js", "start.js")
 TITLE = "Contrastive learning with orthonormal prototypes: what was reproduced"
+QUESTION = "Does the paper hold?"
 
 ABOUT = Markdown("""\
 The paper: *Semi-Supervised Contrastive Learning with Orthonormal Prototypes* (CLOP, arXiv 2512.07880).
@@ -50,6 +54,7 @@ def to_html(
     }
     groups = Groups()
     pictures = _by_folder(document)
+    tables = {name: tables[name] for name in by_importance(suite, tables)}
     contents = [
         _table(suite, name, at, pictures.get(layout.folder(name), []), groups) for name, at in tables.items()
     ]
@@ -62,8 +67,8 @@ def to_html(
         style=style,
         toolbar=to_text(_toolbar(suite, tables)),
         contents=to_text(_contents(suite, tables)),
-        main="\n".join(map(to_text, [_summary(suite, tables), *contents])),
-        data=embedded(data),
+        main="\n".join(map(to_text, [*_summary(suite, tables), *contents])),
+        data=packed(data),
         script=script,
     )
 
@@ -79,7 +84,7 @@ def report(
     tables = collect(suite, arms_by_scale(records_by_scale), looks, note)
     by_id = {record.cell.id: record for records in records_by_scale.values() for record in records}
     return to_html(
-        suite, tables, make_document(suite, tables, attachments=attachments, endings=[".png"]), by_id
+        suite, tables, make_document(suite, tables, attachments=attachments, endings=WITHIN_A_PAGE), by_id
     )
 
 
@@ -122,26 +127,40 @@ def _toolbar(suite: Suite, tables: Mapping[str, Sequence[Table]]) -> Element:
 
 def _contents(suite: Suite, tables: Mapping[str, Sequence[Table]]) -> Element:
     """Links to every table; those without records are marked."""
-    items = [element("li", element("a", "Summary", href="#summary"))]
+    items = [element("li", element("a", "The answer", href="#summary"))]
     for name, at_scales in tables.items():
         link = element("a", suite.table(name).title, href=f"#{layout.anchor(name)}")
         items.append(element("li", link, class_=None if at_scales else "empty", data_of=name))
     return element("ul", *items)
 
 
-def _summary(suite: Suite, tables: Mapping[str, Sequence[Table]]) -> Element:
-    made = element("section", element("h2", "Summary"), id_="summary")
-    if words := summary.own_words(suite):
-        append(made, prose(words))
-    append(made, element("p", summary.counted(suite, tables)))
-    append(made, _claim_matrix(suite, tables))
+def _summary(suite: Suite, tables: Mapping[str, Sequence[Table]]) -> list[Element]:
+    """The answer with the claims as cards, and folded below it whatever else is said of all tables."""
+    answer, _, more = summary.own_words(suite).partition("\n\n")
+    made = element("section", element("h2", QUESTION), id_="summary")
+    if answer:
+        append(made, element("div", prose(Markdown(answer)), class_="answer"))
+    append(made, *claim_cards(answers(suite, tables)))
     head = ["table", "known", *summary.NUMBER_VERDICTS]
     lines = [
         [_link_entry(name), *(grid_entry(count) for count in counts)]
         for name, *counts in summary.paper_numbers(suite, tables)
     ]
-    append(made, grid("the paper's numbers, at its own scale", head, lines))
-    return append(made, element("details", element("summary", "How to read this page"), prose(ABOUT)))
+    folded = [
+        _folded("All claims at each scale", _claim_matrix(suite, tables)),
+        _folded(
+            "What was run, and the paper's numbers",
+            element("p", summary.counted(suite, tables)),
+            grid("the paper's numbers, at its own scale", head, lines),
+        ),
+        _folded("In more words", prose(Markdown(more))) if more else None,
+        _folded("How to read this page", prose(ABOUT)),
+    ]
+    return [append(made, *folded)]
+
+
+def _folded(title: str, *content: Child) -> Element:
+    return element("details", element("summary", title), *content, class_="more")
 
 
 def _claim_matrix(suite: Suite, tables: Mapping[str, Sequence[Table]]) -> Element:
@@ -190,7 +209,7 @@ def _by_folder(document: Document) -> dict[str, list[Element]]:
     """Folder of a table → the pictures that lie in it."""
     found: dict[str, list[Element]] = {}
     for path in map(PurePosixPath, document.pictures):
-        if path.suffix == ".png":
+        if path.suffix in WITHIN_A_PAGE:
             shown = _figure(
                 document.pictures[str(path)], document.shown.get(str(path.with_suffix("")), path.stem)
             )
@@ -198,7 +217,7 @@ def _by_folder(document: Document) -> dict[str, list[Element]]:
     return found
 
 
-def _figure(png: bytes, caption: str) -> Element:
-    source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+def _figure(webp: bytes, caption: str) -> Element:
+    source = f"data:image/webp;base64,{base64.b64encode(webp).decode()}"
     picture = element("img", src=source, alt=caption, loading="lazy", decoding="async")
     return element("figure", picture, element("figcaption", caption))

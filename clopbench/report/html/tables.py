@@ -50,7 +50,7 @@ class Groups:
         # A chosen point has the cells of another one, which stands first.
         places = {cell.id: number for number in reversed(table.numbers) for cell in number.cells}
         cells = {cell.id: wording.name(table, places[cell.id].coordinates) for cell in claim.cells}
-        key = f"{place(table.name, table.scale.name)}~claim-{claim.declaration.name}"
+        key = claim_key(table, claim)
         return self._add(key, table, claim.declaration.text, cells, [claim.metric])
 
     def _add(
@@ -99,6 +99,11 @@ def at_scale(table: Table, groups: Groups) -> Element:
 def place(table: str, scale: str) -> str:
     """The id of a table at a scale."""
     return f"{layout.anchor(table)}-{layout.anchor(scale)}"
+
+
+def claim_key(table: Table, claim: Claim) -> str:
+    """The key under which a claim's cells open."""
+    return f"{place(table.name, table.scale.name)}~claim-{claim.declaration.name}"
 
 
 def grid(title: str, head: Sequence[str], lines: Sequence[Sequence[Element]]) -> Element:

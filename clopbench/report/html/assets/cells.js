@@ -1,6 +1,18 @@
-// Cells: a click on a number opens what is behind it. The data are those of html_cells.py.
+// Cells: a click on a number opens what is behind it. The data are those of cells.py.
 
-const data = JSON.parse(document.getElementById("data").textContent);
+let data;
+let unpacking;
+
+/** Unpack the data within this file, once, when something is opened for the first time. */
+function unpacked() {
+  unpacking ??= (async () => {
+    const packed = Uint8Array.from(atob(document.getElementById("data").textContent), (sign) => sign.charCodeAt(0));
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+    data = JSON.parse(await new Response(stream).text());
+  })();
+  return unpacking;
+}
+
 const COLOURS = 8;
 const FIRST_CURVE = ["loss_total", "singular values"];
 let lastCurve = FIRST_CURVE[0];
@@ -176,8 +188,12 @@ function endings(cells) {
 
 function enableCells() {
   const dialog = document.getElementById("cells");
+  const keys = new Set([...document.querySelectorAll("[data-opens]")].map((button) => button.dataset.opens));
+  const wanted = () => decodeURIComponent(location.hash.slice(1));
 
-  function open(key) {
+  async function open(key) {
+    await unpacked();
+    if (wanted() !== key) return;
     const group = data.groups[key];
     const cells = group.cells.map(readCell);
     dialog.replaceChildren(
@@ -187,13 +203,14 @@ function enableCells() {
       make("div", { class: "dialog-body" },
         endings(cells), curveSection(cells) ?? "", cellTable(cells, group), configuration(cells)));
     if (!dialog.open) dialog.showModal();
+    fitTables(dialog);
     dialog.querySelector(".dialog-body").scrollTop = 0;
   }
 
   /** The address says what is open, so that it can be shared and the back button closes it. */
   function follow() {
-    const key = decodeURIComponent(location.hash.slice(1));
-    if (Object.hasOwn(data.groups, key)) open(key);
+    const key = wanted();
+    if (keys.has(key)) open(key);
     else if (dialog.open) dialog.close();
   }
 
@@ -203,8 +220,7 @@ function enableCells() {
     else if (event.target === dialog) dialog.close();
   });
   dialog.addEventListener("close", () => {
-    const key = decodeURIComponent(location.hash.slice(1));
-    if (Object.hasOwn(data.groups, key)) history.replaceState(null, "", "#");
+    if (keys.has(wanted())) history.replaceState(null, "", "#");
   });
   addEventListener("hashchange", follow);
   follow();

@@ -34,6 +34,7 @@ function enableFilters() {
       section.classList.toggle("no-scale", parts.length > 0 && parts.every((part) => part.hidden));
     }
     document.getElementById("shown").textContent = `${shown} of ${sections.length} tables`;
+    fitTables();
   }
 
   search.addEventListener("input", apply);
