@@ -36,21 +36,59 @@ ROOMS = {
 """Folder → tests of its files and of the folders below it; others have the tests of their own name."""
 
 NEAR = {
-    "clopbench/training/loop.py": ["tests/training/test_wiring.py"],
-    "clopbench/training/assembly.py": ["tests/training/test_seeding.py", "-k=what_varies or held_out"],
+    "clopbench/cell.py": ["tests/vocabulary/test_cell.py"],
+    "clopbench/contrastive.py": ["tests/vocabulary/test_contrastive.py"],
+    "clopbench/geometry.py": ["tests/training/test_training.py", "-k=geometry or effective_rank"],
+    "clopbench/identity.py": ["tests/vocabulary/test_cell.py"],
+    "clopbench/prototypes.py": ["tests/vocabulary/test_prototypes.py"],
+    "clopbench/seeds.py": ["tests/training/test_seeding.py"],
+    "clopbench/data/dataset.py": ["tests/data/test_data.py", "tests/data/test_unlabelled.py"],
+    "clopbench/data/imagefolder.py": ["tests/data/test_image_folders.py", "tests/data/test_unlabelled.py"],
+    "clopbench/data/simclr.py": ["tests/data/test_augment.py"],
+    "clopbench/data/crop.py": ["tests/data/test_crop.py", "tests/data/test_augment.py", "-k=crop or box"],
+    "clopbench/data/store.py": ["tests/data/test_damage.py", "tests/data/test_data.py"],
+    "clopbench/evaluation/keeping.py": ["tests/evaluation/test_measure.py", "-k=kept or keeping"],
+    "clopbench/evaluation/measure.py": ["tests/evaluation/test_measure.py"],
     "clopbench/evaluation/probe.py": [
         "tests/training/test_training.py", "tests/evaluation/test_measure.py",
         "-k=probe or knn or top_k or vote or neighbour",
     ],
-    "clopbench/launch/outcomes.py": ["tests/launch/test_outcomes.py"],
     "clopbench/evaluation/selection.py": [
         "tests/evaluation/test_selection.py", "tests/evaluation/test_measure.py",
     ],
-    "clopbench/contrastive.py": ["tests/vocabulary/test_contrastive.py"],
-    "clopbench/geometry.py": ["tests/training/test_training.py", "-k=geometry or effective_rank"],
-    "clopbench/identity.py": ["tests/vocabulary/test_cell.py"],
-    "clopbench/seeds.py": ["tests/training/test_seeding.py"],
+    "clopbench/evaluation/trained_probe.py": ["tests/evaluation/test_trained_probe.py", "-k=not compiled"],
+    "clopbench/launch/judging.py": ["tests/launch/test_numbers.py"],
+    "clopbench/launch/outcomes.py": ["tests/launch/test_outcomes.py"],
+    "clopbench/launch/run_cell.py": [
+        "tests/evaluation/test_measure.py", "tests/launch/test_numbers.py", "tests/evaluation/test_selection.py",
+    ],
+    "clopbench/report/choosing.py": ["tests/report/test_choices.py"],
+    "clopbench/report/claims": ["tests/report/test_claims.py", "tests/report/test_contrasts.py"],
+    "clopbench/report/observations.py": ["tests/report/test_claims.py", "tests/report/test_metric_columns.py"],
+    "clopbench/report/tables.py": [
+        "tests/report/test_metric_columns.py", "tests/report/test_choices.py", "tests/report/test_claims.py",
+        "tests/report/test_looking.py",
+    ],
+    "clopbench/results/looks.py": ["tests/results/test_looks.py", "tests/report/test_looking.py"],
+    "clopbench/results/plan.py": ["tests/results/test_seeds_asked.py", "tests/results/test_records.py"],
+    "clopbench/results/index.py": ["tests/results/test_records.py", "tests/results/test_damage.py"],
+    "clopbench/results/published.py": ["tests/results/test_records.py", "tests/results/test_importing.py"],
     "clopbench/statistics/power.py": ["tests/report", "-k=power or seeds or needed"],
+    "clopbench/statistics/scores.py": ["tests/statistics/test_comparisons.py"],
+    "clopbench/suite/checks.py": ["tests/report/test_signs.py"],
+    "clopbench/suite/choices.py": ["tests/report/test_choices.py"],
+    "clopbench/suite": [
+        "tests/suite/test_reading.py", "tests/suite/test_small_tables.py",
+        "tests/suite/test_wrong_declarations.py", "tests/cli/test_overrides_named.py",
+    ],
+    "clopbench/training/assembly.py": ["tests/training/test_seeding.py", "tests/training/test_wiring.py"],
+    "clopbench/training/checkpoint.py": ["tests/training/test_resume.py", "-k=checkpoint or disk or resumed"],
+    "clopbench/training/lars.py": ["tests/training/test_optim.py"],
+    "clopbench/training/loop.py": ["tests/training/test_wiring.py"],
+    "clopbench/training/model.py": [
+        "tests/training/test_wiring.py", "tests/training/test_resume.py", "-k=not signalled",
+    ],
+    "methods": ["tests/vocabulary/test_rivals.py", "tests/vocabulary/test_methods.py"],
 }  # fmt: skip
 """File or folder → the arguments for pytest with `--near`. Others have the test file of their own name, or
 those of ROOMS."""
