@@ -15,7 +15,6 @@ from clopbench.launch import run_cell
 from clopbench.results.embeddings import read_embeddings
 from clopbench.suite.overrides import parse
 
-
 FEW = ["data.label_fraction=0.05", "data.class_fractions={0: 0.6, 4: 0.8}"]
 """With some images left out, a label that is taken from another place is another image's."""
 
