@@ -8,7 +8,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 
-from clopbench.evaluation import keeping, probe
+from clopbench import geometry, seeds
+from clopbench.data.augment import recipe
+from clopbench.evaluation import keeping, measure, probe
 from clopbench.evaluation.selection import Selection
 from clopbench.evaluation.trained_probe import ProbeTraining
 from clopbench.launch import run_cell
@@ -160,6 +162,29 @@ def test_geometry_is_that_of_the_test_images_embeddings_by_numpy(judged):
     assert metrics["prototype_top1"] == pytest.approx((cosine_MK.argmax(1) == frozen.y_M.numpy()).mean())
     assert metrics["prototype_overlap"] == pytest.approx(0, abs=1e-5)
     assert metrics["dominant_share"] == pytest.approx(singular[0] ** 2 / len(z_MD), rel=1e-4)
+
+
+def test_alignment_is_of_two_views_that_the_evaluations_stream_draws(judged):
+    metrics, frozen, _, _ = judged
+    network = torch.nn.Sequential(frozen.model.encoder, frozen.model.head).eval()
+    generator = torch.Generator().manual_seed(seeds.integer(frozen.cell.seed, "evaluate"))
+    [image_MCHW] = frozen.test.batches([np.arange(360)])
+    augment, found = recipe(frozen.cell.augmentation.name), []
+    with torch.no_grad():
+        for _ in range(2):
+            found.append(torch.nn.functional.normalize(network(augment(image_MCHW, generator)), dim=1).double())
+    assert metrics["alignment"] == pytest.approx(((found[0] - found[1]) ** 2).sum(1).mean().item(), rel=1e-5)
+
+
+def test_of_a_large_test_set_alignment_and_uniformity_take_a_part(judged, monkeypatch):
+    """As many images of 8×8 float32 as fill the bytes, and the pairs of the first embeddings."""
+    counted = {}
+    monkeypatch.setattr(measure, "ALIGNMENT_BYTES", 50 * 8 * 8 * 4 + 3)
+    monkeypatch.setattr(measure, "PAIRS_OF", 20)
+    for name in ("alignment", "uniformity"):
+        monkeypatch.setattr(geometry, name, lambda *z, name=name: counted.setdefault(name, [*map(len, z)])[0])
+    measure.measure(judged[1])
+    assert counted == {"alignment": [50, 50], "uniformity": [20]}
 
 
 def test_a_near_neighbour_outvotes_two_that_are_farther():
