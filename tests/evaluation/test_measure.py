@@ -91,6 +91,10 @@ def test_a_trained_probe_of_the_shown_labels_is_told_from_that_of_all(suite, plu
     """Each is trained again alone, to the bit; the file that an interruption needs goes with the record."""
     settings = ("probe=sgd", "probe_learning_rate=0.5", "probe_epochs=2", "probe_batch_size=16")
     record, [frozen] = measured(suite, plugins, tmp_path, *FEW, *(f"evaluation.{word}" for word in settings))
+    assert record.provenance["test_images"] == 360
+    views = 2 * 256 * (len(frozen.train) // 256)  # One epoch of whole batches.
+    pace = views / record.provenance["train_seconds"]
+    assert record.provenance["views_per_second"] == pytest.approx(pace, rel=0.05)
     assert (tmp_path / "probe.pt").exists() and frozen.probe.path == tmp_path / "probe.pt"
     found = {}
     for name, y_N in (("probe", frozen.shown_N), ("probe_all", frozen.all_N)):
