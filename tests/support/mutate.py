@@ -190,8 +190,8 @@ def tests_of(path: Path, near: bool) -> list[str]:
     raise ValueError(f"no tests for {path}")
 
 
-def lives(checkout: Path, fault: Fault, seconds: float, near: bool) -> bool:
-    """Whether the tests pass in a copy of the checkout that has this fault; to hang is not to pass."""
+def lives(checkout: Path, fault: Fault, seconds: float, near: bool) -> bool | None:
+    """Whether the tests pass in a copy of the checkout that has this fault; None: they do not end in time."""
     target = checkout / fault.path.relative_to(ROOT)
     lines = fault.path.read_text(encoding="utf-8").splitlines()
     target.write_text("\n".join([*lines[: fault.first - 1], fault.text, *lines[fault.last :], ""]), "utf-8")
@@ -201,14 +201,15 @@ def lives(checkout: Path, fault: Fault, seconds: float, near: bool) -> bool:
         target.write_text("\n".join([*lines, ""]), "utf-8")
 
 
-def passes(checkout: Path, tests: list[str], seconds: float) -> bool:
-    """Whether these tests of a checkout pass within a time."""
+def passes(checkout: Path, tests: list[str], seconds: float) -> bool | None:
+    """Whether these tests of a checkout pass; None where they do not end in time."""
     process = multiprocessing.get_context("forkserver").Process(target=tested, args=(checkout, tests))
     process.start()
     process.join(seconds)
     if process.exitcode is None and process.pid is not None:
         os.killpg(process.pid, signal.SIGKILL)
         process.join()
+        return None
     return process.exitcode == 0
 
 
@@ -240,7 +241,12 @@ def main() -> int:
     parser.add_argument("--most", type=int, default=20, help="faults tried of each file, drawn at random")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=900, help="for one fault; one that hangs is seen")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=900,
+        help="for one fault; those that take longer are counted apart: they may hang, or the machine is busy",
+    )
     parser.add_argument("--near", action="store_true", help="only the tests nearest to each file")
     options = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -251,25 +257,26 @@ def main() -> int:
         chosen += random.Random(options.seed).sample(every, min(options.most, len(every)))
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(options.jobs) as pool:
 
-        def work(number: int) -> list[Fault]:
+        def work(number: int) -> list[bool | None]:
             checkout = copied(Path(folder) / str(number))
-            alive = []
+            found = []
             for tests in {
                 tuple(tests_of(fault.path, options.near)) for fault in chosen[number :: options.jobs]
             }:
                 if not passes(checkout, [*tests], options.seconds):
-                    sys.exit(f"these fail without any fault: {' '.join(tests)}")
+                    sys.exit(f"these fail, or take too long, without any fault: {' '.join(tests)}")
             for fault in chosen[number :: options.jobs]:
                 begin = time.monotonic()
-                if lives(checkout, fault, options.seconds, options.near):
-                    alive.append(fault)
-                    print(fault, flush=True)
-                print(f"{time.monotonic() - begin:.0f} s", file=sys.stderr, flush=True)
-            return alive
+                found.append(lives(checkout, fault, options.seconds, options.near))
+                seconds = time.monotonic() - begin
+                if found[-1] is not False:
+                    print("" if found[-1] else f"not decided in {seconds:.0f} s: ", fault, sep="", flush=True)
+                print(f"{seconds:.0f} s", file=sys.stderr, flush=True)
+            return found
 
-        alive = [fault for part in pool.map(work, range(options.jobs)) for fault in part]
-    print(f"{len(chosen) - len(alive)} of {len(chosen)} faults seen")
-    return 1 if alive else 0
+        found = [one for part in pool.map(work, range(options.jobs)) for one in part]
+    print(f"{found.count(False)} of {len(chosen)} faults seen, {found.count(None)} not decided in time")
+    return 1 if any(one is not False for one in found) else 0
 
 
 if __name__ == "__main__":
