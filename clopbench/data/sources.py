@@ -107,7 +107,7 @@ def missing(name: str) -> UserError:
 def with_versions(evaluation: Mapping[str, Any]) -> dict[str, Any]:
     """An evaluation's fields with the versions of the data sets that it names, which are part of a cell.
 
-    Raises UserError for an unknown data set.
+    Raises UserError for an unknown data set, and for one that is listed twice.
     """
     fields = dict(evaluation)
     if "transfer" in fields:
@@ -116,6 +116,8 @@ def with_versions(evaluation: Mapping[str, Any]) -> dict[str, Any]:
             raise UserError(
                 f"evaluation.transfer: must be a list of data sets, such as [dtd, pets] (got {names!r})"
             )
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise UserError(f"evaluation.transfer: '{twice}' is listed twice")
         fields["transfer"] = {name: source(name).version for name in names}
     if isinstance(name := fields.get("detection"), str):
         fields["detection_version"] = source(name).version

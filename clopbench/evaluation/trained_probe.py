@@ -21,6 +21,7 @@ from clopbench import seeds
 from clopbench.cell import Cell, TrainingConfig
 from clopbench.data.augment import recipe, to_float
 from clopbench.evaluation.probe import BATCH, TOP, Accuracy, top_k
+from clopbench.results.files import plain
 from clopbench.results.records import write_atomic
 from clopbench.training.feed import Images, in_order
 from clopbench.training.loop import draw_views
@@ -133,7 +134,7 @@ class ProbeTraining:
     def _load(self) -> dict[str, Any]:
         """What was saved of probes of this very encoder; nothing where there is none that can be read."""
         try:
-            state = torch.load(self.path, map_location=self.images.device, weights_only=True)
+            state = torch.load(plain(self.path), map_location=self.images.device, weights_only=True)
         except FileNotFoundError:
             return {}
         except Exception as error:  # Junk makes the unpickler raise almost anything.

@@ -16,6 +16,7 @@ from clopbench.launch.child import say_end
 from clopbench.launch.messages import Ending, Said, Task
 from clopbench.launch.recording import run_and_record
 from clopbench.results import leases
+from clopbench.results.files import Unreadable, open_to_append, reason, shown
 from clopbench.results.records import DamagedRecord, Store
 from clopbench.training.stop import StopRequest
 
@@ -84,13 +85,23 @@ def _settled(store: Store, cell_id: str, since: float) -> bool:
 
 
 def _log_to(path: Path) -> None:
-    """Send everything that this process prints, from C libraries too, to the cell's log."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    """Send everything that this process prints, from C libraries too, to the cell's log.
+
+    Raises UserError where that is no file that can be written to; what is printed then goes nowhere.
+    """
+    problem = None
+    try:
+        handle = open_to_append(path)
+    except (OSError, Unreadable) as error:
+        problem = UserError(f"the log {shown(path)} cannot be written: {reason(error)}")
+        handle = os.open(os.devnull, os.O_WRONLY)
     os.dup2(handle, 1)
     os.dup2(handle, 2)
     os.close(handle)
     log = _LogFile(1, "wb", closefd=False)
     sys.stdout = sys.stderr = io.TextIOWrapper(log, "utf-8", "backslashreplace", write_through=True)
+    if problem is not None:
+        raise problem
 
 
 class _LogFile(io.FileIO):

@@ -44,7 +44,7 @@ class Document:
         contents = {**{name: text.encode() for name, text in self.texts.items()}, **self.pictures}
         for name, content in contents.items():
             path = folder / name
-            if not path.exists() or path.read_bytes() != content:
+            if not path.is_file() or path.read_bytes() != content:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_atomic(path, content)
                 written.append(path)

@@ -1,4 +1,4 @@
-"""Reading files that may be anything: it takes no longer, and no more memory, than the file itself asks for."""
+"""Files that may be anything: reading takes no longer, and no more memory, than the file itself asks for."""
 
 import json
 import os
@@ -50,6 +50,35 @@ def read_bytes(path: Path, most: int, last: int | None = None) -> bytes:
         raise Unreadable(reason(error)) from None
     finally:
         os.close(handle)
+
+
+def plain(path: Path) -> Path:
+    """The same path, for a reader who would wait for ever at a pipe; there may be nothing at all.
+
+    Raises Unreadable for what is no plain file.
+    """
+    if os.path.lexists(path) and not path.is_file():
+        raise Unreadable(_unopened(path) or "no file")
+    return path
+
+
+def open_to_append(path: Path) -> int:
+    """A handle at the end of a plain file, which is made where there is none. Never waits for a reader.
+
+    Raises OSError, and Unreadable for what is no plain file.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    try:
+        handle = os.open(path, flags, 0o666)
+    except OSError as error:
+        if (kind := _unopened(path)) is not None:
+            raise Unreadable(kind) from None
+        raise error
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(handle)
+        raise Unreadable(_in_place(found))
+    return handle
 
 
 def read_json(path: Path, most: int) -> Any:

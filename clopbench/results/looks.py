@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from clopbench.errors import UserError
-from clopbench.results.files import Unreadable, is_folder, parse_json, read_bytes, reason, shown
+from clopbench.results.files import Unreadable, is_folder, open_to_append, parse_json, read_bytes, reason, shown
 
 NAME = "looks.jsonl"
 MOST_BYTES = 2**26
@@ -88,7 +88,7 @@ def add(root: Path, looks: Sequence[RecordedLook]) -> int:
     text = "".join(json.dumps(look.as_data(), sort_keys=True) + "\n" for look in new).encode()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        handle = open_to_append(path)
         try:
             # In one piece, and on a line of its own whatever a killed process left.
             cut = os.fstat(handle).st_size and read_bytes(path, MOST_BYTES, last=1) != b"\n"

@@ -34,6 +34,8 @@ class Provenance(_Checked):
     train_seconds: Cost | None = None
     views_per_second: Cost | None = None
     ended_unix: Cost = 0.0
+    test_images: Annotated[int, Ge(1)] = 1
+    """Left out, as is `ended_unix`, by records that are older than the field; never null."""
     engine: Engine | None = None
     """None: the record is older than this field."""
 

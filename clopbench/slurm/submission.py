@@ -27,7 +27,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from clopbench.results.files import Unreadable, is_folder, parse_json, read_bytes, read_json, reason, shown
+from clopbench.results.files import (
+    Unreadable,
+    is_folder,
+    open_to_append,
+    parse_json,
+    read_bytes,
+    read_json,
+    reason,
+    shown,
+)
 from clopbench.results.records import PARTIAL, Store, write_atomic
 from clopbench.slurm.submitted import Part, SubmittedCell, cells_of, checked_about
 
@@ -119,7 +128,7 @@ class Submission:
         """Append an event to a task's file: one short line, so that two writers cannot mix."""
         line = json.dumps({"event": event, "unix": round(time.time(), 3)} | details) + "\n"
         path = self.folder / "events" / f"{task}.jsonl"
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        handle = open_to_append(path)
         with os.fdopen(handle, "wb") as file:
             file.write(line.encode())
 
@@ -151,6 +160,7 @@ class Submission:
             "others.jsonl": lambda: self.others,
             "jobs": lambda: [self.job(part) for part in self.parts],
             "cancelled.json": lambda: self.cancelled,
+            "forgotten.json": lambda: self.forgotten,
         }
         for name, read in parts.items():
             try:
@@ -170,9 +180,12 @@ class Submission:
     def forgotten(self) -> set[str]:
         """Ids of cells that `bench forget` took off the status."""
         try:
-            return set(json.loads((self.folder / "forgotten.json").read_text(encoding="utf-8")))
+            cells = read_json(self.folder / "forgotten.json", MOST_BYTES)
         except FileNotFoundError:
             return set()
+        if not isinstance(cells, list) or not all(isinstance(cell, str) for cell in cells):
+            raise Unreadable("not a list of cells")
+        return set(cells)
 
     def forget(self, cells: set[str]) -> None:
         write_atomic(self.folder / "forgotten.json", json.dumps(sorted(self.forgotten | cells)).encode())

@@ -18,6 +18,7 @@ from clopbench.launch.devices import slots
 from clopbench.launch.taking import resolve
 from clopbench.launch.team import Missing, Seat, follow, lead
 from clopbench.plural import plural
+from clopbench.results.files import Unreadable
 from clopbench.results.records import Store, write_atomic
 from clopbench.slurm import options
 from clopbench.slurm.allocation import Allocation
@@ -192,7 +193,7 @@ class Turn:
             self.submission.note(
                 self.number, event, job=self.allocation.job, turn=self.allocation.restarts, **details
             )
-        except OSError as error:
+        except (OSError, Unreadable) as error:
             print(f"event {event} not noted: {error}", flush=True)
 
 

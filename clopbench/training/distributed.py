@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from clopbench.cell import Cell
 from clopbench.method import Embedded
+from clopbench.results.files import Unreadable, plain
 from clopbench.training.collectives import gathered, peers
 from clopbench.training.feed import Images
 from clopbench.training.loop import Trainer
@@ -121,8 +122,8 @@ class SharedTrainer(Trainer):
         """Rank 0's checkpoint: another node may not see the file yet, or an older one."""
         content = None
         if self.writes:
-            with contextlib.suppress(OSError):
-                content = path.read_bytes()
+            with contextlib.suppress(OSError, Unreadable):
+                content = plain(path).read_bytes()
         content = self.ranks.share(content)
         if content is None:
             raise FileNotFoundError(path)

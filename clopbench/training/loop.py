@@ -19,6 +19,7 @@ from clopbench.contrastive import normalised
 from clopbench.data.augment import Recipe, view_recipes, views
 from clopbench.geometry import NotFiniteError
 from clopbench.method import Embedded, LossError, scalars
+from clopbench.results.files import plain
 from clopbench.seeds import Stream
 from clopbench.training.feed import Images
 from clopbench.training.model import Model, Teacher, backward_in_chunks, embed_in_chunks
@@ -100,7 +101,7 @@ class Trainer:
     def load(self, path: Path) -> dict[str, Any]:
         """A checkpoint's `state`. Raises FileNotFoundError, or almost anything where the file is junk."""
         # Our own tensors and plain data only: nothing in the file is executed.
-        return torch.load(path, map_location=self.images.device, weights_only=True)
+        return torch.load(plain(path), map_location=self.images.device, weights_only=True)
 
     def state(self) -> dict[str, Any]:
         """Everything that resuming needs, as plain data and tensors."""

@@ -13,6 +13,7 @@ from clopbench.data.subsets import UNLABELLED, Subset, hold_out
 from clopbench.errors import UserError
 from clopbench.evaluation import probe, selection
 from clopbench.launch import run_cell
+from clopbench.results.embeddings import read_embeddings
 from clopbench.suite.overrides import parse
 
 LABELS = np.repeat([0, 1, 2], [20, 5, 1])
@@ -84,8 +85,13 @@ def told():
 
 
 @pytest.fixture(scope="module")
-def record(small, plugins, tmp_path_factory, told):
-    return run_here(small, plugins, tmp_path_factory.mktemp("cell"))
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("cell")
+
+
+@pytest.fixture(scope="module")
+def record(small, plugins, folder, told):
+    return run_here(small, plugins, folder)
 
 
 def test_the_first_of_the_best_epochs_wins_although_training_went_on(record):
@@ -95,6 +101,16 @@ def test_the_first_of_the_best_epochs_wins_although_training_went_on(record):
     assert record.metrics["validation_top1_best"] == 0.7
     assert record.metrics["validation_top1"] == list(ACCURACIES.values())[-1]
     assert record.metrics["effective_rank_best"] != record.metrics["effective_rank"]
+
+
+def test_spectrum_and_embeddings_are_those_of_the_last_epoch(record, folder):
+    """Half precision keeps three digits, and the two epochs' ranks are further apart."""
+    kept = read_embeddings(folder / "embeddings.npz").z_ND
+    for singular in (np.array(record.spectrum), np.linalg.svd(kept, compute_uv=False)):
+        share = singular / singular.sum()
+        rank = np.exp(-(share * np.log(share)).sum())
+        assert rank == pytest.approx(record.metrics["effective_rank"], rel=5e-3)
+        assert rank != pytest.approx(record.metrics["effective_rank_best"], rel=2e-2)
 
 
 def test_metrics_of_the_best_epoch_are_those_of_a_run_that_ended_there(

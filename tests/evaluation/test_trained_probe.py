@@ -1,5 +1,7 @@
 """The probe that is trained on augmented images, against plain numpy and against its own interruption."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -116,6 +118,9 @@ def test_a_saved_probe_of_other_weights_is_not_used(cell, plugins, digits, tmp_p
     next(probe.model.encoder.parameters()).data[0] += 1
     assert probe._load() == {}
     probe.path.write_bytes(b"junk")
+    assert probe._load() == {}
+    probe.path.unlink()
+    os.mkfifo(probe.path)
     assert probe._load() == {}
 
 

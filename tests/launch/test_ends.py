@@ -1,6 +1,7 @@
 """No record, no success: whatever a method does to its process, its cell has failed; nobody waits for ever."""
 
 import json
+import os
 from multiprocessing import Pipe
 
 import pytest
@@ -45,6 +46,22 @@ def test_every_end_without_a_record_is_a_failure_with_its_log(bench, tmp_path, s
         assert f"failed: ends {name}, seed 0: {found[name]}\n  log: " in done.out
     plan = bench("plan", "ends", "--seeds", "1", "--suite", suite.root, "--results", results, *QUICK, "--json")
     assert json.loads(plan.out)["failed"] == len(ENDS)
+
+
+@pytest.mark.parametrize("kind", ["a named pipe", "a folder"])
+def test_a_log_that_takes_no_lines_fails_its_cell_and_nobody_waits(bench, tmp_path, suite, kind):
+    results = tmp_path / "results"
+    words = ["ends", "--seeds", "1", "--suite", suite.root, "--only", "end=raise"]
+    plan = bench("plan", *words, "--results", results, *QUICK, "--json", "--explain")
+    [cell] = json.loads(plan.out)["cells"]
+    log = Store(results).folder(cell["id"]) / "run.log"
+    log.parent.mkdir(parents=True)
+    os.mkfifo(log) if "pipe" in kind else log.mkdir()
+    done = bench("run", *words, "--results", results, *QUICK)
+    assert done.code == 1
+    why = f"the log {log} cannot be written: {kind} in place of a file"
+    assert f"error: UserError: {why}" in failures(results)["raise"]
+    assert "Traceback" not in done.out + done.err
 
 
 def test_of_a_slurm_task_too(tmp_path, suite):

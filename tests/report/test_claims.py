@@ -1,6 +1,7 @@
 """Declared claims over a table with two axes: which points they compare, what they say, what they refuse."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -291,8 +292,19 @@ def test_claims_against_a_number(grid):
 
 
 def test_a_claim_may_have_its_own_metric_where_less_is_better(grid):
-    turned = table_of(grid, BETTER | {"metric": "effective_rank", "direction": "lower", "format": "number"})
-    assert found(turned.claims[0]).estimate == 0.0
+    """CLOP has 0.7 more of it than SupCon: that speaks for the claim, or against it."""
+    records = [
+        replace(one, metrics=one.metrics | {"effective_rank": 10 * (one.metrics["probe_top1"] or 0)})
+        for one in records_of(grid.benchmark("grid"))
+    ]
+    own = BETTER | {"metric": "effective_rank", "format": "number"}
+    turned = table_of(grid, own | {"direction": "lower"}, records=records)
+    plain = table_of(grid, own | {"direction": "higher"}, records=records, direction="lower")
+    assert (turned.declaration.direction, plain.declaration.direction) == ("higher", "lower")
+    for table, sign, verdict in ((turned, "−", "contradicted"), (plain, "+", "supported")):
+        assert found(table.claims[0]).estimate == pytest.approx(0.7 if sign == "+" else -0.7)
+        assert table.claims[0].verdict.verdict == verdict
+        assert sheets.claim_rows(table)[0][1].startswith(f"{sign}0.70 [")
     lower = table_of(grid, BETTER, direction="lower")
     assert found(lower.claims[0]).estimate == pytest.approx(-0.07)
     assert lower.claims[0].verdict.verdict == "contradicted"

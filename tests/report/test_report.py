@@ -105,6 +105,15 @@ def test_unfinished_collapsed_and_diverged_cells_are_counted(suite, benchmark_):
     assert [wording.count(number) for number in asked.numbers] == ["3/10 (1 collapsed, 1 diverged)", "1/10"]
 
 
+@pytest.mark.parametrize(("seeds", "orthonormal", "random"), [([1], 0.94, 0.93), ([0, 2], 0.94, 0.915)])
+def test_only_the_seeds_that_are_asked_for_count(suite, benchmark_, seeds, orthonormal, random):
+    """Of three that are recorded, in the means and in the claims."""
+    table = table_of(suite, benchmark_, records_of(benchmark_), seeds)
+    assert [number.summary.mean for number in table.numbers] == pytest.approx([orthonormal, random])
+    assert [wording.count(number) for number in table.numbers] == [str(len(seeds))] * 2
+    assert {tuple(one.seeds) for claim in table.claims for one in claim.contrasts} == {tuple(seeds)}
+
+
 def test_nothing_run_is_said(suite, benchmark_):
     table = table_of(suite, benchmark_, [], seeds=range(3))
     assert [row[1] for row in sheets.rows(table)] == ["not run", "not run"]

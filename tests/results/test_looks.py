@@ -73,6 +73,8 @@ def test_a_line_that_was_cut_off_does_not_take_the_next_one_with_it(tmp_path):
 def test_what_is_no_file_is_said_and_nothing_waits(tmp_path):
     os.mkfifo(tmp_path / looks.NAME)
     assert looks.read(tmp_path) == ([], [f"damaged: {tmp_path / looks.NAME}: a named pipe in place of a file"])
+    with pytest.raises(UserError, match="cannot be noted: a named pipe in place of a file"):
+        looks.add(tmp_path, [TEN])
 
 
 def test_a_folder_that_cannot_be_written_to(tmp_path):

@@ -1,6 +1,7 @@
 """What is under way comes first; what failed is folded, tried again by its class, or taken off the status."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +94,29 @@ def test_what_is_under_way_comes_first_and_failures_are_folded(bench, scene: Sce
     assert settled_cells == {"error", "timeout", "damaged", "cancelled", "stalled"}
     assert "RuntimeError: boom" in "\n".join(everything)
     assert len(everything) == 10
+
+
+SPOILT = {
+    "a pipe": os.mkfifo,
+    "junk": lambda path: path.write_bytes(b"{\xff"),
+    "other things": lambda path: path.write_text('[1, {"x": []}, null]\n'),
+    "nested": lambda path: path.write_text("[" * 10_000),
+}
+
+
+@pytest.mark.parametrize("make", SPOILT.values(), ids=SPOILT)
+@pytest.mark.parametrize(
+    "name",
+    ["submission.json", "plan.jsonl", "others.jsonl", "jobs/0.json", "cancelled.json", "forgotten.json"],
+)
+def test_a_submission_that_is_damaged_is_one_line(bench, scene: Scene, name, make):
+    [folder] = (scene.store.root / "submissions").iterdir()
+    (folder / name).unlink(missing_ok=True)
+    make(folder / name)
+    told = bench("status")
+    assert told.code == 1, told.err
+    lines = [line for line in told.out.splitlines() if line.startswith(f"damaged: {folder}")]
+    assert [line.split(": ")[1] for line in lines] == [f"{folder}/{name.split('/')[0]}"]
 
 
 def test_cells_are_forgotten_one_by_one_or_by_table_until_they_are_submitted_again(bench, scene: Scene, suite):

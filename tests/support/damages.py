@@ -93,6 +93,14 @@ RECORDS: dict[str, Damage] = {
     "no provenance": (lambda f: sealed(f, provenance=None), "provenance: input should be"),
     "seconds": (lambda f: sealed(f, provenance={"seconds": "x"}), "provenance.seconds: input should be"),
     "ended": (lambda f: sealed(f, provenance={"ended_unix": []}), "provenance.ended_unix: input should be"),
+    "test images": (
+        lambda f: sealed(f, provenance={"test_images": "x"}),
+        "provenance.test_images: input should be",
+    ),
+    "no test images": (
+        lambda f: sealed(f, provenance={"test_images": None}),
+        "provenance.test_images: input should be",
+    ),
     "metric": (lambda f: sealed(f, metrics={"probe_top1": "0.9"}), "metrics.probe_top1: input should be"),
     "metric too large": (
         lambda f: sealed(f, metrics={"probe_top1": 10**400}),

@@ -81,6 +81,10 @@ POINTS = {
         "random: {evaluation.transfer: digits}",
         ["evaluation.transfer: must be a list of data sets"],
     ),
+    "transfer to one set twice": (
+        "random: {evaluation.transfer: [digits_seen, digits_unseen, digits_seen]}",
+        ["evaluation.transfer: 'digits_seen' is listed twice"],
+    ),
     "not a number": (
         "random: {training.learning_rate: .nan}",
         ["learning_rate: input should be a finite number (got nan)"],

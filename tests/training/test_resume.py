@@ -83,6 +83,10 @@ def test_a_checkpoint_that_cannot_be_read_is_passed_over(cell, plugins, tmp_path
     path.write_bytes(b"half of a checkp")
     assert not checkpointer.restore(trainer)
     assert "checkpoint not used" in capsys.readouterr().out
+    path.unlink()
+    os.mkfifo(path)
+    assert not checkpointer.restore(trainer)
+    assert "checkpoint not used: a named pipe in place of a file" in capsys.readouterr().out
     assert (trainer.epoch, trainer.step) == (0, 0)
 
 

@@ -85,6 +85,29 @@ def test_what_varies_is_the_seeds_and_all_else_is_the_fixed_seeds(varies):
         assert same(found, seen(3 if stream == varies else FIXED_SEED, None), stream), stream
 
 
+PAIRED = {
+    "head": ({"projection": {"dim": 32}}, {"init"}),
+    "encoder": ({"encoder": {"width": 8}}, {"init"}),
+    "labels": ({"data": {"label_fraction": 0.2}}, {"subset"}),
+    "images": ({"data": {"class_fractions": {0: 0.5}}}, {"subset"}),
+    "rate": ({"training": {"learning_rate": 0.01}}, set()),
+}
+
+
+@pytest.mark.parametrize(("changes", "moved"), PAIRED.values(), ids=PAIRED)
+def test_paired_cells_share_every_first_weight_and_every_label(changes, moved):
+    """A hash for each tells cells of one seed apart where either is not the same in both."""
+    hooks = Hooks(lambda *_: None, Path("unused"), LaunchConfig(), StopRequest())
+    config = ordinary().config()
+    for section, values in changes.items():
+        config[section] |= values
+    one, other = (
+        prepare(cell, Plugins([ROOT / "methods"]), torch.device("cpu"), hooks).pairing
+        for cell in (ordinary(), Cell.from_config(config))
+    )
+    assert {name for name in one if one[name] != other[name]} == moved
+
+
 def test_seeds_differ_in_everything():
     """Else the test above could not fail."""
     for stream in OF_TRAINING:

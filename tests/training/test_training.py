@@ -224,6 +224,20 @@ def test_probe_equals_scikit_learn_on_the_labelled_images():
     assert top1 == pytest.approx(reference.score(scaler.transform(x[150:].double()), y[150:]))
 
 
+@pytest.mark.parametrize("inverse_l2", [0.003, 1.0])
+def test_probe_scores_equal_scikit_learns(inverse_l2):
+    """Up to a number that is added to all classes of an image. A strong penalty, so that each weight counts."""
+    x, y = blobs()
+    scores, classes = probe.probe_scores(x[:150], y[:150] + 3, x[150:], inverse_l2)
+    scaler = StandardScaler().fit(x[:150].double())
+    reference = LogisticRegression(C=inverse_l2, max_iter=5000, tol=1e-10)
+    reference.fit(scaler.transform(x[:150].double()), y[:150])
+    expected = reference.decision_function(scaler.transform(x[150:].double()))
+    assert classes.tolist() == [3, 4, 5, 6]
+    ours = (scores - scores.mean(1, keepdim=True)).numpy()
+    np.testing.assert_allclose(ours, expected - expected.mean(1, keepdims=True), rtol=1e-3, atol=1e-3)
+
+
 def test_top_k_by_hand():
     scores = torch.tensor([[0.1, 0.9, 0.5], [0.3, 0.2, 0.1], [0.0, 0.1, 0.2]])
     classes = torch.tensor([0, 4, 7])
