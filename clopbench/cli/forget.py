@@ -7,6 +7,7 @@ import typer
 
 from clopbench.cli.options import Results
 from clopbench.cli.terminal import say
+from clopbench.errors import quantity
 
 
 def forget(
@@ -23,4 +24,4 @@ def forget(
 
     cells = settled.to_forget(Situation(Store(results)), words)
     settled.forget(cells)
-    say(f"{len(cells)} cells are off the status; `bench submit` would bring them back")
+    say(f"{quantity(len(cells), 'cell is', 'cells are')} off the status; `bench submit` would bring them back")

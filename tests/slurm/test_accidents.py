@@ -139,7 +139,7 @@ def test_a_results_folder_that_is_read_only(bench, lab: Lab, disk: Disk, pace: P
     done = bench("cancel", TABLE)
     assert done.code == 0, done.err
     assert "not noted in" in done.out
-    assert "cancelled 1 tasks with 1 cells" in done.out
+    assert "cancelled 1 task with 1 cell" in done.out
     lab.wait(lambda: lab.states(array) == ["CANCELLED"], "the task to be cancelled")
     assert state(bench, 1)["cancelled"] == 1
 

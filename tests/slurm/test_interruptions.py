@@ -92,14 +92,14 @@ def test_signals_requeues_and_time_limits(bench, lab: Lab, tmp_path, pace: Pace,
     assert "out of time in 1 turns of 20 min (profile lab: requeues 0)" in failed["message"]
     assert (Store(results).folder(failed["id"]) / "checkpoint.pt").is_file()
     logs = bench("logs", failed["id"][:8]).out
-    assert "stopped (timeout): 1 cells saved, 0 not begun" in logs
+    assert "stopped (timeout): 1 cell saved, 0 not begun" in logs
     assert bench("retry", TABLE, "--class", "timeout").code == 0
     wait_for(lab, results, 6)
     check_records(results, undisturbed, {0: 2, 1: 2, 2: 2, 3: 1, 4: 2, 5: 1})
     assert bench("status").out == "patience: 6 cells: 6 done\n"
     first = next(cell["id"] for cell in state(bench)["cells"] if cell["seed"] == 0)
     logs = bench("logs", first[:8], "-n", "400").out
-    for words in ("resuming at epoch", "stopped (preempted): 1 cells saved, 0 not begun", f"{first} "):
+    for words in ("resuming at epoch", "stopped (preempted): 1 cell saved, 0 not begun", f"{first} "):
         assert words in logs
 
 
@@ -123,7 +123,7 @@ def test_preemption_in_all_forms(bench, lab: Lab, tmp_path, pace: Pace, undistur
     assert "ended task" in told and ": PREEMPTED" in told
     pace.go()
     lab.ask("scancel", higher)
-    assert "1 cells in 1 tasks" in bench("retry", TABLE).out
+    assert "1 cell in 1 task" in bench("retry", TABLE).out
     wait_for(lab, results, 3)
     for submission in submissions[:2]:
         assert events(submission) == [word.format("preempted") for word in ANOTHER_TURN]

@@ -96,7 +96,7 @@ def test_what_is_under_way_comes_first_and_failures_are_folded(bench, scene: Sce
 
 
 def test_cells_are_forgotten_one_by_one_or_by_table_until_they_are_submitted_again(bench, scene: Scene, suite):
-    assert bench("forget", scene.ids["error"][:10]).out.startswith("1 cells are off the status")
+    assert bench("forget", scene.ids["error"][:10]).out.startswith("1 cell is off the status")
     assert bench("status").out.startswith(
         "table7: 8 cells: 1 done, 1 running, 1 queued, 3 failed".replace("8 cells", "7 cells").replace(
             "3 f", "2 f"

@@ -91,7 +91,7 @@ def test_three_in_a_task_one_of_which_fails(bench, lab: Lab, tmp_path, local, fa
     extra = ["--method", "theirs", "--methods-dir", folder, f"method.fault={fault}"]
     done = bench(*SUBMIT, "--seeds", "1", *extra, *QUICK, "cells_per_task=3")
     assert done.code == 0, done.err
-    assert "3 cells in 1 tasks" in done.out
+    assert "3 cells in 1 task" in done.out
     found = wait_for(lab, results, 3)
     assert len(found) == 2
     assert found.items() <= local.items()
@@ -112,7 +112,7 @@ def test_three_in_a_task_one_of_which_fails(bench, lab: Lab, tmp_path, local, fa
     (folder / "theirs.py").write_text(METHOD.replace("self.calls == 3", "False"))
     done = bench("retry", "table7", "--class", kind, "--methods-dir", folder, "timeout_min=30")
     assert done.code == 0, done.err
-    assert "1 cells in 1 tasks" in done.out
+    assert "1 cell in 1 task" in done.out
     assert "nothing to retry" in bench("retry", "table7").out  # It is in the queue.
     assert len(wait_for(lab, results, 3)) == 3
     assert all_submissions(Store(results))[-1].about["profile"]["parameters"]["timeout_min"] == 30
