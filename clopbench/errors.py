@@ -94,6 +94,11 @@ def _initials(name: str) -> str | None:
     return "".join(word[:1] for word in words) if len(words) > 1 else None
 
 
+def quantity(count: int, one: str, many: str | None = None) -> str:
+    """'1 cell', '2 cells'; many: where that is not the word for one with an s."""
+    return f"{count} {one if count == 1 else many or f'{one}s'}"
+
+
 def unknown(kind: str, given: str, available: Iterable[str]) -> UserError:
     """A UserError that says what does not exist, what may have been meant, and what does exist."""
     names = sorted(available)

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from clopbench.cli.options import Results, SubmittedTables
 from clopbench.cli.terminal import say
-from clopbench.errors import unknown
-from clopbench.plural import plural
+from clopbench.errors import quantity, unknown
 
 if TYPE_CHECKING:
     from clopbench.results.records import Store
@@ -45,8 +44,8 @@ def _cancel(store: "Store", tables: Sequence[str]) -> Iterator[str]:
             continue
         chosen.setdefault((place.submission, place.task), []).append(place)
     if shared:
-        stay = plural(shared, "cell", "stay")
-        yield f"{stay} in the queue: other tables need their tasks too; name those as well"
+        kept = quantity(shared, "cell stays", "cells stay")
+        yield f"{kept} in the queue: other tables need their tasks too; name those as well"
     if not chosen:
         yield "nothing to cancel"
         return
@@ -58,5 +57,5 @@ def _cancel(store: "Store", tables: Sequence[str]) -> Iterator[str]:
     # One that waits for room is no job yet: whoever waits sees that it was cancelled.
     squeue.cancel([first.job for first, *_ in chosen.values() if first.queued and first.job])
     cells = sum(len(places) for places in chosen.values())
-    tasks = plural(len(chosen), "task")
-    yield f"cancelled {tasks} with {plural(cells, 'cell')}; `bench retry` or `bench submit` brings them back"
+    gone = f"{quantity(len(chosen), 'task')} with {quantity(cells, 'cell')}"
+    yield f"cancelled {gone}; `bench retry` or `bench submit` brings them back"

@@ -9,7 +9,7 @@ import typer
 
 from clopbench.cli.options import Json, SuiteDir
 from clopbench.cli.terminal import EXIT_FAILED, console, grid, print_json, say, say_damages
-from clopbench.plural import plural
+from clopbench.errors import quantity
 
 if TYPE_CHECKING:
     from rich.table import Table as Grid
@@ -24,6 +24,12 @@ def diff(
     *,
     first: Annotated[Path, typer.Argument(metavar="A", help="A results folder, or published records.")],
     second: Annotated[Path, typer.Argument(metavar="B", help="Another.")],
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[TABLE…]", help="Only these tables; default: all.")
+    ] = None,
+    common: Annotated[
+        bool, typer.Option("--common", help="Compare the cells that both have, and count the others.")
+    ] = False,
     suite: SuiteDir = None,
     as_json: Json = False,
 ) -> None:
@@ -37,7 +43,9 @@ def diff(
     looks = [noted.read(noted.beside(path)) for path in (first, second)]
     for _, problems in looks:
         damages += problems
-    found = difference.compare(Suite.locate(suite), *sides, looks=(looks[0][0], looks[1][0]))
+    found = difference.compare(
+        Suite.locate(suite), *sides, looks=(looks[0][0], looks[1][0]), names=names or (), common=common
+    )
     if as_json:
         print_json({"equal": found.is_empty, **asdict(found)})
     else:
@@ -55,14 +63,17 @@ def _shown(found: "Difference", first: str, second: str) -> "Iterator[str | Grid
     """A headline, then tables of the cells and of the values that differ."""
     from clopbench.report.formats import wording
 
-    yield f"A: {first}: {plural(found.sizes[0], 'cell')}; B: {second}: {plural(found.sizes[1], 'cell')}"
+    yield f"A: {first}: {quantity(found.sizes[0], 'cell')}; B: {second}: {quantity(found.sizes[1], 'cell')}"
     counts = ", ".join(f"{found.count(kind)} {kind}" for kind in ("changed", "only in A", "only in B"))
     yield f"{found.same} the same to the bit, {counts}; {len(found.tables)} values of tables differ"
+    for kind, by_table in found.left_out.items():
+        named = ", ".join(f"{table} {count}" for table, count in sorted(by_table.items()))
+        yield f"{kind}, not compared: {quantity(sum(by_table.values()), 'cell')}{f' ({named})' if named else ''}"
     for scale, counts in found.families.items():
         a, b = map(wording.family, counts)
         yield f"claims at scale {scale}: A: {a}; B: {b}"
     for line, count in found.code.items():
-        yield f"{line}: {plural(count, 'cell')}"
+        yield f"{line}: {quantity(count, 'cell')}"
     if found.cells:
         yield _table(["cell", "seed", "where", "A → B"], [_cell(cell) for cell in found.cells])
     if found.tables:

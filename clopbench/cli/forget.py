@@ -7,7 +7,7 @@ import typer
 
 from clopbench.cli.options import Results
 from clopbench.cli.terminal import say
-from clopbench.plural import plural
+from clopbench.errors import quantity
 
 
 def forget(
@@ -24,4 +24,4 @@ def forget(
 
     cells = settled.to_forget(Situation(Store(results)), words)
     settled.forget(cells)
-    say(f"{plural(len(cells), 'cell', 'are')} off the status; `bench submit` would bring them back")
+    say(f"{quantity(len(cells), 'cell is', 'cells are')} off the status; `bench submit` would bring them back")

@@ -7,6 +7,7 @@ import typer
 
 from clopbench.cli.options import Results
 from clopbench.cli.terminal import say, say_damages
+from clopbench.errors import quantity
 
 
 def import_records(
@@ -19,7 +20,8 @@ def import_records(
     from clopbench.results.records import Store
 
     imported = import_records(path, Store(results))
-    say(f"{imported.new} results imported into {results}, {imported.known} were there already")
+    say(f"{quantity(imported.new, 'result')} imported into {results}, {imported.known} were there already")
     if imported.looks:
-        say(f"{imported.looks} looks at their claims are noted with them")
+        looks = quantity(imported.looks, "look at their claims is", "looks at their claims are")
+        say(f"{looks} noted with them")
     say_damages(imported.damages)

@@ -16,6 +16,7 @@ from clopbench.cli import (
     data,
     diff,
     doctor,
+    export,
     forget,
     importing,
     listing,
@@ -53,7 +54,7 @@ VERBS = {
         "cancel": cancel.cancel,
         "forget": forget.forget,
     },
-    "Report": {"report": report.report},
+    "Report": {"report": report.report, "export": export.export},
     "Suite": {"init": new.init, "new": new.app, "doctor": doctor.doctor, "data": data.app},
 }
 

@@ -54,8 +54,15 @@ SuiteDir = Annotated[
     Path | None,
     typer.Option("--suite", help="Folder of declarations, else $BENCH_SUITE, the nearest, the installed one."),
 ]
-MethodsDirs = Annotated[list[Path], typer.Option("--methods-dir", help="More folders with method files.")]
+MethodsDirs = Annotated[
+    list[Path],
+    typer.Option("--methods-dir", help="More folders with method files, beside those in $BENCH_METHODS_DIR."),
+]
 Methods = Annotated[list[str], typer.Option("--method", help="Add a row for this method (repeatable).")]
+Against = Annotated[
+    list[str],
+    typer.Option("--against", help="Compare the row of --method with this row or method (repeatable)."),
+]
 Only = Annotated[list[str], typer.Option(help="Keep some points of an axis: --only prototypes=random.")]
 Results = Annotated[Path, typer.Option(envvar="BENCH_RESULTS", help="Folder of records.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Cells at once; default: as many as fit the cores.")]
@@ -88,6 +95,7 @@ class Asked:
     scale: Scale = "laptop"
     only: Only = field(default_factory=list)
     method: Methods = field(default_factory=list)
+    against: Against = field(default_factory=list)
     folders: Folders = Folders()
 
     @property

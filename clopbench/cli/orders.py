@@ -8,8 +8,7 @@ import typer
 
 from clopbench.cli.request import DEVICES, Request
 from clopbench.cli.terminal import EXIT_INCOMPLETE, say, warn
-from clopbench.errors import unknown
-from clopbench.plural import plural
+from clopbench.errors import quantity, unknown
 from clopbench.results.plan import Plan, PlannedCell
 from clopbench.results.times import about
 from clopbench.slurm import sbatch
@@ -59,7 +58,7 @@ def scripts(order: Order) -> Iterator[str]:
     for part in submission.parts:
         before = sbatch.waits_for(submission.parts, part, order.at_once)
         dependency = f"afterany:<array {before.number + 1}>" if before else None
-        yield f"# array {part.number + 1} of {len(submission.parts)}: {plural(part.count, 'task')}"
+        yield f"# array {part.number + 1} of {len(submission.parts)}: {quantity(part.count, 'task')}"
         yield from sbatch.text(submission, part, dependency).splitlines()
 
 
@@ -103,8 +102,8 @@ def place(order: Order) -> Iterator[str]:
 def placed(order: Order, handover: Handover) -> Iterator[str]:
     """What is in the queue, and what Slurm said besides."""
     if handover.taken or handover.may_pass:
-        cells, tasks = plural(len(order.cells), "cell"), plural(handover.total, "task")
-        yield f"submission {handover.submission.name}: {cells} in {tasks}"
+        amount = f"{quantity(len(order.cells), 'cell')} in {quantity(handover.total, 'task')}"
+        yield f"submission {handover.submission.name}: {amount}"
     for part, job in handover.taken:
         yield submitting.array_line(part, job)
     yield from (f"Slurm says: {words}" for words in handover.said)
@@ -122,9 +121,9 @@ def without_queued(cells: Sequence[PlannedCell], occupancy: Occupancy) -> tuple[
             free.append(planned)
     lines = []
     if queued:
-        lines.append(f"{plural(queued, 'cell', 'are')} in Slurm's queue already")
+        lines.append(f"{quantity(queued, 'cell is', 'cells are')} in Slurm's queue already")
     if training:
-        lines.append(f"{plural(training, 'cell', 'are')} being trained by another process")
+        lines.append(f"{quantity(training, 'cell is', 'cells are')} being trained by another process")
     return free, lines
 
 

@@ -1,11 +1,10 @@
 """`bench power`: how many seeds the claims of a table need."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from clopbench.cli.options import Asked, Folders, Json, Results, Scale, SuiteDir, Tables
+from clopbench.cli.options import Against, Asked, Folders, Json, Methods, Scale, Tables
 from clopbench.cli.terminal import console, grid, print_json, say, warn
 
 
@@ -14,16 +13,18 @@ def power(
     tables: Tables,
     seeds: Annotated[str | None, typer.Option(help="Seeds to reckon from; default: all recorded.")] = None,
     scale: Scale = "laptop",
-    suite: SuiteDir = None,
-    results: Results = Path("results"),
+    method: Methods = [],
+    against: Against = [],
+    folders: Folders,
     as_json: Json = False,
 ) -> None:
     """Show how many seeds each claim of a table needs, from the records at hand and the published ones."""
     from clopbench.cli.request import Request
     from clopbench.report import planning
 
-    folders = Folders(suite=suite, results=results)
-    request = Request(Asked(tables=tables, seeds=seeds, scale=scale, folders=folders))
+    request = Request(
+        Asked(tables=tables, seeds=seeds, scale=scale, method=method, against=against, folders=folders)
+    )
     found = request.tables(published=True)
     for line in request.damages:
         (warn if as_json else say)(line)

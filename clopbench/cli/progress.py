@@ -8,7 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from clopbench.cli.terminal import printable
-from clopbench.plural import plural
+from clopbench.errors import quantity
 from clopbench.results.plan import PlannedCell
 from clopbench.results.records import Record, Store
 
@@ -52,7 +52,7 @@ class Reporter:
 
     def tick(self, active: int, held: int) -> None:
         if held and not self._held:
-            self._line(f"waiting: {plural(held, 'cell', 'are')} being trained by another process")
+            self._line(f"waiting: {quantity(held, 'cell is', 'cells are')} being trained by another process")
         self._held = held
         if self._bar and self._task is not None:
             rate = f"{self._rate():.1f} cells/min" if self.done else ""

@@ -10,7 +10,7 @@ from rich.console import Console
 from clopbench.cli.options import Asked, Machine
 from clopbench.cli.terminal import grid, say
 from clopbench.data import sources
-from clopbench.errors import UserError, unknown
+from clopbench.errors import UserError, quantity, unknown
 from clopbench.launch.devices import slots
 from clopbench.launch.local import LocalLauncher
 from clopbench.launch.taking import resolve
@@ -20,7 +20,10 @@ from clopbench.results.plan import STATES, Plan, make_plan, parse_seeds, running
 from clopbench.results.records import Store
 from clopbench.results.undeclared import in_store
 from clopbench.suite import overrides as override_grammar
+from clopbench.suite.claims import BetterClaim
+from clopbench.suite.declarations import TableDeclaration
 from clopbench.suite.declared import EVERYTHING
+from clopbench.suite.hypotheses import hypotheses
 from clopbench.suite.suite import Benchmark, Suite
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -40,6 +43,8 @@ class Request:
         self.store = Store(folders.results)
         self.damages: list[str] = []
         """'damaged: path: why' for what was found when tables were filled, and left out."""
+        self.contents: dict[str, dict[str, Any]] = {}
+        """Cell id → the record that tables were filled from."""
         self.look_problems: list[str] = []
         """Of these the lines on looks at claims that could not be read or noted then."""
         self.seeds = parse_seeds(seeds) if seeds is not None else None
@@ -49,7 +54,7 @@ class Request:
             raise UserError(f"no table named (available: {available})")
         values, chosen_scale = override_grammar.parse([word for word in words if "=" in word])
         self.scale = chosen_scale or asked.scale
-        kept = _parse_only(asked.only)
+        kept = override_grammar.parse_only(asked.only)
         self.shows_a_part, self.makes_other_cells = bool(kept), bool(values or asked.method)
         everything = EVERYTHING in names
         if everything:
@@ -61,8 +66,14 @@ class Request:
             for benchmark in found
             if not benchmark.entries
         ]
+        self._own_claims: dict[str, list[BetterClaim]] = {}
+        """Table → what --method and --against let it claim beside what it declares."""
         if self.not_run and not (everything and self.benchmarks):
             raise UserError(self.not_run[0])
+        for name, benchmark in self._declared:
+            self._own_claims[name] = hypotheses(
+                benchmark, asked.method, asked.against, self.suite.table(name).labels
+            )
         self.is_default_scale = self.scale == "laptop" and not chosen_scale
         if device not in DEVICES:
             raise unknown("device", device, DEVICES)
@@ -87,6 +98,11 @@ class Request:
             for name, declaration in tables.items()
             if declaration.benchmark == benchmark.name
         ]
+
+    def _declaration(self, name: str) -> TableDeclaration:
+        """A table's, with the claims of the command line after its own."""
+        found = self.suite.table(name)
+        return found.model_copy(update={"claims": [*found.claims, *self._own_claims[name]]})
 
     @property
     def metric(self) -> str:
@@ -149,13 +165,15 @@ class Request:
         if self.is_auto and local:
             lines.append(f"device auto: {self.taken.words}")
         counts = ", ".join(f"{numbers[state]} {state}" for state in STATES)
-        lines.append(f"{plural(numbers['total'], 'cell')}: {counts}")
+        lines.append(f"{quantity(numbers['total'], 'cell')}: {counts}")
         if numbers["running_elsewhere"] and local:
-            lines.append(f"{numbers['running_elsewhere']} of them are being trained by another process")
+            held = quantity(numbers["running_elsewhere"], "of them is", "of them are")
+            lines.append(f"{held} being trained by another process")
         if plan.to_run and local:
-            time = plan.estimate().text(self.workers, len(plan.to_run))
-            cells, workers = plural(len(plan.to_run), "cell"), plural(self.workers, "worker")
-            lines.append(f"to run: {cells}, {time} with {workers} ({numbers['estimate_from']})")
+            seconds = numbers["estimate_seconds"]
+            time = f"about {seconds / 60:.1f} min" if seconds is not None else "time not known"
+            basis, by = numbers["estimate_from"], quantity(self.workers, "worker")
+            lines.append(f"to run: {quantity(len(plan.to_run), 'cell')}, {time} with {by} ({basis})")
         advice = "; move it away to run the cell again"
         own = {planned.entry.id for planned in plan.cells if planned.state == "damaged" and planned.entry}
         for entry in plan.entries.values():
@@ -193,36 +211,41 @@ class Request:
             for planned in plan.cells
         ]
 
-    def tables(self, published: bool = False, declared: tuple[int, ...] = ()) -> list[Any]:
+    def tables(self, published: bool = False, declared: tuple[int, ...] = (), local: bool = True) -> list[Any]:
         """The tables of the request, filled from the records at hand.
 
         Claims are those of the whole tables, also where --only shows a part, and are judged with all claims
         that have records at the scale. Overrides and --method make cells that no declared table has: the tables
         that were asked for are then the family. published: the published records of this scale count too, where
-        the results folder has none. declared: the seeds of the looks of which this is one.
+        the results folder has none; local: False where it is not looked into. declared: the seeds of the
+        looks of which this is one.
         """
         from clopbench.report import looking
+        from clopbench.report.figures.attachments import PUBLISHED
         from clopbench.report.observations import group_by_arm
         from clopbench.report.publication import published_contents
         from clopbench.report.tables import build_table, judge_together
 
         contents = published_contents(self.suite, self.scale) if published else {}
-        entries = scan(self.store)
-        self.damages = entries.damages
-        contents |= {id: entry.content for id, entry in entries.items() if entry.text}
+        if local:
+            entries = scan(self.store)
+            self.damages = entries.damages
+            contents |= {id: entry.content for id, entry in entries.items() if entry.text}
+        self.contents = contents
         arms = group_by_arm(contents.values())
+        looks = self.store.root if local else self.suite.root / PUBLISHED
         whole: dict[str, Any] = {}
         if not self.makes_other_cells:
             names = [name for name, _ in self._declared]
             found, self.look_problems = looking.tables_at(
-                self.suite, self.scale, arms, self.seeds, names, self.store.root, declared, published
+                self.suite, self.scale, arms, self.seeds, names, looks, declared, published
             )
             self.damages = [*self.damages, *self.look_problems]
             whole = {table.name: table for table in found}
             if not self.shows_a_part:
                 return [whole[name] for name in names]
         shown = [
-            build_table(name, self.suite.table(name), benchmark, arms, self.seeds)
+            build_table(name, self._declaration(name), benchmark, arms, self.seeds)
             for name, benchmark in self._declared
         ]
         if self.makes_other_cells:
@@ -233,26 +256,9 @@ class Request:
 
     def table_rows(self) -> list[dict[str, Any]]:
         """The tables as plain data."""
-        from clopbench.report import threshold_lines, variance_parts
-        from clopbench.report.formats import sheets
+        from clopbench.report.formats.data import as_data
 
-        return [
-            {
-                "table": table.name,
-                "scale": table.scale.name,
-                "overrides": list(table.overrides),
-                "family": table.family,
-                "rows": [dict(zip(sheets.headings(table), row, strict=True)) for row in sheets.rows(table)],
-                "claims": [
-                    dict(zip(sheets.CLAIM_HEADINGS, row, strict=True)) for row in sheets.claim_rows(table)
-                ],
-                "thresholds": [threshold_lines.as_data(line) for line in table.thresholds],
-                "variance": [
-                    line for one in variance_parts.breakdowns(table) for line in variance_parts.as_data(one)
-                ],
-            }
-            for table in self.tables()
-        ]
+        return [as_data(table) for table in self.tables()]
 
     def show_tables(self, console: Console, tables: Sequence[Any] | None = None) -> None:
         """Print the tables (default: filled now); at a scale that is not the paper's, say so."""
@@ -263,13 +269,3 @@ class Request:
                 console.print(grid(head, body, title))
             if not table.scale.is_paper:
                 say(self._scale_note())
-
-
-def _parse_only(texts: Sequence[str]) -> dict[str, list[str]]:
-    kept: dict[str, list[str]] = {}
-    for text in texts:
-        axis, sign, points = text.partition("=")
-        if not sign or not points:
-            raise UserError(f"--only: AXIS=POINT[,POINT…], not '{text}'")
-        kept.setdefault(axis, []).extend(points.split(","))
-    return kept

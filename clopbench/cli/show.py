@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clopbench.cli.options import Asked, Folders, Json, Methods, Scale
+from clopbench.cli.options import Against, Asked, Folders, Json, Methods, Scale
 from clopbench.cli.terminal import console, print_json, say, warn
 from clopbench.errors import UserError
 
@@ -23,6 +23,7 @@ def show(
     seeds: Annotated[str | None, typer.Option(help="Seeds of the table; default: all recorded.")] = None,
     scale: Scale = "laptop",
     method: Methods = [],
+    against: Against = [],
     folders: Folders,
     as_json: Json = False,
 ) -> None:
@@ -32,7 +33,9 @@ def show(
     from clopbench.suite.suite import Suite
 
     if what[0] in Suite.locate(folders.suite).benchmark_names():
-        request = Request(Asked(tables=what, seeds=seeds, scale=scale, method=method, folders=folders))
+        request = Request(
+            Asked(tables=what, seeds=seeds, scale=scale, method=method, against=against, folders=folders)
+        )
         if as_json:
             print_json(request.table_rows())
         else:

@@ -9,7 +9,7 @@ import typer
 
 from clopbench.cli.options import Everything, Json, Results, SubmittedTables
 from clopbench.cli.terminal import EXIT_FAILED, EXIT_INCOMPLETE, console, print_json, say, warn
-from clopbench.plural import plural
+from clopbench.errors import quantity
 
 if TYPE_CHECKING:
     from clopbench.slurm.status import CellStatus, Situation, TableStatus
@@ -68,8 +68,8 @@ def _table(table: "TableStatus", everything: bool) -> Iterator[str]:
     left = _left(table)
     forgotten = f" ({table.forgotten} forgotten)" if table.forgotten else ""
     there = f": {counts}" if counts else ""
-    cells = plural(len(table.cells), "cell")
-    yield f"{table.table}: {cells}{there}{f'; about {left} left' if left else ''}{forgotten}"
+    head = f"{table.table}: {quantity(len(table.cells), 'cell')}"
+    yield f"{head}{there}{f'; about {left} left' if left else ''}{forgotten}"
     for overrides, number in table.overrides.items():
         yield f"  {number} of them with {overrides}"
     most = None if everything else MOST_LINES

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from clopbench.cli.terminal import EXIT_FAILED, EXIT_INCOMPLETE, say
-from clopbench.plural import agreeing, plural
+from clopbench.errors import quantity
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,7 +47,7 @@ def train(request: "Request", out: "Console") -> "tuple[int, Plan]":
         say(f"failed: {cell.label}: {problem}")
         say(f"  log: {request.store.folder(cell.cell.id) / 'run.log'}")
     if outcome.not_begun:
-        say(f"{len(outcome.not_begun)} more cells: {outcome.not_begun[0][1]}")
+        say(f"{quantity(len(outcome.not_begun), 'more cell')}: {outcome.not_begun[0][1]}")
     if outcome.interrupted:
         left, cells = outcome.remaining, plural(len(planned.cells), "cell")
         say(f"interrupted: {left} of {cells} {agreeing('remain', left)}; run the same command again to resume")

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from clopbench.cli.options import Asked
 from clopbench.cli.terminal import console, say
-from clopbench.errors import UserError
-from clopbench.plural import plural
+from clopbench.errors import UserError, quantity
 
 if TYPE_CHECKING:
     from clopbench.cli.request import Request
@@ -36,7 +35,7 @@ def plan_looks(asked: Asked, most: int) -> Looks:
     """The looks of a run. Raises UserError for what makes other claims than the declared ones."""
     from clopbench.statistics.looks import declared_looks
 
-    for option, given in (("--only", asked.only), ("--method", asked.method)):
+    for option, given in (("--only", asked.only), ("--method", asked.method), ("--against", asked.against)):
         if given:
             raise UserError(f"{option}: cannot go with --until settled: claims are those of the whole tables")
     for word in asked.tables:
@@ -94,7 +93,7 @@ def _goes_on(request: "Request", seeds: int, left: float | None) -> bool:
     request.seeds = list(range(seeds))
     plan = request.plan()
     cost = plan.estimate().wall(request.workers, len(plan.to_run))
-    say(f"the next look, at {seeds} seeds: {plural(len(plan.to_run), 'cell')}, {about(cost)}")
+    say(f"the next look, at {quantity(seeds, 'seed')}: {quantity(len(plan.to_run), 'cell')}, {_about(cost)}")
     if left is None or (left > 0 and (cost is None or cost <= left)):
         return True
     say(f"not taken: {about(max(0.0, left))} of the budget left; the same command goes on from here")
@@ -115,7 +114,7 @@ def _decided(seeds: int, claims: "Sequence[Claim]", known: set[str]) -> Iterator
     """'look at 10 seeds: 1 supported, 1 undecided', and the claims that were decided at this look."""
     counts = Counter(claim.verdict.verdict for claim in claims)
     words = ", ".join(f"{k} {verdict}" for verdict, k in counts.items())
-    yield f"look at {seeds} seeds: {words or 'no claims'}"
+    yield f"look at {quantity(seeds, 'seed')}: {words or 'no claims'}"
     for claim in claims:
         if claim.verdict.decided and claim.declaration.text not in known:
             known.add(claim.declaration.text)

@@ -27,6 +27,8 @@ from clopbench.suite.suite import Suite
 Content = Mapping[str, Any]
 """What a record.json holds; of a damaged one its id, and what the damage is."""
 
+NO_TABLE = "in no table"
+
 
 @dataclass(frozen=True)
 class CellDifference:
@@ -66,6 +68,8 @@ class Difference:
     tables: Sequence[TableDifference]
     families: Mapping[str, tuple[int, int]]
     """Scale → over how many claims the verdicts are corrected, in A and in B."""
+    left_out: Mapping[str, Mapping[str, int]]
+    """'only in A' or 'only in B' → table → cells, where only what both have is compared."""
     code: Mapping[str, int]
     """'engine A → B' or 'suite A → B' → between how many cells that both have, their numbers equal or not."""
 
@@ -114,9 +118,30 @@ def compare(
     first: Mapping[str, Content],
     second: Mapping[str, Content],
     looks: tuple[Sequence[RecordedLook], Sequence[RecordedLook]] = ((), ()),
+    names: Sequence[str] = (),
+    common: bool = False,
 ) -> Difference:
-    """Compare two sets of records, and the tables that each of them fills. looks: those taken at either."""
-    pairs = list(_tables(suite, first, second, looks))
+    """Compare two sets of records, and the tables that each of them fills. looks: those taken at either.
+
+    names: only these tables and their cells (verdicts are those of the whole family all the same). common: only
+    the cells that both have; what only one has is counted. Raises UserError for a table that does not exist.
+    """
+    sizes = len(first), len(second)
+    shown = {arm: name for name, arm in (_arms(suite, names) if names or common else ())}
+    left_out: dict[str, Counter[str]] = {}
+    if common:
+        for kind, one, other in (("only in A", first, second), ("only in B", second, first)):
+            alone = [content.get("arm") for id, content in one.items() if id not in other]
+            wanted = [arm for arm in alone if arm in shown or not names]
+            left_out[kind] = Counter(shown.get(arm, NO_TABLE) for arm in wanted)
+        first, second = (
+            {id: content for id, content in one.items() if id in other}
+            for one, other in ((first, second), (second, first))
+        )
+    pairs = [pair for pair in _tables(suite, first, second, looks) if not names or pair[0].name in names]
+    if names:
+        ids = {id for one in (first, second) for id, content in one.items() if content.get("arm") in shown}
+        first, second = ({id: one[id] for id in one if id in ids} for one in (first, second))
     places: dict[str, str] = {}
     for table in (table for pair in pairs for table in pair):
         for number in table.numbers:
@@ -127,14 +152,23 @@ def compare(
     for cell_id in sorted(
         first.keys() | second.keys(), key=lambda cell_id: (places.get(cell_id, "~"), cell_id)
     ):
-        found = _cell(cell_id, places.get(cell_id, "in no table"), first.get(cell_id), second.get(cell_id))
+        found = _cell(cell_id, places.get(cell_id, NO_TABLE), first.get(cell_id), second.get(cell_id))
         cells.extend([found] if found else [])
     shared = first.keys() & second.keys()
     changed = sum(cell.kind == "changed" for cell in cells)
     tables = [found for pair in pairs for found in _table(*pair)]
     families = {one.scale.name: (one.family, other.family) for one, other in pairs}
     code = dict(Counter(line for id in shared for line in _code(first[id], second[id])))
-    return Difference((len(first), len(second)), len(shared) - changed, cells, tables, families, code)
+    same = len(shared) - changed
+    return Difference(sizes, same, cells, tables, families, left_out, code)
+
+
+def _arms(suite: Suite, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """(table, arm) for the named tables, or all, at every scale; the first table that has an arm comes last."""
+    for name in reversed(list(names) or suite.table_names()):
+        for scale in suite.scale_names():
+            for entry in suite.benchmark(suite.table(name).benchmark, scale).entries:
+                yield name, entry.template.arm
 
 
 def _cell(cell_id: str, place: str, first: Content | None, second: Content | None) -> CellDifference | None:

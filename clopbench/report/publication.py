@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from clopbench.plural import plural
+from clopbench.errors import quantity
 from clopbench.report.figures.attachments import PUBLISHED, cells_to_embed, publish_embeddings
 from clopbench.report.observations import Arms, group_by_arm
 from clopbench.results import looks as noted
@@ -108,7 +108,7 @@ def publish_store(suite: Suite, store: Store, tell: Tell = _nobody) -> Iterator[
                     records[entry.id] = without_host(record)
         if records:
             publish(records.values(), path)
-            yield f"published {plural(len(records), 'cell')}: {path}"
+            yield f"published {quantity(len(records), 'cell')}: {path}"
             gone = [record for record in earlier if record.cell.arm not in wanted]
             yield from _headed("no longer published", undeclared.published(suite, scale, gone))
         embedded |= cells_to_embed(suite, scale) & records.keys()

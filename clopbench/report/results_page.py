@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from clopbench.plural import plural
+from clopbench.errors import quantity
 from clopbench.report import layout, paper_numbers
 from clopbench.report.claims.tested import Claim
 from clopbench.report.figures.pictures import Picture
@@ -147,7 +147,7 @@ def _section(name: str, at_scales: Sequence[Table], drawn: Sequence[Picture]) ->
     table = most_telling(at_scales)
     page = link("All numbers, figures and cells", layout.page(name))
     others = [
-        markdown.escape(f"scale {one.at} ({plural(len(one.cells), 'cell')})")
+        markdown.escape(f"scale {one.at} ({quantity(len(one.cells), 'cell')})")
         for one in at_scales
         if one is not table
     ]
@@ -160,7 +160,7 @@ def _section(name: str, at_scales: Sequence[Table], drawn: Sequence[Picture]) ->
         yield fill("{}:\n", wording.sentence(sheet.title))
     yield fill("{}\n", markdown.table(head, body))
     if len(body) < len(sheet.body):
-        yield fill("And {} rows more.\n", len(sheet.body) - len(body))
+        yield fill("And {}.\n", quantity(len(sheet.body) - len(body), "row more", "rows more"))
     for picture in [picture for picture in drawn if picture.draw is not None][:1]:
         yield fill("{}\n", image(picture.alt, f"{layout.folder(name)}/{picture.name}.png"))
     if table.claims:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from clopbench.plural import plural
+from clopbench.errors import quantity
 from clopbench.report import layout
 from clopbench.report.claims.tested import Claim
 from clopbench.report.formats import wording
@@ -53,7 +53,7 @@ def cost(cells: Iterable[Observation]) -> str:
     devices = sorted({str(cell.provenance.get("device")) for cell in cells})
     note = f" ({', '.join(marks)})" if marks else ""
     hours = f"{seconds / 3600:.1f} hours" if seconds >= 3600 else f"{seconds / 60:.1f} minutes"
-    return f"{plural(len(cells), 'cell')}{note}, {hours} of worker time on {', '.join(devices)}"
+    return f"{quantity(len(cells), 'cell')}{note}, {hours} of worker time on {', '.join(devices)}"
 
 
 def scales(suite: Suite) -> list[str]:
@@ -118,7 +118,8 @@ def counted(suite: Suite, tables: Tables) -> str:
         fragile = f"; {count} {FRAGILE}" if count else ""
         cells = {cell.id: cell for table in here for cell in table.cells}
         sentences.append(
-            f"Scale {scale}: {len(here)} of {len(tables)} tables; of their {verdicts.total()} claims {judged} "
+            f"Scale {scale}: {len(here)} of {quantity(len(tables), 'table')}; "
+            f"of their {quantity(verdicts.total(), 'claim')} {judged} "
             f"({wording.family(here[0].family)}{fragile}); {cost(cells.values())}."
         )
     if idle:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from itertools import islice
 from typing import Any, NamedTuple
 
-from clopbench.errors import UserError
+from clopbench.errors import UserError, quantity
 from clopbench.identity import flatten
 from clopbench.results.index import Entries
 from clopbench.results.records import Record
@@ -98,7 +98,7 @@ def _nearest(settings: Mapping[str, Any], declared: Sequence[Declared]) -> str:
 
 
 def _lines(groups: Mapping[str, int], total: int, aside: str) -> Iterator[str]:
-    head = f"{total} records belong to no declared table{aside}"
+    head = f"{quantity(total, 'record belongs', 'records belong')} to no declared table{aside}"
     if len(groups) == 1 and total == sum(groups.values()):
         yield f"{head}: {next(iter(groups))}"
         return

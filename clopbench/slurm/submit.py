@@ -10,7 +10,7 @@ from typing import Any
 
 from clopbench.cell import Cell
 from clopbench.data.store import root as data_root
-from clopbench.errors import UserError
+from clopbench.errors import UserError, quantity
 from clopbench.launch.checkout import source_state
 from clopbench.launch.local import LocalLauncher
 from clopbench.plural import plural
@@ -223,7 +223,7 @@ def check_complete(handover: Handover) -> None:
 def array_line(part: Part, job: str) -> str:
     bare, cluster = ids.split(job)
     where = f" on cluster {cluster}" if cluster else ""
-    return f"array {bare}{where}: {plural(part.count, 'task')}, {part.parallelism} at a time"
+    return f"array {bare}{where}: {quantity(part.count, 'task')}, {part.parallelism} at a time"
 
 
 def _so_far(handover: Handover) -> str:

@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from clopbench.errors import UserError, print_anything
+from clopbench.errors import UserError, print_anything, quantity
 from clopbench.launch.checkout import source_state
 from clopbench.launch.devices import slots
 from clopbench.launch.taking import resolve
@@ -125,7 +125,7 @@ class Turn:
         cause = self.allocation.cause(self.stop.warned)
         saved, waiting = len(ended.stopped), len(ended.waiting) + len(ended.held)
         self.note("stop", cause=cause, saved=saved, waiting=waiting)
-        print(f"stopped ({cause}): {plural(saved, 'cell')} saved, {waiting} not begun", flush=True)
+        print(f"stopped ({cause}): {quantity(saved, 'cell')} saved, {waiting} not begun", flush=True)
         if cause in NO_END and not self.may_requeue and not self.is_cancelled:
             return self._last_turn(packing, ended, cause)
         if cause == "timeout":

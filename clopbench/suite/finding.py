@@ -7,6 +7,7 @@ from pathlib import Path
 from clopbench.errors import UserError, visible
 
 VARIABLE = "BENCH_SUITE"
+METHODS = "BENCH_METHODS_DIR"
 FOLDER = "_suite"
 """Of the package, in a wheel: what a checkout has beside the package (hatch_build.py)."""
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -40,6 +41,15 @@ def find(given: Path | None = None) -> Found:
     if (found := installed()) is not None:
         return Found(found, "the installed one")
     raise UserError(f"no suite found: run inside a checkout, or give --suite DIR or ${VARIABLE}")
+
+
+def methods_dirs() -> list[Path]:
+    """The folders that $BENCH_METHODS_DIR names, as in $PATH. Raises UserError for one that is not there."""
+    folders = [Path(name).expanduser() for name in os.environ.get(METHODS, "").split(os.pathsep) if name]
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"${METHODS}: no folder {folder}")
+    return folders
 
 
 def nearest() -> Path | None:

@@ -51,6 +51,8 @@ class Grid:
         if extra_methods and not method_axes:
             raise UserError(f"--method: this benchmark has no axis of methods (axes: {', '.join(axes)})")
         for name in extra_methods:
+            if there := [axis for axis in method_axes if name in axes[axis]]:
+                raise UserError(f"--method: this benchmark's axis {there[0]} has a row '{name}' already")
             own = {axis: {name: {"method.name": Setting(name, None)}} for axis in method_axes}
             found += [Point(*one, alone=True) for one in _cross({**axes, **own})]
         return found

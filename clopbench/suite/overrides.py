@@ -118,3 +118,14 @@ def check_keys(
         if override.key not in keys:
             siblings = {key for key in keys if key.startswith(f"{override.section}.")}
             raise unknown("override key", override.key, siblings or keys)
+
+
+def parse_only(texts: Sequence[str]) -> dict[str, list[str]]:
+    """--only: axis → the points to keep. Raises UserError."""
+    kept: dict[str, list[str]] = {}
+    for text in texts:
+        axis, sign, points = text.partition("=")
+        if not sign or not points:
+            raise UserError(f"--only: AXIS=POINT[,POINT…], not '{text}'")
+        kept.setdefault(axis, []).extend(points.split(","))
+    return kept

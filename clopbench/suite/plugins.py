@@ -130,9 +130,11 @@ class Plugins:
         return sorted(self._found)
 
     def get(self, name: str) -> Plugin:
-        """The plug-in of that name. Raises UserError with the nearest name."""
+        """The plug-in of that name. Raises UserError with the nearest name, and where it looked."""
         if name not in self._found:
-            raise unknown("method", name, self._found)
+            where = ", ".join(map(str, self.folders))
+            looked = f"looked in {where} and in installed packages"
+            raise UserError(f"{unknown('method', name, self._found)}; {looked}")
         return self._found[name]
 
 

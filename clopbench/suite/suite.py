@@ -76,13 +76,17 @@ class Suite:
         """Its own, then those of the suites that it builds on."""
         self._composer = Composer(*(folder / "benchmarks" for folder in self.folders))
         methods = (folder / "methods" for folder in self.folders)
-        self.method_folders = [*methods, *(Path(folder).resolve() for folder in methods_dirs)]
+        more = (Path(folder).resolve() for folder in methods_dirs)
+        self.method_folders = list(dict.fromkeys([*methods, *more]))
 
     @classmethod
     def locate(cls, given: Path | None = None, methods_dirs: Sequence[Path] = ()) -> "Suite":
-        """--suite, else $BENCH_SUITE, else the nearest parent that is one, else the installed one."""
+        """--suite, else $BENCH_SUITE, else the nearest parent that is one, else the installed one.
+
+        Methods are also those of the folders in $BENCH_METHODS_DIR.
+        """
         found = finding.find(given)
-        suite = cls(found.root, methods_dirs)
+        suite = cls(found.root, [*methods_dirs, *finding.methods_dirs()])
         suite.why = found.line
         return suite
 

@@ -19,11 +19,11 @@ GROUPS = {
     "Look": ["list", "methods", "plan", "show", "status", "logs", "power", "diff"],
     "Run": ["run", "import"],
     "Cluster": ["submit", "retry", "cancel", "forget"],
-    "Report": ["report"],
+    "Report": ["report", "export"],
     "Suite": ["init", "new", "doctor", "data"],
 }
 FOLDERS = ["--suite", "--methods-dir", "--results"]
-ASKED = ["tables", "--seeds", "--scale", "--only", "--method", *FOLDERS]
+ASKED = ["tables", "--seeds", "--scale", "--only", "--method", "--against", *FOLDERS]
 MACHINE = ["--workers", "--device", "--per-gpu"]
 ROOT: Any = get_command(app)
 
@@ -70,11 +70,12 @@ def test_one_option_means_one_thing_whatever_the_verb():
         ("show", "--seeds"), ("power", "--seeds"),  # All that are recorded, instead of ten.
         ("status", "tables"), ("cancel", "tables"), ("forget", "words"),  # What was submitted.
         ("retry", "--profile"),  # The one that a cell had before.
+        ("export", "tables"), ("export", "--seeds"), ("export", "--all"), ("export", "--out"),
         ("data prepare", "name"),  # Of a data set; `bench new` has that of a file.
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("verb", ["plan", "run", "submit", "show", "retry", "doctor"])
+@pytest.mark.parametrize("verb", ["plan", "run", "submit", "show", "power", "retry", "doctor"])
 def test_folders_are_taken_whole(verb):
     assert [name for name in shown(commands()[verb]) if name in FOLDERS] == FOLDERS
 
@@ -93,13 +94,14 @@ def test_every_field_gets_what_was_written_for_it():
 
     invoke(
         verb, "table7", "training.epochs=5", "--seeds", "0-3", "--scale", "cpu", "--only", "a=b",
-        "--only", "c=d", "--method", "clop", "--suite", "s", "--methods-dir", "m", "--methods-dir", "n",
+        "--only", "c=d", "--method", "clop", "--against", "e", "--suite", "s",
+        "--methods-dir", "m", "--methods-dir", "n",
         "--results", "r", "--loud", "--workers", "3", "--device", "cpu", "--per-gpu", "2",
     )  # fmt: skip
     folders = Folders(suite=Path("s"), methods_dir=[Path("m"), Path("n")], results=Path("r"))
     asked = Asked(
         tables=["table7", "training.epochs=5"], seeds="0-3", scale="cpu", only=["a=b", "c=d"], method=["clop"],
-        folders=folders,
+        against=["e"], folders=folders,
     )  # fmt: skip
     assert given == [(asked, True, Machine(workers=3, device="cpu", per_gpu=2))]
 

@@ -96,7 +96,8 @@ def test_the_first_hour_shows_what_its_first_command_prints(bench, tmp_path):
     lines = [line for line in FIRST_HOUR.splitlines() if line.startswith("| ")]
     for part in ("rows", "claims"):
         for row in table[part]:
-            head, text = (f"| {' | '.join(cells)} |" for cells in (row.keys(), row.values()))
+            texts = {key: text for key, text in row.items() if key != "numbers"}
+            head, text = (f"| {' | '.join(cells)} |" for cells in (texts.keys(), texts.values()))
             assert head in lines
             assert any(_without_links(line) == text for line in lines)
     heading = f"Claims (corrected over {table['family']} claims)"

@@ -240,3 +240,40 @@ def test_another_suite_is_said_apart_from_the_engine(bench, folder, records):
     done = bench("diff", folder("a", first), folder("b", second))
     assert "suite at ccccccc → at ccccccc with uncommitted changes: 6 cells\n" in done.out
     assert "engine" not in done.out
+
+
+def test_only_what_both_have(bench, folder, records):
+    """B lacks one row in all seeds and has a cell of its own: the rest is the same, so there is no difference."""
+    of_one_row = {key: one for key, one in records.items() if key[0] == "orthonormal"}
+    stray = record(replace(next(iter(records.values())).cell, seed=7), 0.5)
+    a, b = folder("a", records.values()), folder("b", [*of_one_row.values(), stray])
+    assert bench("diff", a, b).code == 1
+    done = bench("diff", a, b, "--common")
+    assert done.code == 0
+    assert "3 the same to the bit, 0 changed, 0 only in A, 0 only in B; 0 values of tables differ" in done.out
+    lines = done.out.splitlines()
+    assert "only in A, not compared: 3 cells (table7 3)" in lines
+    assert "only in B, not compared: 1 cell (table7 1)" in lines
+    found = json.loads(bench("diff", a, b, "--common", "--json").out)
+    assert found["equal"]
+    assert found["left_out"] == {"only in A": {"table7": 3}, "only in B": {"table7": 1}}
+    changed = folder("c", [record(one.cell, 0.5) for one in of_one_row.values()])
+    done = bench("diff", a, changed, "--common")
+    assert (done.code, "0 the same to the bit, 3 changed, 0 only in A" in done.out) == (1, True)
+
+
+def test_only_some_tables(bench, folder, tmp_path, monkeypatch):
+    suite = suite_of(tmp_path / "two", "table7", "overhead", "label_fraction")
+    monkeypatch.setenv("BENCH_SUITE", str(suite.root))
+    cells = [suite.benchmark(name).entries[0].cell(0) for name in ("table7", "label_fraction")]
+    a = folder("a", [record(cell, 0.9) for cell in cells])
+    b = folder("b", [record(cells[0], 0.9), record(cells[1], 0.8)])
+    assert bench("diff", a, b).code == 1
+    same = bench("diff", a, b, "table7")
+    assert (same.code, "1 the same to the bit, 0 changed" in same.out) == (0, True)
+    other = json.loads(bench("diff", a, b, "label_fraction", "--json").out)
+    assert [cell["id"] for cell in other["cells"]] == [cells[1].id]
+    assert {value["table"] for value in other["tables"]} == {"label_fraction"}
+    wrong = bench("diff", a, b, "tabel7")
+    assert (wrong.code, wrong.err.count("\n")) == (2, 1)
+    assert "unknown table 'tabel7': did you mean 'table7'?" in wrong.err

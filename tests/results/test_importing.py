@@ -34,7 +34,7 @@ def test_another_results_folder_is_imported_without_its_failures(bench, cells, t
     other = Store(tmp_path / "other")
     other.write(record(cells[0]))
     other.write(record(cells[1], status="failed"))
-    assert bench("import", "other").out == "1 results imported into results, 0 were there already\n"
+    assert bench("import", "other").out == "1 result imported into results, 0 were there already\n"
     assert list(scan(Store(tmp_path / "results"))) == [cells[0].id]
 
 
@@ -70,7 +70,7 @@ WORDS = {
 def test_the_engine_goes_with_a_record_wherever_it_goes(bench, cells, tmp_path, provenance, words):
     """Published, imported and shown; without one a record is as good as ever."""
     publish([record(cells[0], provenance=provenance)], tmp_path / "laptop.parquet")
-    assert bench("import", "laptop.parquet").out.startswith("1 results imported")
+    assert bench("import", "laptop.parquet").out.startswith("1 result imported")
     read = Store(tmp_path / "results").read(cells[0].id)
     assert read is not None
     assert read.provenance == provenance

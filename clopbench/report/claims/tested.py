@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from clopbench.errors import quantity
 from clopbench.report.claims.claim_kind import ClaimKind, Places
 from clopbench.report.claims.contrast import Contrast
 from clopbench.report.claims.kinds import kind_of
@@ -102,7 +103,7 @@ class Claim:
         if self.is_fragile:
             text = f"{word}, fragile: undone by {self.undone_by} of {self.seeds_of_family} seeds"
         if self.settled_at is not None:
-            text = f"{text}, settled at the look with {self.settled_at} seeds"
+            text = f"{text}, settled at the look with {quantity(self.settled_at, 'seed')}"
         seeds = {cell.seed for cell in self.cells}
         broken = {cell.seed for cell in self.cells if cell.status in BROKEN}
         return f"{text}; collapsed or diverged in {len(broken)} of {len(seeds)} seeds" if broken else text

@@ -13,8 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clopbench.errors import UserError
-from clopbench.plural import plural
+from clopbench.errors import UserError, quantity
 from clopbench.report.figures import placement
 from clopbench.results import embeddings
 from clopbench.results.embeddings import Embeddings
@@ -124,4 +123,4 @@ def publish_embeddings(suite: Suite, store: Store, cell_ids: Iterable[str]) -> I
         if path.stem not in wanted:
             path.unlink()
     if copied:
-        yield f"published the embeddings of {plural(copied, 'cell')}: {published.folder / 'embeddings'}"
+        yield f"published the embeddings of {quantity(copied, 'cell')}: {published.folder / 'embeddings'}"
