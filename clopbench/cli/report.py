@@ -8,8 +8,7 @@ import typer
 
 from clopbench.cli.options import Results, SuiteDir
 from clopbench.cli.terminal import EXIT_FAILED, say, say_damages
-from clopbench.errors import UserError
-from clopbench.plural import plural
+from clopbench.errors import UserError, quantity
 
 if TYPE_CHECKING:
     from clopbench.results.looks import RecordedLook
@@ -101,7 +100,7 @@ def report(
     written = document.write(target)
     for path in written if verbose else ():
         say(f"wrote {path}")
-    files = plural(len(document.texts) + len(document.pictures), "file")
+    files = quantity(len(document.texts) + len(document.pictures), "file")
     say(f"wrote {len(written)} of {files}: {target / RESULTS} and the folders in {target / 'tables'}")
     say_damages(damages)
 

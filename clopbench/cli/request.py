@@ -14,7 +14,6 @@ from clopbench.errors import UserError, quantity, unknown
 from clopbench.launch.devices import slots
 from clopbench.launch.local import LocalLauncher
 from clopbench.launch.taking import resolve
-from clopbench.plural import plural
 from clopbench.results.index import scan
 from clopbench.results.plan import STATES, Plan, make_plan, parse_seeds, running
 from clopbench.results.records import Store
@@ -170,8 +169,7 @@ class Request:
             held = quantity(numbers["running_elsewhere"], "of them is", "of them are")
             lines.append(f"{held} being trained by another process")
         if plan.to_run and local:
-            seconds = numbers["estimate_seconds"]
-            time = f"about {seconds / 60:.1f} min" if seconds is not None else "time not known"
+            time = plan.estimate().text(self.workers, len(plan.to_run))
             basis, by = numbers["estimate_from"], quantity(self.workers, "worker")
             lines.append(f"to run: {quantity(len(plan.to_run), 'cell')}, {time} with {by} ({basis})")
         advice = "; move it away to run the cell again"

@@ -49,8 +49,9 @@ def train(request: "Request", out: "Console") -> "tuple[int, Plan]":
     if outcome.not_begun:
         say(f"{quantity(len(outcome.not_begun), 'more cell')}: {outcome.not_begun[0][1]}")
     if outcome.interrupted:
-        left, cells = outcome.remaining, plural(len(planned.cells), "cell")
-        say(f"interrupted: {left} of {cells} {agreeing('remain', left)}; run the same command again to resume")
+        left, cells = outcome.remaining, quantity(len(planned.cells), "cell")
+        remain = "remains" if left == 1 else "remain"
+        say(f"interrupted: {left} of {cells} {remain}; run the same command again to resume")
         raise typer.Exit(EXIT_INCOMPLETE)
     return failed, planned
 
@@ -60,5 +61,5 @@ def end(request: "Request", failed: int, planned: "Plan") -> None:
     for line in request.look_problems:
         say(line)
     if failed:
-        say(f"{failed} of {plural(len(planned.cells), 'cell')} {agreeing('have', failed)} no result")
+        say(f"{failed} of {quantity(len(planned.cells), 'cell')} {'has' if failed == 1 else 'have'} no result")
         raise typer.Exit(EXIT_FAILED)

@@ -93,7 +93,7 @@ def _goes_on(request: "Request", seeds: int, left: float | None) -> bool:
     request.seeds = list(range(seeds))
     plan = request.plan()
     cost = plan.estimate().wall(request.workers, len(plan.to_run))
-    say(f"the next look, at {quantity(seeds, 'seed')}: {quantity(len(plan.to_run), 'cell')}, {_about(cost)}")
+    say(f"the next look, at {quantity(seeds, 'seed')}: {quantity(len(plan.to_run), 'cell')}, {about(cost)}")
     if left is None or (left > 0 and (cost is None or cost <= left)):
         return True
     say(f"not taken: {about(max(0.0, left))} of the budget left; the same command goes on from here")

@@ -13,7 +13,6 @@ from clopbench.data.store import root as data_root
 from clopbench.errors import UserError, quantity
 from clopbench.launch.checkout import source_state
 from clopbench.launch.local import LocalLauncher
-from clopbench.plural import plural
 from clopbench.results import leases
 from clopbench.results.records import Store
 from clopbench.slurm import conflicts, options, sbatch, snapshot, squeue

@@ -17,7 +17,6 @@ from clopbench.launch.checkout import source_state
 from clopbench.launch.devices import slots
 from clopbench.launch.taking import resolve
 from clopbench.launch.team import Missing, Seat, follow, lead
-from clopbench.plural import plural
 from clopbench.results.files import Unreadable
 from clopbench.results.records import Store, write_atomic
 from clopbench.slurm import options

@@ -2,7 +2,7 @@
 
 import pytest
 
-from clopbench.plural import agreeing, plural
+from clopbench.errors import quantity
 
 
 @pytest.mark.parametrize(
@@ -41,9 +41,8 @@ def test_a_dry_run_is_a_plan(bench, tmp_path):
 
 
 def test_counts_agree():
-    assert [plural(count, "cell") for count in (0, 1, 2)] == ["0 cells", "1 cell", "2 cells"]
-    assert [plural(count, "cell", "are") for count in (1, 2)] == ["1 cell is", "2 cells are"]
-    assert [agreeing(verb, 1) for verb in ("have", "remain", "stay")] == ["has", "remains", "stays"]
+    assert [quantity(count, "cell") for count in (0, 1, 2)] == ["0 cells", "1 cell", "2 cells"]
+    assert [quantity(count, "cell is", "cells are") for count in (1, 2)] == ["1 cell is", "2 cells are"]
 
 
 def test_a_report_says_in_a_line_what_it_wrote(bench, tmp_path):
