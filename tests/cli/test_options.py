@@ -72,6 +72,7 @@ def test_one_option_means_one_thing_whatever_the_verb():
         ("retry", "--profile"),  # The one that a cell had before.
         ("export", "tables"), ("export", "--seeds"), ("export", "--all"), ("export", "--out"),
         ("data prepare", "name"),  # Of a data set; `bench new` has that of a file.
+        ("submit", "--dry-run"), ("retry", "--dry-run"),  # Shows what Slurm would get; of `run` it is a plan.
     }  # fmt: skip
 
 
