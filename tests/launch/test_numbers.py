@@ -14,7 +14,7 @@ from clopbench.errors import UserError
 from clopbench.evaluation import measure
 from clopbench.geometry import NotFiniteError
 from clopbench.launch import run_cell
-from clopbench.launch.judging import finite
+from clopbench.launch.judging import finite, judge
 from clopbench.launch.run_cell import preflight
 from clopbench.results.records import Store
 from clopbench.suite import overrides as override_grammar
@@ -141,6 +141,15 @@ def test_no_record_holds_what_is_no_number(cell, value):
     assert finite(record(cell)) == record(cell)
     earlier = replace(odd, status="diverged", notes={"diverged": "loss not finite at epoch 1, step 2"})
     assert finite(earlier).notes == earlier.notes
+
+
+def test_a_run_has_collapsed_below_the_limit_and_not_at_it(cell):
+    limit = cell.evaluation.collapse_rank
+    assert limit > 0
+    assert judge(cell, None, {"effective_rank": limit}) == ("done", {})
+    below = {"effective_rank": math.nextafter(limit, 0)}
+    assert judge(cell, None, below)[0] == "collapsed"
+    assert judge(cell, "loss not finite", below) == ("diverged", {"diverged": "loss not finite"})
 
 
 def test_norms_that_overflow_are_not_finite():

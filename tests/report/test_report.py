@@ -114,6 +114,10 @@ def test_only_the_seeds_that_are_asked_for_count(suite, benchmark_, seeds, ortho
     assert {tuple(one.seeds) for claim in table.claims for one in claim.contrasts} == {tuple(seeds)}
 
 
+def test_a_table_names_the_data_sets_of_its_cells(suite, benchmark_):
+    assert list(table_of(suite, benchmark_, []).data) == ["digits"]
+
+
 def test_nothing_run_is_said(suite, benchmark_):
     table = table_of(suite, benchmark_, [], seeds=range(3))
     assert [row[1] for row in sheets.rows(table)] == ["not run", "not run"]

@@ -241,12 +241,7 @@ def main() -> int:
     parser.add_argument("--most", type=int, default=20, help="faults tried of each file, drawn at random")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument(
-        "--seconds",
-        type=float,
-        default=900,
-        help="for one fault; those that take longer are counted apart: they may hang, or the machine is busy",
-    )
+    parser.add_argument("--seconds", type=float, default=900, help="a fault; longer ones are counted apart")
     parser.add_argument("--near", action="store_true", help="only the tests nearest to each file")
     options = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
