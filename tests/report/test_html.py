@@ -299,6 +299,7 @@ def test_scales_are_hidden_and_shown(report):
     def shown():
         return [report.one(place).is_displayed() for place in places]
 
+    report.one("#summary .more summary").click()
     button = report.one('[data-toggles="laptop"]')
     assert shown() == [True] * 4
     button.click()

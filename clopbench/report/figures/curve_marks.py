@@ -1,6 +1,7 @@
 """What stands beside curves: names at their ends, failed cells, and values that lie off the axis."""
 
 from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -51,14 +52,13 @@ def name_lines(axes: Axes, frame: pd.DataFrame, styles: Mapping[str, Style], poi
     points: how high the panel is, about.
     """
     low, high = axes.get_ylim()
-    means = frame.groupby(["line", "x"])["value"].mean().reset_index()
-    ends = means.groupby("line").last()["value"]
-    up = canvas.spread_apart([(value - low) / (high - low) * points for value in ends], LINE)
+    ends = {line: fmean(values) for (_, line), values in sorted(_points(frame).items())}  # The last x stays.
+    up = canvas.spread_apart([(value - low) / (high - low) * points for value in ends.values()], LINE)
     down = canvas.spread_apart([-min(height, points) for height in up], LINE)
-    for label, height in zip(ends.index, down, strict=True):
-        r, g, b = styles[str(label)].colour
+    for label, height in zip(ends, down, strict=True):
+        r, g, b = styles[label].colour
         axes.annotate(
-            str(label), (1, -height / points), xycoords="axes fraction", xytext=(4, 0),
+            label, (1, -height / points), xycoords="axes fraction", xytext=(4, 0),
             textcoords="offset points",
             fontsize=7, va="center", color=(r * INK, g * INK, b * INK), annotation_clip=False,
         )  # fmt: skip
@@ -68,9 +68,8 @@ def within(
     axes: Axes, frame: pd.DataFrame, styles: Mapping[str, Style], interval: Interval, metric: MetricColumn
 ) -> None:
     """Cut the axis where a line that is far off at some place would flatten all others; its value in words."""
-    spans: dict[tuple[float, str], Span] = {
-        (float(x), str(line)): interval(values) for (x, line), values in frame.groupby(["x", "line"])["value"]
-    }  # pyright: ignore[reportAssignmentType]
+    values = _points(frame)
+    spans = {key: interval(some) for key, some in values.items()}
     off: list[tuple[float, str]] = []
     for x in {x for x, _ in spans}:
         here = [key for key in spans if key[0] == x]
@@ -84,7 +83,7 @@ def within(
     beside = BESIDE * (high - low)
     axes.set_ylim(canvas.limits([low], (low - beside, high + beside), metric.format))
     for x, line in sorted(off):
-        mean = float(frame[(frame["x"] == x) & (frame["line"] == line)]["value"].mean())
+        mean = fmean(values[x, line])
         below = mean < low
         axes.annotate(
             f"{'▾' if below else '▴'} {mean:.1f}", (x, 0.03 if below else 0.97),
@@ -92,6 +91,14 @@ def within(
             va="bottom" if below else "top", color=styles[line].colour, fontweight="bold",
             path_effects=READABLE,
         )  # fmt: skip
+
+
+def _points(frame: pd.DataFrame) -> dict[tuple[float, str], list[float]]:
+    """(x, line) → the values there."""
+    found: dict[tuple[float, str], list[float]] = {}
+    for x, line, value in zip(frame["x"], frame["line"], frame["value"], strict=True):
+        found.setdefault((float(x), str(line)), []).append(float(value))
+    return found
 
 
 def _ends(spans: Mapping[tuple[float, str], Span], without: Sequence[tuple[float, str]]) -> Span:
