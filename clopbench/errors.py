@@ -73,9 +73,10 @@ def in_words(error: BaseException) -> str:
 
 
 def nearest(given: str, available: Iterable[str]) -> str | None:
-    """The available name closest to `given`, or None where nothing is close."""
-    matches = difflib.get_close_matches(given[:100], list(available), n=1, cutoff=0.5)
-    return matches[0] if matches else None
+    """The available name closest to `given`, or None where nothing is close. Case does not count."""
+    names = {name.lower(): name for name in available}
+    matches = difflib.get_close_matches(given[:100].lower(), list(names), n=1, cutoff=0.5)
+    return names[matches[0]] if matches else None
 
 
 def quantity(count: int, one: str, many: str | None = None) -> str:

@@ -8,7 +8,7 @@ import typer
 
 from clopbench.cli.options import Results, SuiteDir
 from clopbench.cli.terminal import EXIT_FAILED, say, say_damages
-from clopbench.errors import UserError
+from clopbench.errors import UserError, quantity
 
 if TYPE_CHECKING:
     from clopbench.results.looks import RecordedLook
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 def report(
     *,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TABLE…]", help="Only the folders of these tables; default: the whole report."),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Change nothing; exit 1 if files would change.")
     ] = False,
@@ -37,6 +41,7 @@ def report(
             help="Where to write; default: the suite (the installed one: here). With --html: the file.",
         ),
     ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Name each file that was written.")] = False,
     suite: SuiteDir = None,
     results: Results = Path("results"),
 ) -> None:
@@ -55,6 +60,8 @@ def report(
     read_only = is_part_of_package(found.root)
     if publish and read_only:
         raise UserError(f"--publish: {found.root} came with the package; name a suite of your own (--suite)")
+    if names and (html or publish):
+        raise UserError(f"{'--html' if html else '--publish'}: is for all tables, so name none")
     if html:
         if check or publish:
             raise UserError("--html: only writes a page, so it cannot go with --check or --publish")
@@ -78,7 +85,9 @@ def report(
     looks, problems = noted.read(folder_of_looks)
     damages += problems
     now: list[RecordedLook] = []
-    document = make_report(found, arms, LocalAttachments(store) if local else None, looks, now.append)
+    document = make_report(
+        found, arms, LocalAttachments(store) if local else None, looks, now.append, names or ()
+    )
     target = folder or (Path.cwd() if read_only else found.root)
     if read_only and folder is None and not check:
         say(f"the installed suite's report goes into this folder: {target}")
@@ -95,9 +104,22 @@ def report(
     for look in now:
         # Of the package's own records nobody here has taken a look that was not published with them.
         damages += [] if read_only and not local else note(folder_of_looks, look, looks)
-    for path in document.write(target):
+    written = document.write(target)
+    for path in written if verbose else ():
         say(f"wrote {path}")
+    say(_summary(len(written), len(document.texts) + len(document.pictures), target, names or ()))
     say_damages(damages)
+
+
+def _summary(written: int, total: int, target: Path, names: "Sequence[str]") -> str:
+    """What was written, in a line that says where to begin reading."""
+    from clopbench.report import layout
+
+    begin = target / (layout.page(names[0]) if names else layout.RESULTS)
+    if not written:
+        return f"up to date with the records: {quantity(total, 'file')}, first {begin}"
+    others = "" if written == total else f" of {total}, the others are up to date"
+    return f"wrote {quantity(written, 'file')}{others}: first {begin}"
 
 
 def _write_html(

@@ -83,15 +83,18 @@ class Plan:
         """Missing and failed cells. Damaged records wait for a person to look at them."""
         return [planned for planned in self.cells if planned.state in ("missing", "failed")]
 
-    def estimate(self) -> Estimate:
-        """From finished cells of the same kind where there are any, else from the scale's declared cost."""
+    def estimate(self, cells: Sequence[PlannedCell] | None = None) -> Estimate:
+        """From finished cells of the same kind where there are any, else from the scale's declared cost.
+
+        cells: those that are to be paid for; None: those to run.
+        """
         measured: dict[str, list[float]] = {}
         for planned in self.cells:
             if planned.state == "done" and planned.entry and planned.entry.seconds:
                 measured.setdefault(planned.kind, []).append(planned.entry.seconds)
         total = 0.0
         scales: dict[str, ScaleDeclaration] = {}
-        for planned in self.to_run:
+        for planned in self.to_run if cells is None else cells:
             if seconds := measured.get(planned.kind):
                 total += sum(seconds) / len(seconds)
             elif planned.scale.seconds_per_cell is not None:
@@ -155,9 +158,14 @@ class Plan:
         return found
 
 
-def make_plan(benchmarks: Iterable[Benchmark], seeds: Sequence[int], store: Store) -> Plan:
-    """Plan benchmarks × seeds against a results store. Order: seed by seed, so early stops stay balanced."""
-    entries = scan(store)
+def make_plan(
+    benchmarks: Iterable[Benchmark], seeds: Sequence[int], store: Store, entries: Entries | None = None
+) -> Plan:
+    """Plan benchmarks × seeds against a results store. Order: seed by seed, so early stops stay balanced.
+
+    entries: what is in the store, where that is known already.
+    """
+    entries = scan(store) if entries is None else entries
     cells: dict[str, PlannedCell] = {}
     wanted = [
         (benchmark, entry, _kind(entry.template)) for benchmark in benchmarks for entry in benchmark.entries

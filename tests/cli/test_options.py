@@ -52,7 +52,7 @@ def shown(command: Any) -> dict[str, tuple[Any, ...]]:
 def test_verbs_that_take_cells_show_the_same_set_in_the_same_order():
     plan, run, submit = (shown(commands()[verb]) for verb in ("plan", "run", "submit"))
     assert list(plan) == [*ASKED, *MACHINE, "--explain", "--json"]
-    assert list(run) == [*ASKED, *MACHINE, "--until", "--max-seeds", "--budget"]
+    assert list(run) == [*ASKED, *MACHINE, "--until", "--max-seeds", "--budget", "--dry-run"]
     assert list(submit) == ["--profile", *ASKED, "--device", "--dry-run", "--live", "--wait"]
     assert {key: plan[key] for key in [*ASKED, *MACHINE]} == {key: run[key] for key in [*ASKED, *MACHINE]}
     assert {key: plan[key] for key in ASKED} == {key: submit[key] for key in ASKED}
@@ -70,6 +70,7 @@ def test_one_option_means_one_thing_whatever_the_verb():
         ("show", "--seeds"), ("power", "--seeds"),  # All that are recorded, instead of ten.
         ("status", "tables"), ("cancel", "tables"), ("forget", "words"),  # What was submitted.
         ("retry", "--profile"),  # The one that a cell had before.
+        ("run", "--dry-run"), ("retry", "--dry-run"), ("report", "names"), ("diff", "names"),
         ("export", "tables"), ("export", "--seeds"), ("export", "--all"), ("export", "--out"),
         ("data prepare", "name"),  # Of a data set; `bench new` has that of a file.
     }  # fmt: skip
