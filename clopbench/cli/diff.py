@@ -68,8 +68,8 @@ def _shown(found: "Difference", first: str, second: str) -> "Iterator[str | Grid
     yield f"{found.same} the same to the bit, {counts}; {len(found.tables)} values of tables differ"
     for kind, by_table in found.left_out.items():
         named = ", ".join(f"{table} {count}" for table, count in sorted(by_table.items()))
-        cells = quantity(sum(by_table.values()), "cell")
-        yield f"{kind}, not compared: {cells}{f' ({named})' if named else ''}"
+        named = f" ({named})" if named else ""
+        yield f"{kind}, not compared: {quantity(sum(by_table.values()), 'cell')}{named}"
     for scale, counts in found.families.items():
         a, b = map(wording.family, counts)
         yield f"claims at scale {scale}: A: {a}; B: {b}"

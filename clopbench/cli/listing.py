@@ -1,29 +1,37 @@
-"""`bench list`: the benchmarks that the suite declares."""
+"""`bench list`: the benchmarks that the suite declares, what each costs, and how far it has come."""
 
-from clopbench.cli.options import Json, SuiteDir
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clopbench.cli.options import DEFAULT_SEEDS, Json, Results, Scale, SuiteDir
 from clopbench.cli.terminal import print_json, say
-from clopbench.errors import UserError
+from clopbench.errors import UserError, quantity, unknown
+
+if TYPE_CHECKING:
+    from clopbench.results.index import Entries
+    from clopbench.suite.suite import Suite
 
 
-def list_benchmarks(*, suite: SuiteDir = None, as_json: Json = False) -> None:
-    """Show the benchmarks, their axes and the scales."""
+def list_benchmarks(
+    *,
+    suite: SuiteDir = None,
+    scale: Scale = "laptop",
+    results: Results = Path("results"),
+    as_json: Json = False,
+) -> None:
+    """Show the benchmarks, their axes and scales, and at one scale their cells, time and what is done."""
+    from clopbench.results.index import scan
+    from clopbench.results.records import Store
     from clopbench.suite.suite import Suite
 
     found = Suite.locate(suite)
-    first = found.scale_names()[0]
-    if problems := found.problems([first]):
+    if scale not in found.scale_names():
+        raise unknown("scale", scale, found.scale_names())
+    if problems := found.problems([scale]):
         raise UserError(*problems)
-    rows = []
-    for name in found.benchmark_names():
-        benchmark = found.benchmark(name, first)
-        rows.append(
-            {
-                "name": name,
-                "title": benchmark.title,
-                "axes": benchmark.declared_axes,
-                "scales": found.scales_of(name),
-            }
-        )
+    store = Store(results)
+    entries = scan(store)
+    rows = [_row(found, name, scale, store, entries) for name in found.benchmark_names()]
     if as_json:
         print_json(rows)
         return
@@ -32,3 +40,38 @@ def list_benchmarks(*, suite: SuiteDir = None, as_json: Json = False) -> None:
         say(f"{row['name']}  {row['title']}")
         say(f"    {axes}")
         say(f"    scales: {', '.join(row['scales'])}")
+        say(f"    {_state(row)}")
+
+
+def _row(suite: "Suite", name: str, scale: str, store: Any, entries: "Entries") -> dict[str, Any]:
+    """One benchmark. seconds: of one worker, for all of its cells; None where it is not known."""
+    from clopbench.results.plan import make_plan, parse_seeds
+
+    benchmark = suite.benchmark(name, scale)
+    plan = make_plan([benchmark], parse_seeds(DEFAULT_SEEDS), store, entries)
+    return {
+        "name": name,
+        "title": benchmark.title,
+        "axes": benchmark.declared_axes,
+        "scales": suite.scales_of(name),
+        "scale": scale,
+        "seeds": int(DEFAULT_SEEDS),
+        "cells": len(plan.cells),
+        "seconds": plan.estimate(plan.cells).seconds if plan.cells else None,
+        "done": plan.count("done"),
+        "not_run": list(benchmark.skip_reasons) if not plan.cells else [],
+    }
+
+
+def _state(row: dict[str, Any]) -> str:
+    """'laptop, 10 seeds: 20 cells, about 3.0 min of one worker; 7 of 20 done'."""
+    head = f"{row['scale']}, {quantity(row['seeds'], 'seed')}"
+    if not row["cells"]:
+        return f"{head}: not run: {'; '.join(row['not_run'])}"
+    seconds = row["seconds"]
+    time = "time not known" if seconds is None else f"about {_clock(seconds)} of one worker"
+    return f"{head}: {quantity(row['cells'], 'cell')}, {time}; {row['done']} of {row['cells']} done"
+
+
+def _clock(seconds: float) -> str:
+    return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -21,6 +21,7 @@ from clopbench.cli import (
     importing,
     listing,
     logs,
+    meant,
     methods,
     new,
     plan,
@@ -117,6 +118,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = EXIT_USAGE
     except typer.TyperException as error:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
+        if hasattr(error, "option_name") and message.startswith("No such option"):
+            message += meant.words(error.option_name)
         # Of a command that was given nothing at all, typer's message is its help, and stays as it is.
         is_help = type(error).__name__ == "NoArgsIsHelpError"
         if is_help:

@@ -1,15 +1,11 @@
 """`bench plan`: what a run would do."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from clopbench.cli.options import Asked, Json, Machine
 from clopbench.cli.terminal import print_json, say
-
-if TYPE_CHECKING:
-    from clopbench.cli.request import Request
-    from clopbench.results.plan import Plan
 
 
 def plan(
@@ -28,13 +24,8 @@ def plan(
         beside = {"undeclared": request.undeclared(planned)}
         print_json(request.summary(planned) | beside | {"cells": request.cell_rows(planned)})
         return
-    say_plan(request, planned)
+    for line in [*request.headline(planned), *request.undeclared(planned)]:
+        say(line)
     if explain:
         for cell in planned.cells:
             say(f"{cell.cell.id}  {cell.label}: {planned.explain(cell)}")
-
-
-def say_plan(request: "Request", planned: "Plan") -> None:
-    """What a run would do."""
-    for line in [*request.headline(planned), *request.undeclared(planned)]:
-        say(line)

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 def report(
     *,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TABLE…]", help="Only the folders of these tables; default: the whole report."),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Change nothing; exit 1 if files would change.")
     ] = False,
@@ -45,7 +49,6 @@ def report(
     from clopbench.report import publication
     from clopbench.report.document import report as make_report
     from clopbench.report.figures.attachments import LocalAttachments
-    from clopbench.report.layout import RESULTS
     from clopbench.report.looking import note
     from clopbench.results import looks as noted
     from clopbench.results.records import Store
@@ -57,6 +60,8 @@ def report(
     read_only = is_part_of_package(found.root)
     if publish and read_only:
         raise UserError(f"--publish: {found.root} came with the package; name a suite of your own (--suite)")
+    if names and (html or publish):
+        raise UserError(f"{'--html' if html else '--publish'}: is for all tables, so name none")
     if html:
         if check or publish:
             raise UserError("--html: only writes a page, so it cannot go with --check or --publish")
@@ -80,7 +85,9 @@ def report(
     looks, problems = noted.read(folder_of_looks)
     damages += problems
     now: list[RecordedLook] = []
-    document = make_report(found, arms, LocalAttachments(store) if local else None, looks, now.append)
+    document = make_report(
+        found, arms, LocalAttachments(store) if local else None, looks, now.append, names or ()
+    )
     target = folder or (Path.cwd() if read_only else found.root)
     if read_only and folder is None and not check:
         say(f"the installed suite's report goes into this folder: {target}")
@@ -100,9 +107,19 @@ def report(
     written = document.write(target)
     for path in written if verbose else ():
         say(f"wrote {path}")
-    files = quantity(len(document.texts) + len(document.pictures), "file")
-    say(f"wrote {len(written)} of {files}: {target / RESULTS} and the folders in {target / 'tables'}")
+    say(_summary(len(written), len(document.texts) + len(document.pictures), target, names or ()))
     say_damages(damages)
+
+
+def _summary(written: int, total: int, target: Path, names: "Sequence[str]") -> str:
+    """What was written, in a line that says where to begin reading."""
+    from clopbench.report import layout
+
+    begin = target / (layout.page(names[0]) if names else layout.RESULTS)
+    if not written:
+        return f"up to date with the records: {quantity(total, 'file')}, first {begin}"
+    others = "" if written == total else f" of {total}, the others are up to date"
+    return f"wrote {quantity(written, 'file')}{others}: first {begin}"
 
 
 def _write_html(

@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from clopbench.cli.options import Asked, Machine
-from clopbench.cli.plan import say_plan
 from clopbench.cli.terminal import console
 from clopbench.errors import UserError, unknown
 
@@ -28,18 +27,19 @@ def run(
         str | None,
         typer.Option(metavar="TIME", help="With --until: no look that would end after 2h, 90m …"),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Train nothing: what `bench plan` says.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be run, as bench plan does; run nothing.")
+    ] = False,
 ) -> None:
     """Train the cells that have no result yet, then print the tables. Running again resumes."""
-    from clopbench.cli import until_settled
+    from clopbench.cli import plan, until_settled
     from clopbench.cli.request import Request
     from clopbench.cli.train import end, train
 
     if dry_run:
         if until is not None:
-            raise UserError("--dry-run: goes without --until, whose looks are not known beforehand")
-        request = Request(asked.counted, machine)
-        say_plan(request, request.plan())
+            raise UserError(f"--dry-run: cannot go with --until {SETTLED}: what a look adds is not known yet")
+        plan.plan(asked=asked, machine=machine)
         return
     if until is None:
         for name, value in (("--max-seeds", max_seeds), ("--budget", budget)):

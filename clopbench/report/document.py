@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from clopbench.errors import unknown
 from clopbench.report import amounts, layout
 from clopbench.report.claims.kinds import kind_of
 from clopbench.report.figures.attachments import Attachments
-from clopbench.report.figures.pictures import BESIDE_A_PAGE, Files, Picture, pictures
+from clopbench.report.figures.pictures import BESIDE_A_PAGE, Files, Picture, Some, pictures
 from clopbench.report.formats import markdown, sheets, sign_sheets, threshold_wording, wording
 from clopbench.report.formats.csv_file import to_csv
 from clopbench.report.formats.latex import to_latex
@@ -37,6 +38,12 @@ class Document:
     pictures: Mapping[str, bytes]
     shown: Mapping[str, str] = field(default_factory=dict)
     """Path of a picture, without its ending → what it shows, in words."""
+
+    def of_tables(self, names: Sequence[str]) -> "Document":
+        """What lies in the folders of some tables."""
+        folders = tuple(f"{layout.folder(name)}/" for name in names)
+        texts = {name: text for name, text in self.texts.items() if name.startswith(folders)}
+        return Document(texts, Some(self.pictures, folders), self.shown)
 
     def write(self, folder: Path) -> list[Path]:
         """Write all files that changed. Returns their paths."""
@@ -88,13 +95,18 @@ def report(
     attachments: Attachments | None = None,
     looks: Sequence[RecordedLook] = (),
     note: Callable[[RecordedLook], object] = lambda _: None,
+    names: Sequence[str] = (),
 ) -> Document:
     """The whole report on some records, with the paragraph that people wrote.
 
     attachments: where their spectra and embeddings are found; None: where the published ones are. looks, note:
-    as of `collect`.
+    as of `collect`. names: only the folders of these tables, whose verdicts are those of the whole report.
+    Raises UserError for a table that does not exist.
     """
-    return make_document(suite, collect(suite, arms_by_scale, looks, note), own_words(suite), attachments)
+    if strange := [name for name in names if name not in suite.table_names()]:
+        raise unknown("table", strange[0], suite.table_names())
+    document = make_document(suite, collect(suite, arms_by_scale, looks, note), own_words(suite), attachments)
+    return document.of_tables(names) if names else document
 
 
 def make_document(

@@ -69,13 +69,14 @@ class Plan:
         """Missing and failed cells. Damaged records wait for a person to look at them."""
         return [planned for planned in self.cells if planned.state in ("missing", "failed")]
 
-    def estimate(self) -> Estimate:
-        """How long the rest takes."""
+    def estimate(self, cells: Sequence[PlannedCell] | None = None) -> Estimate:
+        """How long these cells take; None: those to run."""
         measured: dict[str, list[float]] = {}
         for planned in self.cells:
             if planned.state == "done" and planned.entry and planned.entry.seconds:
                 measured.setdefault(planned.kind, []).append(planned.entry.seconds)
-        return estimate(((one.kind, one.scale, one.cell) for one in self.to_run), measured)
+        wanted = self.to_run if cells is None else cells
+        return estimate(((one.kind, one.scale, one.cell) for one in wanted), measured)
 
     def explain(self, planned: PlannedCell) -> str:
         """Why a cell would run, or would not."""
@@ -125,9 +126,14 @@ class Plan:
         return found
 
 
-def make_plan(benchmarks: Iterable[Benchmark], seeds: Sequence[int], store: Store) -> Plan:
-    """Plan benchmarks × seeds against a results store. Order: seed by seed, so early stops stay balanced."""
-    entries = scan(store)
+def make_plan(
+    benchmarks: Iterable[Benchmark], seeds: Sequence[int], store: Store, entries: Entries | None = None
+) -> Plan:
+    """Plan benchmarks × seeds against a results store. Order: seed by seed, so early stops stay balanced.
+
+    entries: what is in the store, where that is known already.
+    """
+    entries = scan(store) if entries is None else entries
     cells: dict[str, PlannedCell] = {}
     wanted = [
         (benchmark, entry, _kind(entry.template)) for benchmark in benchmarks for entry in benchmark.entries

@@ -24,6 +24,7 @@ def hypotheses(
         _claim(added, other, axes, labels)
         for method in methods
         for name in against
+        if name != method or len(methods) == 1  # Of several methods each may be set against another.
         for added, other, axes in _pairs(benchmark, method, name)
     ]
     return list({claim.name: claim for claim in found}.values())

@@ -14,6 +14,7 @@ from clopbench.parameters import shown
 from clopbench.suite.declared import Declared
 from clopbench.suite.plugins import Plugin
 from clopbench.suite.settings import known_keys
+from clopbench.suite.short import full_keys
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,9 @@ def check_keys(
         if override.key == "method.name":
             raise UserError(f"override 'method.name': use --method {override.value} to add a method's row")
         if override.key not in keys:
+            if meant := full_keys(override.key, keys):
+                names = " or ".join(f"'{key}'" for key in meant)
+                raise UserError(f"unknown override key '{override.key}': did you mean {names}?")
             siblings = {key for key in keys if key.startswith(f"{override.section}.")}
             raise unknown("override key", override.key, siblings or keys)
 

@@ -25,8 +25,9 @@ VERBS = {
     "publish": ["report", "--publish", "--out", "there"],
     "page": ["report", "--html"],
     "doctor": ["doctor"],
+    "list": ["list"],
 }
-WITHOUT = {"report": ["report"], "check": ["report", "--check"], "list": ["list"], "methods": ["methods"]}
+WITHOUT = {"report": ["report"], "check": ["report", "--check"], "methods": ["methods"]}
 
 
 @pytest.fixture(autouse=True)

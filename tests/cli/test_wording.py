@@ -37,23 +37,9 @@ def test_a_dry_run_is_a_plan(bench, tmp_path):
     assert (dry.code, dry.out) == (0, plan.out)
     assert "to run: 1 cell, about 0.1 min with 1 worker (" in dry.out
     assert not (tmp_path / "none").exists()
-    assert "--dry-run: goes without --until" in bench("run", *words, "--dry-run", "--until", "settled").err
+    assert "--dry-run: cannot go with --until" in bench("run", *words, "--dry-run", "--until", "settled").err
 
 
 def test_counts_agree():
     assert [quantity(count, "cell") for count in (0, 1, 2)] == ["0 cells", "1 cell", "2 cells"]
     assert [quantity(count, "cell is", "cells are") for count in (1, 2)] == ["1 cell is", "2 cells are"]
-
-
-def test_a_report_says_in_a_line_what_it_wrote(bench, tmp_path):
-    first = bench("report", "--out", tmp_path)
-    assert first.code == 0
-    lines = [line for line in first.out.splitlines() if line.startswith("wrote")]
-    written = len([path for path in tmp_path.rglob("*") if path.is_file()])
-    assert lines == [
-        f"wrote {written} of {written} files: {tmp_path}/RESULTS.md and the folders in {tmp_path}/tables"
-    ]
-    (tmp_path / "RESULTS.md").unlink()
-    again = bench("report", "--out", tmp_path, "--verbose")
-    assert f"wrote {tmp_path}/RESULTS.md" in again.out.splitlines()
-    assert f"wrote 1 of {written} files: " in again.out

@@ -80,6 +80,24 @@ class Files(Mapping[str, bytes]):
         return len(self._draw) * len(self._endings)
 
 
+class Some(Mapping[str, bytes]):
+    """Those files whose path begins with one of some texts; the others are never drawn."""
+
+    def __init__(self, files: Mapping[str, bytes], starts: tuple[str, ...]):
+        self._files, self._names = files, [name for name in files if name.startswith(starts)]
+
+    def __getitem__(self, name: str) -> bytes:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._files[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
 def _picture(figure: FigureDeclaration, tables: Sequence[Table], attachments: Attachments) -> Picture:
     kind = KINDS[type(figure)]
     name, alt = figure.name, f"{tables[0].declaration.title}, {kind.alt}"

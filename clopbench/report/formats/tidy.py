@@ -71,13 +71,23 @@ def frame(some: Sequence[Row]) -> "pd.DataFrame":
     """The rows with a type for each column: numbers are numbers; what is of several kinds is text."""
     import pandas as pd
 
-    columns = {key: [row[key] for row in some] for key in some[0]}
-    for key, values in columns.items():
+    columns = {}
+    for key in some[0]:
+        values = [row[key] for row in some]
         kinds = {type(value) for value in values if value is not None}
         if len(kinds) > 1 and not kinds <= {int, float}:
-            columns[key] = [None if value is None else str(value) for value in values]
-    made = pd.DataFrame(columns).convert_dtypes(convert_floating=False)
-    return made.astype({"value": "float64", "seed": "int64", "n": "int64"})
+            values = [None if value is None else str(value) for value in values]
+        columns[key] = pd.Series(values, dtype=_column_type(kinds))
+    return pd.DataFrame(columns)
+
+
+def _column_type(kinds: set[type]) -> str:
+    """Of numbers and truth values one that also has room for nothing."""
+    if kinds == {bool}:
+        return "boolean"
+    if kinds == {int}:
+        return "Int64"
+    return "float64" if kinds and kinds <= {int, float} else "object"
 
 
 def to_csv(tables: Sequence[Table], contents: Contents) -> bytes:
