@@ -77,21 +77,10 @@ MANY = 20
 
 
 def nearest(given: str, available: Iterable[str]) -> str | None:
-    """The name that was probably meant: in other case, by its initials (lr for learning_rate), or misspelt."""
-    names = list(available)
-    folded = given[:100].casefold()
-    for same in (lambda name: name.casefold() == folded, lambda name: _initials(name) == folded):
-        if found := [name for name in names if same(name)]:
-            return found[0]
-    by_folded = {name.casefold(): name for name in reversed(names)}
-    matches = difflib.get_close_matches(folded, list(by_folded), n=1, cutoff=0.5)
-    return by_folded[matches[0]] if matches else None
-
-
-def _initials(name: str) -> str | None:
-    """'lr' for training.learning_rate; None for a single word."""
-    words = name.rpartition(".")[2].split("_")
-    return "".join(word[:1] for word in words) if len(words) > 1 else None
+    """The available name closest to `given`, or None where nothing is close. Case does not count."""
+    names = {name.casefold(): name for name in available}
+    matches = difflib.get_close_matches(given[:100].casefold(), list(names), n=1, cutoff=0.5)
+    return names[matches[0]] if matches else None
 
 
 def quantity(count: int, one: str, many: str | None = None) -> str:

@@ -45,8 +45,6 @@ def test_a_user_error_survives_the_way_between_processes():
     ("given", "meant"),
     [
         ("GPU", "gpu"),
-        ("lr", "training.learning_rate"),
-        ("wd", "training.weight_decay"),
         ("Learning_Rate", "training.learning_rate"),
         ("training.lerning_rate", "training.learning_rate"),
         ("xyz", None),
