@@ -29,7 +29,7 @@ from clopbench.suite.claims import Format
 from clopbench.suite.declarations import Coordinates
 
 DPI = 160
-DPI_WITHIN = 130
+DPI_WITHIN = 100
 """Of pictures within a page."""
 WIDTH = 7.0
 """Inches."""

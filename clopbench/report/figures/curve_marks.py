@@ -84,10 +84,11 @@ def within(
     axes.set_ylim(canvas.limits([low], (low - beside, high + beside), metric.format))
     for x, line in sorted(off):
         mean = fmean(values[x, line])
-        below = mean < low
+        below, last = mean < low, x == max(x for x, _ in spans)
         axes.annotate(
             f"{'▾' if below else '▴'} {mean:.1f}", (x, 0.03 if below else 0.97),
-            xycoords=("data", "axes fraction"), xytext=(5, 0), textcoords="offset points", fontsize=7,
+            xycoords=("data", "axes fraction"), xytext=(-6 if last else 6, 0), textcoords="offset points",
+            fontsize=7, ha="right" if last else "left",
             va="bottom" if below else "top", color=styles[line].colour, fontweight="bold",
             path_effects=READABLE,
         )  # fmt: skip
@@ -122,7 +123,9 @@ def mark_failures(
     for number in here:
         if failures := canvas.failed(number):
             values = list(number.values_of(metric.metric).values())
-            y = summarise(values).mean * factor if values else low + FLOOR * (high - low)
+            floor, ceiling = low + FLOOR * (high - low), high - FLOOR * (high - low)
+            y = summarise(values).mean * factor if values else floor
+            y = y if low <= y <= high else min(max(y, floor), ceiling)
             text = f"{failures}/{len(number.cells)}" if counts else ""
             by_x.setdefault(place_of(figure, number), []).append((y, text, line_of(figure, table, number)))
     for x, marks in by_x.items():

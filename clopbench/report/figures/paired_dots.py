@@ -204,7 +204,8 @@ def _lines(spots: dict[int, dict[int, tuple[float, float]]]) -> Iterator[list[tu
             elif way:
                 yield way
                 way = []
-        yield way
+        if way:
+            yield way
 
 
 def _dots(

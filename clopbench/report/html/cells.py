@@ -20,6 +20,9 @@ CURVE_DIGITS = 3
 MOST_POINTS = 25
 """Longer curves are thinned to so many points; the first and the last stay."""
 
+LEFT_OUT = "singular_"
+"""Columns of single singular values by epoch: a third of all data. The last epoch's whole spectrum is there."""
+
 # Differ from cell to cell; the rest of the provenance is shared by whole runs.
 OF_ONE_RUN = {
     *("started", "ended_unix", "seconds", "train_seconds", "views_per_second", "peak_memory_bytes", "resumed"),
@@ -82,7 +85,7 @@ def _curves(record: Record, names: Pool, series: Pool) -> list[Any]:
     columns = history_columns(record.history)
     epochs = columns.pop("epoch", None)
     curves: dict[str, tuple[Sequence[float | None] | None, Sequence[float | None]]]
-    curves = {name: (epochs, values) for name, values in columns.items()}
+    curves = {name: (epochs, values) for name, values in columns.items() if not name.startswith(LEFT_OUT)}
     if record.spectrum:
         curves["singular values"] = (None, record.spectrum)
     packed: list[Any] = [names.put(list(curves))]
