@@ -131,7 +131,7 @@ def compare(
     left_out: dict[str, dict[str, int]] = {}
     if common:
         for kind, one, other in (("only in A", first, second), ("only in B", second, first)):
-            alone = [content.get("arm") for id, content in one.items() if id not in other]
+            alone = [content.get("arm", "") for id, content in one.items() if id not in other]
             wanted = [arm for arm in alone if arm in shown or not names]
             left_out[kind] = dict(Counter(shown.get(arm, NO_TABLE) for arm in wanted))
         first, second = (
