@@ -118,8 +118,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = EXIT_USAGE
     except typer.TyperException as error:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
-        if hasattr(error, "option_name") and message.startswith("No such option"):
-            message += meant.words(error.option_name)
+        option = getattr(error, "option_name", None)
+        if option is not None and message.startswith("No such option"):
+            message += meant.words(option)
         # Of a command that was given nothing at all, typer's message is its help, and stays as it is.
         is_help = type(error).__name__ == "NoArgsIsHelpError"
         if is_help:

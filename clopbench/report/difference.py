@@ -128,12 +128,12 @@ def compare(
     """
     sizes = len(first), len(second)
     shown = {arm: name for name, arm in (_arms(suite, names) if names or common else ())}
-    left_out: dict[str, Counter[str]] = {}
+    left_out: dict[str, dict[str, int]] = {}
     if common:
         for kind, one, other in (("only in A", first, second), ("only in B", second, first)):
-            alone = [content.get("arm") for id, content in one.items() if id not in other]
+            alone = [content.get("arm", "") for id, content in one.items() if id not in other]
             wanted = [arm for arm in alone if arm in shown or not names]
-            left_out[kind] = Counter(shown.get(arm, NO_TABLE) for arm in wanted)
+            left_out[kind] = dict(Counter(shown.get(arm, NO_TABLE) for arm in wanted))
         first, second = (
             {id: content for id, content in one.items() if id in other}
             for one, other in ((first, second), (second, first))

@@ -117,7 +117,8 @@ def check_keys(
         if override.key == "method.name":
             raise UserError(f"override 'method.name': use --method {override.value} to add a method's row")
         if override.key not in keys:
-            if meant := full_keys(override.key, keys):
+            meant = full_keys(override.key, keys)
+            if len(meant) == 1 or (meant and "." not in override.key):
                 names = " or ".join(f"'{key}'" for key in meant)
                 raise UserError(f"unknown override key '{override.key}': did you mean {names}?")
             siblings = {key for key in keys if key.startswith(f"{override.section}.")}

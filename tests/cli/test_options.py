@@ -70,7 +70,7 @@ def test_one_option_means_one_thing_whatever_the_verb():
         ("show", "--seeds"), ("power", "--seeds"),  # All that are recorded, instead of ten.
         ("status", "tables"), ("cancel", "tables"), ("forget", "words"),  # What was submitted.
         ("retry", "--profile"),  # The one that a cell had before.
-        ("run", "--dry-run"), ("retry", "--dry-run"), ("report", "names"), ("diff", "names"),
+        ("submit", "--dry-run"), ("retry", "--dry-run"), ("report", "names"), ("data verify", "names"),
         ("export", "tables"), ("export", "--seeds"), ("export", "--all"), ("export", "--out"),
         ("data prepare", "name"),  # Of a data set; `bench new` has that of a file.
         ("submit", "--dry-run"), ("retry", "--dry-run"),  # Shows what Slurm would get; of `run` it is a plan.

@@ -81,7 +81,7 @@ def frame(some: Sequence[Row]) -> "pd.DataFrame":
     return pd.DataFrame(columns)
 
 
-def _column_type(kinds: set[type]) -> str:
+def _column_type(kinds: set[type]) -> Any:
     """Of numbers and truth values one that also has room for nothing."""
     if kinds == {bool}:
         return "boolean"
