@@ -5,6 +5,7 @@ step are in the time. Work is counted by torch's counter: multiplications and ad
 pass times three. The peak is that of a large matrix product in bfloat16, measured beside it.
 """
 
+import importlib
 import multiprocessing
 import queue
 import time
@@ -163,21 +164,23 @@ def _ours(setting: Setting):
 
 def _lightlys(setting: Setting):
     """lightly as its documentation has it: PIL images, its transform in loader processes, its loss."""
-    from lightly.loss import NTXentLoss
-    from lightly.transforms import SimCLRTransform
     from torchvision.transforms.functional import to_pil_image
+
+    losses, transforms = map(
+        importlib.import_module, ("lightly.loss", "lightly.transforms")
+    )  # Not always there.
 
     cell, device = setting.cell(), setting.device
     encoder, features = build_encoder(cell.encoder, 3)
     network = nn.Sequential(encoder, build_head(cell.projection, features)).to(device)
     network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    transform = SimCLRTransform(input_size=32, cj_strength=0.5, gaussian_blur=0.0)
+    transform = transforms.SimCLRTransform(input_size=32, cj_strength=0.5, gaussian_blur=0.0)
     pictures = [to_pil_image(image) for image in _images(setting)]
     loader = torch.utils.data.DataLoader(
         _Transformed(pictures, transform), setting.batch, shuffle=True, drop_last=True,
         pin_memory=not setting.tiny, num_workers=0 if setting.tiny else 14, persistent_workers=not setting.tiny,
     )  # fmt: skip
-    criterion = NTXentLoss(temperature=0.2)
+    criterion = losses.NTXentLoss(temperature=0.2)
     config = cell.training
     optimizer = torch.optim.SGD(network.parameters(), lr=config.learning_rate, momentum=config.momentum)
     batches = _again_and_again(loader)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from checkout import QUICK, ROOT
-from promises import blocks, commands
+from document_blocks import blocks, commands
 from synthetic import record
 
 from clopbench.results.published import read_published

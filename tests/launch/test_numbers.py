@@ -146,10 +146,10 @@ def test_no_record_holds_what_is_no_number(cell, value):
 def test_a_run_has_collapsed_below_the_limit_and_not_at_it(cell):
     limit = cell.evaluation.collapse_rank
     assert limit > 0
-    assert judge(cell, None, {"effective_rank": limit}) == ("done", {})
-    below = {"effective_rank": math.nextafter(limit, 0)}
-    assert judge(cell, None, below)[0] == "collapsed"
-    assert judge(cell, "loss not finite", below) == ("diverged", {"diverged": "loss not finite"})
+    at, below = ({"effective_rank": rank} for rank in (limit, math.nextafter(limit, 0)))
+    assert judge(cell, None, {**at}) == ("done", {})
+    assert judge(cell, None, {**below})[0] == "collapsed"
+    assert judge(cell, "loss not finite", {**below}) == ("diverged", {"diverged": "loss not finite"})
 
 
 def test_norms_that_overflow_are_not_finite():

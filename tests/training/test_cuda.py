@@ -108,9 +108,10 @@ def test_probe_and_neighbours_are_those_of_a_cpu():
     generator = torch.Generator().manual_seed(0)
     x, y = torch.randn(400, 12, generator=generator), torch.randint(5, (400,), generator=generator)
     x[:, :5] += 1.5 * torch.nn.functional.one_hot(y, 5)
-    split = (x[:300], y[:300], x[300:], y[300:])
-    there = tuple(part.cuda() for part in split)
-    assert probe.linear_probe(*there, 1.0) == pytest.approx(probe.linear_probe(*split, 1.0), abs=0.011)
-    on_gpu, on_cpu = (probe.nearest_neighbours(*where, [5, 20], 5) for where in (there, split))
-    for one, other in zip(on_gpu, on_cpu, strict=True):
+
+    def judged(device):
+        a, b, c, d = (part.to(device) for part in (x[:300], y[:300], x[300:], y[300:]))
+        return [probe.linear_probe(a, b, c, d, 1.0), *probe.nearest_neighbours(a, b, c, d, [5, 20], 5)]
+
+    for one, other in zip(judged("cuda"), judged("cpu"), strict=True):
         assert one == pytest.approx(other, abs=0.011)
