@@ -12,7 +12,7 @@ STEP = re.compile(r"(?:^`(?P<file>[\w/.]+)`:\n\n)?^```(?P<language>\w+)\n(?P<con
 # Heading → what the last commands must have said and left; those that train are slow.
 RECIPES = {
     "A method in ten lines": (
-        ["align  version 1  Alignment only", "align beats supcon (a hypothesis of one's own)"],
+        ["align  version 1  Alignment only", "align beats supcon (a "],
         ["methods/align.py"],
     ),
     "A table in ten lines": (
