@@ -55,12 +55,15 @@ def results_page(
         parts.append(fill("{}\n", Markdown(answer)))
     parts += _answers(suite, tables)
     parts += [fill("{}\n", counted(suite, tables)), READING]
-    for name in by_importance(suite, tables):
+    by_rank = by_importance(suite, tables)
+    for name in (name for name in by_rank if tables[name]):
         parts.append(fill("## {}\n", suite.table(name).title))
-        if tables[name]:
-            parts += _section(name, tables[name], drawn[name])
-        else:
-            parts.append(fill("{} {}.\n", not_run(name), link("Its page", layout.page(name))))
+        parts += _section(name, tables[name], drawn[name])
+    if idle := [name for name in by_rank if not tables[name]]:
+        parts.append(fill("## Not run\n"))
+        parts += [
+            fill("{}: {}\n", link(suite.table(name).title, layout.page(name)), not_run(name)) for name in idle
+        ]
     if more:
         parts += [fill("## In more words\n"), *(fill("{}\n", _in_one_line(one)) for one in more.split("\n\n"))]
     return joined("\n", parts)
@@ -153,14 +156,14 @@ def _section(name: str, at_scales: Sequence[Table], drawn: Sequence[Picture]) ->
     ]
     run = f"Also run: {', '.join(others)}. " if others else ""
     what = table.scale.summary if table.data else "a simulation"
-    yield fill("Scale {}: {}. {}{}.\n", table.at, what, Markdown(run), page)
     sheet = _main_sheet(table)
     head, body = _compact(sheet)
-    if sheet.title:
-        yield fill("{}:\n", wording.sentence(sheet.title))
-    yield fill("{}\n", markdown.table(head, body))
+    shown = f" {wording.sentence(sheet.title)}" if sheet.title else ""
     if len(body) < len(sheet.body):
-        yield fill("And {}.\n", quantity(len(sheet.body) - len(body), "row more", "rows more"))
+        shown = f"{shown or ' The table'}, {len(body)} of {len(sheet.body)} rows"
+    ending = f"{shown}:" if shown else ""
+    yield fill("Scale {}: {}. {}{}.{}\n", table.at, what, Markdown(run), page, ending)
+    yield fill("{}\n", markdown.table(head, body))
     for picture in [picture for picture in drawn if picture.draw is not None][:1]:
         yield fill("{}\n", image(picture.alt, f"{layout.folder(name)}/{picture.name}.png"))
     if table.claims:
