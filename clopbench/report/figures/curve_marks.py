@@ -53,7 +53,10 @@ def name_lines(axes: Axes, frame: pd.DataFrame, styles: Mapping[str, Style], poi
     """
     low, high = axes.get_ylim()
     ends = {line: fmean(values) for (_, line), values in sorted(_points(frame).items())}  # The last x stays.
-    up = canvas.spread_apart([(value - low) / (high - low) * points for value in ends.values()], LINE)
+    shares = [
+        min(max((value - low) / (high - low), 0.0), 1.0) for value in ends.values()
+    ]  # Cut lines end there.
+    up = canvas.spread_apart([share * points for share in shares], LINE)
     down = canvas.spread_apart([-min(height, points) for height in up], LINE)
     for label, height in zip(ends, down, strict=True):
         r, g, b = styles[label].colour
