@@ -288,6 +288,24 @@ def test_loss_and_gradient_are_lightlys(name, given, of_lightly):
         torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-9)
 
 
+def test_byol_is_lightlys_negative_cosine_of_what_the_predictor_says():
+    """2 - 2 · cosine is 2 + 2 · theirs, once for each view."""
+    losses = pytest.importorskip("lightly.loss", reason="lightly is not installed: uv run --group peers …")
+    method = build("byol", {"hidden": 6}).double()
+    data = batch_for(method, PARTLY, dtype=torch.float64)
+
+    def theirs(given):
+        first, second = method.predictor(given.z_VBD.flatten(0, 1)).unflatten(0, given.z_VBD.shape[:2])
+        negative = losses.NegativeCosineSimilarity()
+        return 4 + 2 * (negative(first, given.teacher.z_VBD[1]) + negative(second, given.teacher.z_VBD[0]))
+
+    ours, our_gradients = value_and_gradients(lambda given: method.loss(given)["total"], data, method)
+    other, other_gradients = value_and_gradients(theirs, data, method)
+    torch.testing.assert_close(ours, other, rtol=1e-6, atol=1e-9)
+    for one, another in zip(our_gradients, other_gradients, strict=True):
+        torch.testing.assert_close(one, another, rtol=1e-6, atol=1e-9)
+
+
 @pytest.mark.parametrize("name", ["barlow_twins", "vicreg", "directclr", "byol"])
 def test_self_supervised_rivals_do_not_look_at_labels(name):
     method = build(name, {})
