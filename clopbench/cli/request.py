@@ -19,7 +19,7 @@ from clopbench.results.plan import STATES, Plan, make_plan, parse_seeds, running
 from clopbench.results.records import Store
 from clopbench.results.undeclared import in_store
 from clopbench.suite import overrides as override_grammar
-from clopbench.suite.claims import BetterClaim
+from clopbench.suite.claims import ClaimDeclaration
 from clopbench.suite.declarations import TableDeclaration
 from clopbench.suite.declared import EVERYTHING
 from clopbench.suite.hypotheses import hypotheses
@@ -65,7 +65,7 @@ class Request:
             for benchmark in found
             if not benchmark.entries
         ]
-        self._own_claims: dict[str, list[BetterClaim]] = {}
+        self._own_claims: dict[str, list[ClaimDeclaration]] = {}
         """Table → what --method and --against let it claim beside what it declares."""
         if self.not_run and not (everything and self.benchmarks):
             raise UserError(self.not_run[0])

@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from pydantic import TypeAdapter
+
 from clopbench.errors import UserError, unknown
-from clopbench.suite.claims import BetterClaim
+from clopbench.suite.claims import ClaimDeclaration
 from clopbench.suite.declarations import Coordinates
 from clopbench.suite.suite import Benchmark
 
 OWN = "a hypothesis of one's own"
+DECLARED: TypeAdapter[ClaimDeclaration] = TypeAdapter(ClaimDeclaration)
 
 
 def hypotheses(
     benchmark: Benchmark, methods: Sequence[str], against: Sequence[str], labels: Mapping[str, str]
-) -> list[BetterClaim]:
+) -> list[ClaimDeclaration]:
     """A claim for each added method, each row that is named, and each point of the other axes.
 
     against: points of the axes of methods, or methods, which stand for all rows that they have. labels: how
@@ -63,15 +66,15 @@ def _names_of_rows(benchmark: Benchmark, at: Coordinates) -> list[str]:
 
 def _claim(
     added: Coordinates, other: Coordinates, axes: Sequence[str], labels: Mapping[str, str]
-) -> BetterClaim:
+) -> ClaimDeclaration:
     method = added[axes[0]]
     row = ", ".join(labels.get(point, point) for point in dict.fromkeys(other[axis] for axis in axes))
     rest = [f"{axis.replace('_', ' ')} {labels.get(p, p)}" for axis, p in added.items() if axis not in axes]
     sentence = f"{' at '.join(filter(None, [f'{method} beats {row}', ', '.join(rest)]))} ({OWN})"
-    return BetterClaim(
-        name=f"--method {method} --against {' '.join(other.values())}",
-        text=sentence,
-        kind="better",
-        better={axis: [point] for axis, point in added.items()},
-        than={axis: [point] for axis, point in other.items()},
-    )
+    return DECLARED.validate_python({
+        "name": f"--method {method} --against {' '.join(other.values())}",
+        "text": sentence,
+        "kind": "better",
+        "better": {axis: [point] for axis, point in added.items()},
+        "than": {axis: [point] for axis, point in other.items()},
+    })  # fmt: skip
