@@ -71,10 +71,11 @@ def test_each_point_of_another_axis_is_a_hypothesis(suite):
     benchmark = suite.benchmark("label_fraction", extra_methods=["vicreg"])
     fractions = benchmark.declared_axes["label_fraction"]
     found = hypotheses(benchmark, ["vicreg"], ["clop_supcon"], {})
-    assert [claim.better for claim in found] == [
+    sides = [claim.model_dump() for claim in found]
+    assert [claim["better"] for claim in sides] == [
         {"method": ["vicreg"], "label_fraction": [one]} for one in fractions
     ]
-    assert [claim.than for claim in found] == [
+    assert [claim["than"] for claim in sides] == [
         {"method": ["clop_supcon"], "label_fraction": [one]} for one in fractions
     ]
     assert found[0].text == f"vicreg beats clop_supcon at label fraction {fractions[0]} ({OWN})"
@@ -84,8 +85,9 @@ def test_each_point_of_another_axis_is_a_hypothesis(suite):
 
 def test_added_methods_may_be_set_against_each_other(suite):
     benchmark = suite.benchmark("table7", extra_methods=["vicreg", "simclr"])
-    [claim] = hypotheses(benchmark, ["vicreg", "simclr"], ["vicreg"], {})
-    assert (claim.better, claim.than) == ({"prototypes": ["simclr"]}, {"prototypes": ["vicreg"]})
+    [found] = hypotheses(benchmark, ["vicreg", "simclr"], ["vicreg"], {})
+    claim = found.model_dump()
+    assert (claim["better"], claim["than"]) == ({"prototypes": ["simclr"]}, {"prototypes": ["vicreg"]})
 
 
 @pytest.mark.parametrize(
