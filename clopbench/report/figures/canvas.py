@@ -29,11 +29,11 @@ from clopbench.suite.claims import Format
 from clopbench.suite.declarations import Coordinates
 
 DPI = 160
-DPI_WITHIN = 100
+DPI_WITHIN = 90
 """Of pictures within a page."""
 WIDTH = 7.0
 """Inches."""
-COLOURS = 256
+COLOURS = 96
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p")
 """Beside the ten colours of seaborn's palette for the colour-blind, so that no line rests on colour alone."""
 DASHES: tuple[tuple[float, ...], ...] = (
