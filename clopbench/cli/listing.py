@@ -65,13 +65,10 @@ def _row(suite: "Suite", name: str, scale: str, store: Any, entries: "Entries") 
 
 def _state(row: dict[str, Any]) -> str:
     """'laptop, 10 seeds: 20 cells, about 3.0 min of one worker; 7 of 20 done'."""
+    from clopbench.results.times import about
+
     head = f"{row['scale']}, {quantity(row['seeds'], 'seed')}"
     if not row["cells"]:
         return f"{head}: not run: {'; '.join(row['not_run'])}"
-    seconds = row["seconds"]
-    time = "time not known" if seconds is None else f"about {_clock(seconds)} of one worker"
+    time = about(row["seconds"]) + (" of one worker" if row["seconds"] is not None else "")
     return f"{head}: {quantity(row['cells'], 'cell')}, {time}; {row['done']} of {row['cells']} done"
-
-
-def _clock(seconds: float) -> str:
-    return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

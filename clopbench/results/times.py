@@ -41,6 +41,7 @@ def estimate(
     declares nothing, the operations of training are counted for the device that it names.
     """
     total, notes, counted = 0.0, set[str](), False
+    costs: dict[str, float | None] = {}  # To count one reads what the data set is.
     for kind, scale, cell in cells:
         if seconds := measured.get(kind):
             total += sum(seconds) / len(seconds)
@@ -48,7 +49,9 @@ def estimate(
             total += scale.seconds_per_cell
             notes.add(f"scale {scale.name}: {scale.seconds_per_cell:g} s a cell on {scale.measured_on}")
         else:
-            cost = _counted(scale, cell)
+            if kind not in costs:
+                costs[kind] = _counted(scale, cell)
+            cost = costs[kind]
             if scale.counted_on is None or cost is None:
                 return Estimate(None, "no cell of this kind has finished yet")
             total, counted = total + cost, True
